@@ -1,5 +1,7 @@
 // The one error type of maand: what failed, where, why, and what to do next.
 
+import type { Fault } from "./fault.ts";
+
 /** Each kind has exactly one exit code; the table is in `src/cli/output/exit-codes.ts`. */
 export type ErrorKind =
   | "usage" // wrong flags, unknown names, no bucket
@@ -30,6 +32,8 @@ export interface ErrorDetails {
   why?: string;
   /** What the operator should do next. */
   remedy?: string;
+  /** Every fault found in the user's files, when that is what failed. */
+  faults?: readonly Fault[];
   cause?: unknown;
 }
 
@@ -39,6 +43,7 @@ export class MaandError extends Error {
   readonly where: Place;
   readonly why: string | undefined;
   readonly remedy: string | undefined;
+  readonly faults: readonly Fault[];
 
   constructor(kind: ErrorKind, what: string, details: ErrorDetails = {}) {
     super(what, details.cause === undefined ? undefined : { cause: details.cause });
@@ -47,6 +52,7 @@ export class MaandError extends Error {
     this.where = details.where ?? {};
     this.why = details.why;
     this.remedy = details.remedy;
+    this.faults = details.faults ?? [];
   }
 }
 

@@ -4,14 +4,15 @@ import { inspect } from "node:util";
 
 /** Wraps secret text. `reveal()` is the only way to its content, so a search for it finds every use. */
 export class Secret {
-  readonly #text: string;
+  readonly #text: string | (() => string);
 
-  constructor(text: string) {
+  /** Text, or how to get it: a secret that is only listed need never be decrypted. */
+  constructor(text: string | (() => string)) {
     this.#text = text;
   }
 
   reveal(): string {
-    return this.#text;
+    return typeof this.#text === "string" ? this.#text : this.#text();
   }
 
   toString(): string {

@@ -10,6 +10,8 @@ export interface WorkspaceWorker {
   cpuMhz?: number;
   tags: Record<string, string>;
   position: number;
+  /** Place in the array of `workers.json`, from 0: where messages point. */
+  index: number;
 }
 
 /** `disabled.json`: a whole job, some of its allocations, or whole workers. */

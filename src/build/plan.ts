@@ -1,0 +1,227 @@
+// Workspace and previous catalog → next catalog: a function from data to data (03).
+
+import type { KvEntry } from "../kv/store.ts";
+import { isBuildOwned } from "../kv/namespaces.ts";
+import { retainedNamespaces } from "../kv/retention.ts";
+import type { Fault } from "../model/fault.ts";
+import { jobId } from "../model/ids.ts";
+import { compareText } from "../model/order.ts";
+import type {
+  AllocationRow,
+  CatalogState,
+  JobFileRow,
+  JobRow,
+  KvValues,
+  RuntimeState,
+  WorkerRow,
+} from "../model/state.ts";
+import { hasFiles } from "../model/state.ts";
+import { manifestPath } from "../workspace/paths.ts";
+import type { Workspace, WorkspacePlaces } from "../workspace/types.ts";
+import { sequenceJobs } from "./demands.ts";
+import { placeAllocations } from "./placement.ts";
+import { kvValues } from "./kv.ts";
+import { assignPorts } from "./ports.ts";
+import type { Reservation } from "./resources.ts";
+import { checkCapacity, reserve } from "./resources.ts";
+
+export interface BuildInput {
+  workspace: Workspace;
+  places: WorkspacePlaces;
+  previous: CatalogState;
+  /** State of each allocation that was ever deployed, by allocation id. */
+  runtime: ReadonlyMap<string, RuntimeState>;
+  jobConfigSelector: string;
+  caCert: string;
+  /** A fresh random UUID for each host that has none yet; called once per new host, in position order. */
+  newWorkerId: (host: string) => string;
+}
+
+export interface BuildPlan {
+  next: CatalogState;
+  kv: KvValues;
+  /** Namespaces that stay as they are because something of theirs is still to be stopped. */
+  retained: ReadonlySet<string>;
+  faults: Fault[];
+  warnings: Fault[];
+}
+
+/** Works out the next catalog. With faults, `next` and `kv` are not to be used. */
+export function planBuild(input: BuildInput): BuildPlan {
+  const { workspace, previous, places } = input;
+  const faults: Fault[] = [];
+  const warnings: Fault[] = [];
+  const workers = workerRows(workspace, previous, input.newWorkerId);
+  const allocations = placeAllocations(workspace.jobs, workers, workspace.disabled, previous.allocations);
+  const { sequence, faults: demandFaults } = sequenceJobs(workspace.jobs, places);
+  faults.push(...demandFaults);
+
+  const reservations = new Map<string, Reservation>();
+  for (const job of workspace.jobs) {
+    const { reservation, faults: found } = reserve(
+      job,
+      workspace.reservations.get(job.name),
+      input.jobConfigSelector,
+      places,
+    );
+    reservations.set(job.name, reservation);
+    faults.push(...found);
+  }
+  const workerIndex = new Map(workspace.workers.map((worker) => [worker.host, worker.index]));
+  const capacity = checkCapacity(workers, allocations, reservations, places, workerIndex);
+  faults.push(...capacity.faults);
+  warnings.push(...capacity.warnings);
+
+  const { ports, faults: portFaults } = assignPorts(workspace.jobs, workspace.portRange, previous.ports, places);
+  faults.push(...portFaults, ...checkCounts(workspace, allocations, places));
+
+  const next: CatalogState = {
+    bucketId: previous.bucketId,
+    workers,
+    jobs: jobRows(workspace, previous, allocations, sequence, reservations),
+    allocations,
+    ports,
+    files: jobFiles(workspace, previous, allocations, input.runtime),
+  };
+  const { values, warnings: kvWarnings } = kvValues({
+    state: next,
+    workspace,
+    reservations,
+    caCert: input.caCert,
+    places,
+  });
+  warnings.push(...kvWarnings);
+  return { next, kv: values, retained: retainedNamespaces(next.allocations, input.runtime, values), faults, warnings };
+}
+
+function workerRows(workspace: Workspace, previous: CatalogState, newWorkerId: (host: string) => string): WorkerRow[] {
+  const known = new Map(previous.workers.map((worker) => [worker.host, worker.workerId]));
+  return workspace.workers.map((worker) => ({
+    host: worker.host,
+    workerId: known.get(worker.host) ?? newWorkerId(worker.host),
+    ...(worker.hostname === undefined ? {} : { hostname: worker.hostname }),
+    position: worker.position,
+    ...(worker.memoryMb === undefined ? {} : { memoryMb: worker.memoryMb }),
+    ...(worker.cpuMhz === undefined ? {} : { cpuMhz: worker.cpuMhz }),
+    labels: worker.labels,
+    tags: worker.tags,
+  }));
+}
+
+function jobRows(
+  workspace: Workspace,
+  previous: CatalogState,
+  allocations: readonly AllocationRow[],
+  sequence: ReadonlyMap<string, number>,
+  reservations: ReadonlyMap<string, Reservation>,
+): JobRow[] {
+  const rows: JobRow[] = workspace.jobs.map((job) => {
+    const reservation = reservations.get(job.name)!;
+    return {
+      name: job.name,
+      jobId: jobId(job.name),
+      version: job.manifest.version,
+      disabled: workspace.disabled.jobs.get(job.name) === "all",
+      removed: false,
+      deploymentSeq: sequence.get(job.name) ?? 0,
+      manifest: job.manifest,
+      ...(reservation.memoryMb === undefined ? {} : { memoryMb: reservation.memoryMb }),
+      ...(reservation.cpuMhz === undefined ? {} : { cpuMhz: reservation.cpuMhz }),
+    };
+  });
+  const present = new Set(workspace.jobs.map((job) => job.name));
+  const stillAllocated = new Set(allocations.map((allocation) => allocation.job));
+  for (const job of previous.jobs) {
+    if (!present.has(job.name) && stillAllocated.has(job.name)) rows.push({ ...job, removed: true });
+  }
+  return rows.sort((a, b) => compareText(a.name, b.name));
+}
+
+/** Files of workspace jobs, and the last known ones of a job that has left but is still on a worker. */
+function jobFiles(
+  workspace: Workspace,
+  previous: CatalogState,
+  allocations: readonly AllocationRow[],
+  runtime: ReadonlyMap<string, RuntimeState>,
+): Map<string, JobFileRow[]> {
+  const files = new Map<string, JobFileRow[]>();
+  for (const job of workspace.jobs) {
+    files.set(
+      job.name,
+      job.files.map((file) =>
+        file.kind === "file"
+          ? { kind: "file", path: file.path, mode: file.mode, sha256: file.sha256 }
+          : file,
+      ),
+    );
+  }
+  for (const allocation of allocations) {
+    const kept = previous.files.get(allocation.job);
+    if (kept === undefined || files.has(allocation.job)) continue;
+    if (hasFiles(runtime.get(allocation.allocId) ?? "absent")) files.set(allocation.job, kept);
+  }
+  return files;
+}
+
+function checkCounts(workspace: Workspace, allocations: readonly AllocationRow[], places: WorkspacePlaces): Fault[] {
+  const counts = new Map<string, number>();
+  for (const allocation of allocations) {
+    if (!allocation.removed) counts.set(allocation.job, (counts.get(allocation.job) ?? 0) + 1);
+  }
+  return workspace.jobs.flatMap((job) => {
+    const count = counts.get(job.name) ?? 0;
+    const wanted = job.manifest.minAllocationsCount;
+    if (count >= wanted) return [];
+    return [
+      {
+        ...places.place(manifestPath(job.name), ["min_allocations_count"]),
+        what: `job "${job.name}" is allocated to ${count} of at least ${wanted} workers (selectors ${job.manifest.selectors.join(", ")})`,
+        remedy: "label more workers in workspace/workers.json or lower min_allocations_count",
+      },
+    ];
+  });
+}
+
+/** What has to be written to turn the KV that is there into the one that was planned. */
+export interface KvDifference {
+  puts: { namespace: string; key: string; value: string }[];
+  deletes: { namespace: string; key: string }[];
+}
+
+/**
+ * @param current live entries of the catalog
+ * @param keep keys whose stored value stays although the plan does not carry it (certificates that are reused)
+ * @param catalogChanged whether anything else of the catalog changes: only then is `rollout_order`, which a hook
+ *   may have set, put back to the plan's (04)
+ */
+export function diffKv(
+  plan: { kv: KvValues; retained: ReadonlySet<string> },
+  current: readonly KvEntry[],
+  keep: (namespace: string, key: string) => boolean,
+  catalogChanged: boolean,
+): KvDifference {
+  const isRolloutOrder = (namespace: string, key: string) =>
+    key === "rollout_order" && namespace.startsWith("maand/job/");
+  const stored = new Map<string, string>();
+  const deletes: KvDifference["deletes"] = [];
+  for (const entry of current) {
+    if (entry.deleted || !isBuildOwned(entry.namespace)) continue;
+    const { namespace, key } = entry;
+    if (keep(namespace, key)) continue;
+    const wanted = plan.kv.get(namespace)?.has(key) === true;
+    if (!wanted) {
+      if (!plan.retained.has(namespace)) deletes.push({ namespace, key });
+    } else stored.set(`${namespace}\n${key}`, typeof entry.value === "string" ? entry.value : entry.value.reveal());
+  }
+  const puts: KvDifference["puts"] = [];
+  const orders: KvDifference["puts"] = [];
+  for (const [namespace, keys] of plan.kv) {
+    for (const [key, value] of keys) {
+      const before = stored.get(`${namespace}\n${key}`);
+      if (before === value) continue;
+      (isRolloutOrder(namespace, key) && before !== undefined ? orders : puts).push({ namespace, key, value });
+    }
+  }
+  if (catalogChanged || puts.length > 0 || deletes.length > 0) puts.push(...orders);
+  return { puts, deletes };
+}

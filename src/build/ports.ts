@@ -1,0 +1,85 @@
+// Port numbers: fixed ones as written, pool ones stable and the same for the same workspace (03, "Ports").
+
+import type { Fault } from "../model/fault.ts";
+import { compareText } from "../model/order.ts";
+import type { PortRow } from "../model/state.ts";
+import { bucketConfPath, manifestPath } from "../workspace/paths.ts";
+import type { Bounds, WorkspaceJob, WorkspacePlaces } from "../workspace/types.ts";
+
+const portName = (port: { job: string; name: string }): string => `${port.job}.${port.name}`;
+
+/**
+ * The ports after this build. Fixed numbers come first, then every pool port keeps its number if it can, then the
+ * rest take the lowest free numbers in the order of job and name. Numbers of jobs that leave are free.
+ * @param jobs by name
+ */
+export function assignPorts(
+  jobs: readonly WorkspaceJob[],
+  pool: Bounds | undefined,
+  previous: readonly PortRow[],
+  places: WorkspacePlaces,
+): { ports: PortRow[]; faults: Fault[] } {
+  const faults: Fault[] = [];
+  const holders = new Map<number, PortRow>();
+  const ports: PortRow[] = [];
+  const wanted: { job: string; name: string }[] = [];
+  const take = (port: PortRow): void => {
+    holders.set(port.number, port);
+    ports.push(port);
+  };
+  const placeOf = (port: { job: string; name: string }) =>
+    places.place(manifestPath(port.job), ["resources", "ports", port.name]);
+
+  for (const job of jobs) {
+    for (const [name, number] of Object.entries(job.manifest.ports)) {
+      if (number === "pool") {
+        wanted.push({ job: job.name, name });
+        continue;
+      }
+      const holder = holders.get(number);
+      if (holder === undefined) take({ job: job.name, name, number, source: "fixed" });
+      else {
+        faults.push({
+          ...placeOf({ job: job.name, name }),
+          what: `port ${number} of ${portName({ job: job.name, name })} is already the fixed port of ${portName(holder)}`,
+          remedy: `give one of them another number, or {} for one from the pool`,
+        });
+      }
+    }
+  }
+  wanted.sort((a, b) => compareText(a.job, b.job) || compareText(a.name, b.name));
+
+  const earlier = new Map(previous.map((port) => [portName(port), port.number]));
+  const homeless = wanted.filter((port) => {
+    const number = earlier.get(portName(port));
+    if (number === undefined || pool === undefined) return true;
+    if (number < pool.min || number > pool.max || holders.has(number)) return true;
+    take({ ...port, number, source: "pool" });
+    return false;
+  });
+
+  let next = pool?.min ?? 0;
+  for (const port of homeless) {
+    if (pool === undefined) {
+      faults.push({
+        ...placeOf(port),
+        what: `port ${portName(port)} is to come from the pool, but there is no pool`,
+        remedy: `set port_range = "30000,39999" in ${bucketConfPath}, or give the port a number`,
+      });
+      continue;
+    }
+    while (next <= pool.max && holders.has(next)) next++;
+    if (next > pool.max) {
+      const inPool = ports.filter((p) => p.number >= pool.min && p.number <= pool.max).length;
+      faults.push({
+        ...placeOf(port),
+        what: `no number is left for port ${portName(port)}: all ${inPool} of the pool ${pool.min},${pool.max} are taken`,
+        remedy: `widen port_range in ${bucketConfPath}`,
+      });
+      continue;
+    }
+    take({ ...port, number: next, source: "pool" });
+  }
+  ports.sort((a, b) => compareText(a.job, b.job) || compareText(a.name, b.name));
+  return { ports, faults };
+}

@@ -1,0 +1,38 @@
+// File content in the catalog, by its SHA-256: identical content is kept once.
+
+import type { Catalog } from "./open.ts";
+import { MaandError } from "../model/error.ts";
+import type { Cipher } from "../kv/cipher.ts";
+
+export interface BlobStore {
+  has(sha256: string): boolean;
+  /** @throws MaandError("catalog") when the content is not there. */
+  read(sha256: string): Uint8Array;
+  /** Keeps content. Sealed content (rendered files, which may hold secrets) is stored encrypted. */
+  put(sha256: string, content: Uint8Array, sealed: boolean): void;
+}
+
+/** The blobs of an open catalog. */
+export function openBlobs(catalog: Catalog, cipher: Cipher): BlobStore {
+  return {
+    has(sha256) {
+      return catalog.query("SELECT 1 FROM blob WHERE sha256 = ?").get(sha256) !== null;
+    },
+    read(sha256) {
+      const row = catalog
+        .query<{ sealed: number; content: Uint8Array }, [string]>("SELECT sealed, content FROM blob WHERE sha256 = ?")
+        .get(sha256);
+      if (row === null) {
+        throw new MaandError("catalog", `the catalog has no content ${sha256.slice(0, 12)}`, {
+          remedy: 'run "maand build" to read the workspace again',
+        });
+      }
+      return row.sealed === 1 ? cipher.open(["blob", sha256], row.content) : row.content;
+    },
+    put(sha256, content, sealed) {
+      catalog
+        .query("INSERT OR IGNORE INTO blob VALUES (?, ?, ?)")
+        .run(sha256, sealed ? 1 : 0, sealed ? cipher.seal(["blob", sha256], content) : content);
+    },
+  };
+}

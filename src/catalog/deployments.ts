@@ -1,0 +1,143 @@
+// What deploy knows of each allocation: read as values, changed only by the transitions named here.
+
+import type { TreeFile } from "../model/tree.ts";
+import { decodeTree, encodeTree } from "../model/tree.ts";
+import type { DeploymentRow, RuntimeState } from "../model/state.ts";
+import type { Catalog } from "./open.ts";
+
+interface DeploymentRecord {
+  alloc_id: string;
+  state: RuntimeState;
+  promoted_hash: string | null;
+  promoted_version: string | null;
+  previous_hash: string | null;
+  previous_version: string | null;
+  attempt_hash: string | null;
+  failure: string | null;
+}
+
+/** Every allocation that was ever acted on, by allocation id. */
+export function readDeployments(catalog: Catalog): Map<string, DeploymentRow> {
+  const rows = catalog.query<DeploymentRecord, []>("SELECT * FROM deployment").all();
+  return new Map(rows.map((row) => [row.alloc_id, toDeployment(row)]));
+}
+
+function toDeployment(row: DeploymentRecord): DeploymentRow {
+  return {
+    allocId: row.alloc_id,
+    state: row.state,
+    ...(row.promoted_hash === null ? {} : { promotedHash: row.promoted_hash }),
+    ...(row.promoted_version === null ? {} : { promotedVersion: row.promoted_version }),
+    ...(row.previous_hash === null ? {} : { previousHash: row.previous_hash }),
+    ...(row.previous_version === null ? {} : { previousVersion: row.previous_version }),
+    ...(row.attempt_hash === null ? {} : { attemptHash: row.attempt_hash }),
+    ...(row.failure === null ? {} : { failure: row.failure }),
+  };
+}
+
+/** The file list of a tree, undefined when it is not known. */
+export function readTree(catalog: Catalog, hash: string): TreeFile[] | undefined {
+  const row = catalog.query<{ files: string }, [string]>("SELECT files FROM tree WHERE hash = ?").get(hash);
+  return row === null ? undefined : decodeTree(row.files);
+}
+
+/** Content that is about to be put on a worker or promoted. */
+export interface AttemptedContent {
+  hash: string;
+  files: readonly TreeFile[];
+}
+
+function keepTree(catalog: Catalog, content: AttemptedContent): void {
+  catalog.query("INSERT OR IGNORE INTO tree VALUES (?, ?)").run(content.hash, encodeTree(content.files));
+}
+
+/**
+ * Notes durably, before the first byte is sent, that an allocation is no longer known to be as promoted: a crash
+ * from here on makes the next deploy act on it again.
+ */
+export function beginAttempts(
+  catalog: Catalog,
+  attempts: readonly { allocId: string; content?: AttemptedContent }[],
+): void {
+  const put = catalog.query(
+    `INSERT INTO deployment (alloc_id, state, attempt_hash) VALUES (?1, 'unsettled', ?2)
+     ON CONFLICT (alloc_id) DO UPDATE SET state = 'unsettled', attempt_hash = coalesce(?2, attempt_hash), failure = NULL`,
+  );
+  catalog.transaction(() => {
+    for (const { allocId, content } of attempts) {
+      if (content !== undefined) keepTree(catalog, content);
+      put.run(allocId, content?.hash ?? null);
+    }
+  })();
+}
+
+export interface Promotion {
+  allocId: string;
+  version: string;
+  content: AttemptedContent;
+  /** The state it is in now; undefined keeps the one it has (a disabled allocation whose content is kept current). */
+  state?: RuntimeState;
+}
+
+/** Promotes one batch, in one transaction that is durable when this returns (04, "Promotion and resume"). */
+export function promote(catalog: Catalog, promotions: readonly Promotion[]): void {
+  const put = catalog.query(
+    `INSERT INTO deployment (alloc_id, state, promoted_hash, promoted_version) VALUES (?1, coalesce(?2, 'absent'), ?3, ?4)
+     ON CONFLICT (alloc_id) DO UPDATE SET
+       previous_hash = CASE WHEN promoted_hash IS ?3 AND promoted_version IS ?4 THEN previous_hash ELSE promoted_hash END,
+       previous_version = CASE WHEN promoted_hash IS ?3 AND promoted_version IS ?4 THEN previous_version ELSE promoted_version END,
+       promoted_hash = ?3, promoted_version = ?4, state = coalesce(?2, state), attempt_hash = NULL, failure = NULL`,
+  );
+  catalog.transaction(() => {
+    for (const { allocId, version, content, state } of promotions) {
+      keepTree(catalog, content);
+      put.run(allocId, state ?? null, content.hash, version);
+    }
+  })();
+}
+
+/** Moves allocations to a state that needs no promotion: a failed gate, a stop. */
+export function setStates(
+  catalog: Catalog,
+  changes: readonly { allocId: string; state: RuntimeState; failure?: string }[],
+): void {
+  const put = catalog.query(
+    `INSERT INTO deployment (alloc_id, state, failure) VALUES (?1, ?2, ?3)
+     ON CONFLICT (alloc_id) DO UPDATE SET state = ?2, failure = ?3`,
+  );
+  catalog.transaction(() => {
+    for (const { allocId, state, failure } of changes) put.run(allocId, state, failure ?? null);
+  })();
+}
+
+/** Forgets what was promoted of allocations that were removed: one that comes back deploys as new (03, "Placement"). */
+export function forgetPromotions(catalog: Catalog, allocIds: readonly string[]): void {
+  const put = catalog.query(
+    `UPDATE deployment SET state = 'cleaned', promoted_hash = NULL, promoted_version = NULL, previous_hash = NULL,
+       previous_version = NULL, attempt_hash = NULL, failure = NULL WHERE alloc_id = ?`,
+  );
+  catalog.transaction(() => {
+    for (const allocId of allocIds) put.run(allocId);
+  })();
+}
+
+/** The deploys so far; `update_seq` of `worker.json`. */
+export function readUpdateSeq(catalog: Catalog): number {
+  return (catalog.query("SELECT update_seq FROM bucket").get() as { update_seq: number }).update_seq;
+}
+
+/** Counts a new deploy, committed at once; returns its number. */
+export function nextUpdateSeq(catalog: Catalog): number {
+  catalog.run("UPDATE bucket SET update_seq = update_seq + 1");
+  return readUpdateSeq(catalog);
+}
+
+export type PostDeployStatus = "ok" | "failed";
+
+/** How each job's last `post_deploy` ended. */
+export function readPostDeploy(catalog: Catalog): Map<string, PostDeployStatus> {
+  const rows = catalog
+    .query<{ job: string; post_deploy_status: PostDeployStatus }, []>("SELECT job, post_deploy_status FROM job_rollout")
+    .all();
+  return new Map(rows.map((row) => [row.job, row.post_deploy_status]));
+}

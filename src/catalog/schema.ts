@@ -1,0 +1,158 @@
+// The tables of the catalog, as the list of migrations that lead to them.
+
+/**
+ * Migration i takes the schema from version i to i + 1 (`PRAGMA user_version`). Released migrations never change;
+ * a new need is a new entry at the end.
+ */
+export const migrations: readonly string[] = [
+  `
+  CREATE TABLE bucket (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    bucket_id TEXT NOT NULL,
+    update_seq INTEGER NOT NULL DEFAULT 0
+  ) STRICT;
+
+  -- What build says there should be.
+  CREATE TABLE worker (
+    host TEXT PRIMARY KEY,
+    worker_id TEXT NOT NULL UNIQUE,
+    hostname TEXT,
+    position INTEGER NOT NULL,
+    memory_mb REAL,
+    cpu_mhz REAL,
+    labels TEXT NOT NULL,
+    tags TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE job (
+    name TEXT PRIMARY KEY,
+    job_id TEXT NOT NULL UNIQUE,
+    version TEXT NOT NULL,
+    disabled INTEGER NOT NULL,
+    removed INTEGER NOT NULL,
+    deployment_seq INTEGER NOT NULL,
+    manifest TEXT NOT NULL,
+    memory_mb REAL,
+    cpu_mhz REAL
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE allocation (
+    alloc_id TEXT PRIMARY KEY,
+    job TEXT NOT NULL,
+    worker_ip TEXT NOT NULL,
+    worker_id TEXT NOT NULL,
+    zone TEXT,
+    allocation_index INTEGER NOT NULL,
+    disabled INTEGER NOT NULL,
+    removed INTEGER NOT NULL,
+    UNIQUE (job, worker_ip)
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE port (
+    job TEXT NOT NULL,
+    name TEXT NOT NULL,
+    number INTEGER NOT NULL UNIQUE,
+    source TEXT NOT NULL CHECK (source IN ('fixed', 'pool')),
+    PRIMARY KEY (job, name)
+  ) STRICT, WITHOUT ROWID;
+
+  -- What each certificate in the KV was made from, so that an unchanged entry keeps its PEM.
+  CREATE TABLE certificate (
+    job TEXT NOT NULL,
+    worker_ip TEXT NOT NULL,
+    name TEXT NOT NULL,
+    input_hash TEXT NOT NULL,
+    authority TEXT NOT NULL,
+    not_after INTEGER NOT NULL,
+    PRIMARY KEY (job, worker_ip, name)
+  ) STRICT, WITHOUT ROWID;
+
+  -- File content by its SHA-256. A sealed row is encrypted with the bucket's key (rendered files may hold secrets).
+  CREATE TABLE blob (
+    sha256 TEXT PRIMARY KEY,
+    sealed INTEGER NOT NULL,
+    content BLOB NOT NULL
+  ) STRICT;
+
+  CREATE TABLE job_file (
+    job TEXT NOT NULL,
+    path TEXT NOT NULL,
+    kind TEXT NOT NULL CHECK (kind IN ('file', 'dir', 'link')),
+    mode INTEGER NOT NULL,
+    sha256 TEXT,
+    target TEXT,
+    PRIMARY KEY (job, path)
+  ) STRICT, WITHOUT ROWID;
+
+  -- The files of one allocation as they lie on a worker, by the hash over all of them.
+  CREATE TABLE tree (
+    hash TEXT PRIMARY KEY,
+    files TEXT NOT NULL
+  ) STRICT;
+
+  -- What deploy knows to be true on the workers.
+  CREATE TABLE deployment (
+    alloc_id TEXT PRIMARY KEY REFERENCES allocation (alloc_id) ON DELETE CASCADE,
+    state TEXT NOT NULL,
+    promoted_hash TEXT,
+    promoted_version TEXT,
+    previous_hash TEXT,
+    previous_version TEXT,
+    attempt_hash TEXT,
+    failure TEXT
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE job_rollout (
+    job TEXT PRIMARY KEY,
+    post_deploy_status TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
+
+  -- The current version of every key, and the superseded ones.
+  CREATE TABLE kv (
+    namespace TEXT NOT NULL,
+    key TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    value BLOB NOT NULL,
+    secret INTEGER NOT NULL,
+    deleted INTEGER NOT NULL,
+    changed_at INTEGER NOT NULL,
+    PRIMARY KEY (namespace, key)
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE kv_history (
+    namespace TEXT NOT NULL,
+    key TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    value BLOB NOT NULL,
+    secret INTEGER NOT NULL,
+    deleted INTEGER NOT NULL,
+    changed_at INTEGER NOT NULL,
+    PRIMARY KEY (namespace, key, version)
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE run (
+    run_id TEXT PRIMARY KEY,
+    command TEXT NOT NULL,
+    arguments TEXT NOT NULL,
+    operator TEXT NOT NULL,
+    update_seq INTEGER NOT NULL,
+    started_at INTEGER NOT NULL,
+    finished_at INTEGER,
+    exit_code INTEGER
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE run_allocation (
+    run_id TEXT NOT NULL REFERENCES run (run_id) ON DELETE CASCADE,
+    job TEXT NOT NULL,
+    worker_ip TEXT NOT NULL,
+    action TEXT NOT NULL,
+    status TEXT NOT NULL,
+    current_version TEXT,
+    new_version TEXT,
+    hash TEXT,
+    reason TEXT,
+    at INTEGER NOT NULL,
+    PRIMARY KEY (run_id, job, worker_ip, action)
+  ) STRICT, WITHOUT ROWID;
+  `,
+];

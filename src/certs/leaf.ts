@@ -1,0 +1,120 @@
+// Makes leaf certificates: a key pair, and a certificate for it signed by the bucket's CA.
+
+import { MaandError, reasonOf } from "../model/error.ts";
+import type { Secret } from "../model/secret.ts";
+import type { Authority } from "./authority.ts";
+import { generateKeys } from "./keys.ts";
+import { backdateMs, leafEnd } from "./lifetime.ts";
+import type { LeafRequest } from "./plan.ts";
+import { openSigner, type Signer } from "./signer.ts";
+import { subjectParts } from "./subject.ts";
+import { distinguishedName, serialNumber } from "./x509.ts";
+
+export interface Leaf {
+  /** PEM that ends with a newline. */
+  certPem: string;
+  keyPem: Secret;
+  /** Milliseconds since 1970, whole seconds: exactly what the certificate says. */
+  notAfter: number;
+}
+
+/** What `issueLeaf` reads of a request. */
+export type LeafContent = Pick<
+  LeafRequest,
+  "job" | "cert" | "workers" | "subject" | "names" | "key" | "pkcs8" | "ttlDays"
+>;
+
+/** Makes one leaf. `now` in ms since 1970. Throws a MaandError ("local") that names the certificate. */
+export async function issueLeaf(request: LeafContent, authority: Authority, now: number): Promise<Leaf> {
+  return await issueWith(await openSigner(authority, now), request, now);
+}
+
+/**
+ * Makes all leaves, at most `parallel` at once, and gives them in the order of the requests. After a failure or an
+ * abort no further one is begun; the error (a MaandError, "local" or "interrupted") comes when the running ones ended.
+ */
+export async function issueAll(
+  requests: readonly LeafContent[],
+  authority: Authority,
+  now: number,
+  parallel: number,
+  signal?: AbortSignal,
+): Promise<Leaf[]> {
+  if (requests.length === 0) return [];
+  const signer = await openSigner(authority, now);
+  const leaves: Leaf[] = [];
+  const failures: unknown[] = [];
+  let next = 0;
+  const work = async () => {
+    while (next < requests.length && failures.length === 0 && signal?.aborted !== true) {
+      const index = next;
+      next += 1;
+      try {
+        leaves[index] = await issueWith(signer, requests[index]!, now);
+      } catch (thrown) {
+        failures.push(thrown);
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: Math.max(1, Math.min(parallel, requests.length)) }, work));
+  if (failures.length > 0) throw failures[0];
+  if (next < requests.length)
+    throw new MaandError("interrupted", "interrupted while making certificates", {
+      why: `${next} of ${requests.length} were made; none is kept`,
+      remedy: "run the command again",
+    });
+  return leaves;
+}
+
+async function issueWith(signer: Signer, request: LeafContent, now: number): Promise<Leaf> {
+  try {
+    const keys = await generateKeys(request.key, request.pkcs8);
+    const notAfter = leafEnd(now, request.ttlDays, signer.certificate.notAfter.getTime());
+    const certPem = await sign(signer, request, keys.publicKey, now, notAfter);
+    return { certPem, keyPem: keys.privateKey, notAfter };
+  } catch (thrown) {
+    const worker = request.workers.length === 1 ? request.workers[0] : undefined;
+    throw new MaandError("local", `cannot make certificate "${request.cert}"`, {
+      where: worker === undefined ? { job: request.job } : { job: request.job, worker },
+      why: reasonOf(thrown),
+      remedy: `check the entry "${request.cert}" under "certs" in the job's manifest.json`,
+      cause: thrown,
+    });
+  }
+}
+
+async function sign(
+  { x509, certificate: authority, key, algorithm, keyId }: Signer,
+  request: LeafContent,
+  spki: Uint8Array<ArrayBuffer>,
+  now: number,
+  notAfter: number,
+): Promise<string> {
+  const publicKey = new x509.PublicKey(spki);
+  const { digitalSignature, keyEncipherment } = x509.KeyUsageFlags;
+  // Key encipherment is the RSA key exchange of TLS 1.2 and older; an EC key cannot do it.
+  const usage = request.key === "ecdsa-p256" ? digitalSignature : digitalSignature | keyEncipherment;
+  const leaf = await x509.X509CertificateGenerator.create({
+    serialNumber: serialNumber(),
+    subject: distinguishedName(x509, subjectParts(request.subject)),
+    issuer: authority.subjectName,
+    // Some checkers want a leaf to lie within the life of its CA.
+    notBefore: new Date(Math.max(now - backdateMs, authority.notBefore.getTime())),
+    notAfter: new Date(notAfter),
+    publicKey,
+    signingKey: key,
+    signingAlgorithm: algorithm,
+    extensions: [
+      new x509.BasicConstraintsExtension(false, undefined, true),
+      new x509.KeyUsagesExtension(usage, true),
+      new x509.ExtendedKeyUsageExtension([
+        x509.ExtendedKeyUsage.serverAuth,
+        x509.ExtendedKeyUsage.clientAuth,
+      ]),
+      new x509.SubjectAlternativeNameExtension(request.names),
+      new x509.AuthorityKeyIdentifierExtension(keyId),
+      await x509.SubjectKeyIdentifierExtension.create(publicKey),
+    ],
+  });
+  return `${leaf.toString("pem")}\n`;
+}

@@ -1,0 +1,46 @@
+// Errors as the operator reads them: what failed, where, why, what to do; as text and as JSON.
+
+import { visible } from "../../events/visible.ts";
+import { formatPlace, MaandError, reasonOf } from "../../model/error.ts";
+import { compareFaults, formatFault } from "../../model/fault.ts";
+import type { Paint } from "./paint.ts";
+
+/** Any thrown value as a MaandError; what is not one of ours is a fault in maand and says so. */
+export function toMaandError(thrown: unknown): MaandError {
+  if (thrown instanceof MaandError) return thrown;
+  const stack = thrown instanceof Error ? (thrown.stack ?? "") : "";
+  return new MaandError("local", `maand itself failed: ${reasonOf(thrown)}`, {
+    ...(stack === "" ? {} : { why: stack.split("\n").slice(1, 6).join("\n").trim() }),
+    remedy: "this is a fault in maand: please report it with the command and these lines",
+    cause: thrown,
+  });
+}
+
+/** The text for standard error, ending in a newline. */
+export function formatError(error: MaandError, paint: Paint): string {
+  const faults = [...error.faults].sort(compareFaults).map((fault) => `${visible(formatFault(fault))}\n`);
+  if (faults.length > 0) return `${faults.join("")}${paint.red(error.message)}\n`;
+  const place = formatPlace(error.where);
+  const lines = [`${paint.red("error:")} ${visible(error.message)}${place === "" ? "" : ` (${visible(place)})`}`];
+  if (error.why !== undefined) lines.push(...labelled("why", error.why));
+  if (error.remedy !== undefined) lines.push(...labelled("do", error.remedy));
+  return `${lines.join("\n")}\n`;
+}
+
+/** `  why: first line`, further lines aligned below it. */
+function labelled(label: string, text: string): string[] {
+  const indent = `  ${" ".repeat(label.length + 2)}`;
+  return text.split("\n").map((line, i) => `${i === 0 ? `  ${label}: ` : indent}${visible(line)}`);
+}
+
+/** The `error` member of a JSON document. */
+export function errorJson(error: MaandError): Record<string, unknown> {
+  return {
+    kind: error.kind,
+    message: error.message,
+    ...error.where,
+    ...(error.why === undefined ? {} : { why: error.why }),
+    ...(error.remedy === undefined ? {} : { remedy: error.remedy }),
+    ...(error.faults.length === 0 ? {} : { faults: [...error.faults].sort(compareFaults) }),
+  };
+}

@@ -1,0 +1,169 @@
+// Which state of an allocation leads to which action: the table of 04, as one pure function.
+
+import picomatch from "picomatch";
+import type { AllocationRow, DeploymentRow, JobRow, RuntimeState } from "../model/state.ts";
+import { hasFiles, mayRun } from "../model/state.ts";
+import { noVersion } from "../model/version.ts";
+import type { TreeFile } from "../model/tree.ts";
+import { changedPaths } from "../model/tree.ts";
+
+export type ActionKind = "start" | "restart" | "reload" | "sync" | "promote" | "skip" | "stop" | "remove";
+
+/** What is to happen to one allocation, with everything that the run and the dry-run need to know about it. */
+export interface Action {
+  kind: ActionKind;
+  allocId: string;
+  job: string;
+  workerIp: string;
+  /** Last promoted version, `0.0.0` before the first promotion. */
+  currentVersion: string;
+  newVersion: string;
+  /** Hash of what is promoted; undefined before the first promotion. */
+  currentHash?: string;
+  /** Hash of what the catalog says now; undefined for stop and remove. */
+  newHash?: string;
+  /** Paths that matched `restart_globs` and so made a reload a restart. */
+  matched: string[];
+  /** Why this action, in a few words. */
+  reason: string;
+  /** The state that the allocation is in once the action has succeeded. */
+  leadsTo: RuntimeState;
+}
+
+/** Everything about one allocation that its action depends on. */
+export interface AllocationFacts {
+  row: AllocationRow;
+  deployment: DeploymentRow;
+  /** The job as the catalog has it now. */
+  job: JobRow;
+  /** What the allocation's tree would be now; absent when it is removed or cannot be rendered. */
+  content?: { hash: string; files: readonly TreeFile[] };
+  /** The tree that is promoted, when its file list is known. */
+  promotedFiles?: readonly TreeFile[];
+  /** The tree of an attempt that was begun and not promoted. */
+  attemptFiles?: readonly TreeFile[];
+}
+
+export interface ActionOptions {
+  force: boolean;
+  syncOnly: boolean;
+}
+
+/** The actions of one allocation: at most one while reconciling and one in its wave. */
+export interface AllocationActions {
+  reconcile?: Action;
+  rollout?: Action;
+}
+
+/** Decides what happens to one allocation. Rows of the table in 04 from top to bottom. */
+export function decideActions(facts: AllocationFacts, options: ActionOptions): AllocationActions {
+  const { row, deployment } = facts;
+  if (row.removed) return hasFiles(deployment.state) ? { reconcile: makeAction(facts, "remove", "removed", "cleaned") } : {};
+  if (row.disabled) return disabledActions(facts, options);
+  return { rollout: activeAction(facts, options) };
+}
+
+function disabledActions(facts: AllocationFacts, options: ActionOptions): AllocationActions {
+  const running = mayRun(facts.deployment.state);
+  const state = running ? "drained" : facts.deployment.state;
+  const rollout =
+    isChanged(facts) || options.force
+      ? makeAction(facts, "promote", "disabled: kept current, not started", state)
+      : makeAction(facts, "skip", "disabled", state);
+  return running ? { reconcile: makeAction(facts, "stop", "disabled", "drained"), rollout } : { rollout };
+}
+
+function activeAction(facts: AllocationFacts, options: ActionOptions): Action {
+  const { deployment } = facts;
+  switch (deployment.state) {
+    case "absent":
+    case "cleaned":
+      return makeAction(facts, "start", "first start", "running");
+    case "drained":
+      return makeAction(facts, "start", "enabled again", "running");
+    case "unsettled":
+      if (deployment.promotedHash === undefined) return makeAction(facts, "start", "start was not completed", "running");
+      return upgrade(facts, options, "last attempt was not completed");
+    case "health_failed":
+      if (options.syncOnly) return makeAction(facts, "sync", "health check failed, --sync-only", "health_failed");
+      return makeAction(facts, "restart", "health check failed", "running");
+    case "stopped":
+      if (isChanged(facts)) return upgrade(facts, options, changeReason(facts));
+      if (options.force) return upgrade(facts, options, "--force");
+      return makeAction(facts, "skip", "stopped by hand", "stopped");
+    case "running":
+      if (isChanged(facts)) return upgrade(facts, options, changeReason(facts));
+      if (options.force) return upgrade(facts, options, "--force");
+      return makeAction(facts, "skip", "up to date", "running");
+  }
+}
+
+/** `restart`, `reload` or `sync` by the job's policy; `--sync-only` turns all of them into a sync. */
+function upgrade(facts: AllocationFacts, options: ActionOptions, reason: string): Action {
+  const { deployment, job } = facts;
+  if (options.syncOnly) return makeAction(facts, "sync", `${reason}, --sync-only`, deployment.state);
+  switch (job.manifest.restartPolicy) {
+    case "always":
+      return makeAction(facts, "restart", reason, "running");
+    case "never":
+      return makeAction(facts, "sync", reason, deployment.state === "stopped" ? "stopped" : "running");
+    case "reload": {
+      const matched = globMatches(facts);
+      if (matched.length > 0) return { ...makeAction(facts, "restart", reason, "running"), matched };
+      return makeAction(facts, "reload", reason, "running");
+    }
+  }
+}
+
+/**
+ * Changed paths that match `restart_globs`. What an unfinished attempt may have put in place counts as changed too:
+ * the process may be running with it.
+ */
+function globMatches(facts: AllocationFacts): string[] {
+  const { content, promotedFiles, attemptFiles, job } = facts;
+  if (content === undefined || job.manifest.restartGlobs.length === 0) return [];
+  const changed = new Set<string>();
+  for (const before of [promotedFiles, attemptFiles]) {
+    if (before !== undefined) for (const path of changedPaths(before, content.files)) changed.add(path);
+  }
+  const matches = picomatch([...job.manifest.restartGlobs], { dot: true });
+  return [...changed].filter((path) => matches(path)).sort();
+}
+
+/** Content or version differs from what was promoted; never promoted counts as changed. */
+export function isChanged(facts: AllocationFacts): boolean {
+  const { deployment, content, job } = facts;
+  return deployment.promotedHash !== content?.hash || deployment.promotedVersion !== job.version;
+}
+
+function changeReason(facts: AllocationFacts): string {
+  const sameContent = facts.deployment.promotedHash === facts.content?.hash;
+  return sameContent ? "version changed" : facts.deployment.promotedVersion === facts.job.version ? "content changed" : "content and version changed";
+}
+
+function makeAction(facts: AllocationFacts, kind: ActionKind, reason: string, leadsTo: RuntimeState): Action {
+  const { row, deployment, content, job } = facts;
+  return {
+    kind,
+    allocId: row.allocId,
+    job: row.job,
+    workerIp: row.workerIp,
+    currentVersion: deployment.promotedVersion ?? noVersion,
+    newVersion: job.version,
+    ...(deployment.promotedHash === undefined ? {} : { currentHash: deployment.promotedHash }),
+    ...(content === undefined ? {} : { newHash: content.hash }),
+    matched: [],
+    reason,
+    leadsTo,
+  };
+}
+
+/** Whether an action touches its worker. */
+export function isDue(action: Action): boolean {
+  return action.kind !== "skip" && action.kind !== "promote";
+}
+
+/** Makefile target that an action runs, if any. */
+export function targetOf(kind: ActionKind): "start" | "restart" | "reload" | "stop" | undefined {
+  return kind === "start" || kind === "restart" || kind === "reload" || kind === "stop" ? kind : undefined;
+}

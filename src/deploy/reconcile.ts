@@ -1,0 +1,86 @@
+// Stopping what is no longer wanted: removed and newly disabled allocations, in reverse wave order (04, "The run").
+
+import { beginAttempts, forgetPromotions, setStates } from "../catalog/deployments.ts";
+import { MaandError } from "../model/error.ts";
+import { remoteDirectory } from "../session/session.ts";
+import type { Action } from "./action.ts";
+import { deleteDeployedCommand } from "./commands.ts";
+import { requireTarget, runLogged } from "./lifecycle.ts";
+import type { AllocationOutcome } from "./outcome.ts";
+import { outcomeOf } from "./outcome.ts";
+import type { DeployPlan } from "./plan.ts";
+import type { DeployRun } from "./run-state.ts";
+import { factsOf } from "./run-state.ts";
+import { asMaandError } from "./worker-link.ts";
+
+/** Seconds for deleting a job's deployed files. */
+const deleteSeconds = 120;
+
+/** Carries out the reconcile part of a plan. A failure is an outcome; it never keeps the other stops from happening. */
+export async function reconcile(run: DeployRun, plan: DeployPlan["reconcile"]): Promise<AllocationOutcome[]> {
+  const outcomes: AllocationOutcome[] = [];
+  for (const wave of plan) {
+    const done = await Promise.all(
+      wave.jobs.map(async ({ batches }) => {
+        const ofJob: AllocationOutcome[] = [];
+        for (const batch of batches) {
+          if (run.session.interrupt.stopping.aborted) {
+            ofJob.push(...batch.map((action) => outcomeOf(action, "interrupted")));
+          } else ofJob.push(...(await Promise.all(batch.map((action) => stopOne(run, action)))));
+        }
+        return ofJob;
+      }),
+    );
+    outcomes.push(...done.flat());
+  }
+  return outcomes;
+}
+
+async function stopOne(run: DeployRun, action: Action): Promise<AllocationOutcome> {
+  const { session, links } = run;
+  const { job, row } = factsOf(run, action);
+  const scope = { worker: action.workerIp, job: action.job, phase: "reconcile" as const, action: action.kind };
+  const link = links.all.get(action.workerIp);
+  if (link?.failure !== undefined) {
+    if (!link.gone) return outcomeOf(action, "not_reached", link.failure);
+    const reason = `worker ${action.workerIp} has left the workspace and cannot be reached: assumed dead, nothing was stopped there`;
+    session.events.emit({ type: "reconcile_skip_stop", scope, reason });
+    session.events.emit({ type: "warning", scope, text: reason });
+    return outcomeOf(action, "skipped");
+  }
+  try {
+    const connection = links.connectionTo(action.workerIp);
+    // From here on the process may be down although the stop has not been recorded.
+    beginAttempts(session.catalog, [{ allocId: row.allocId }]);
+    await requireTarget(session, connection, {
+      job: action.job,
+      workerIp: action.workerIp,
+      target: "stop",
+      currentVersion: action.currentVersion,
+      newVersion: action.newVersion,
+      timeoutSeconds: job.manifest.lifecycleTimeout ?? session.conf.commandTimeoutSeconds,
+      phase: "reconcile",
+      onlyIfPresent: true,
+    });
+    if (action.kind === "stop") setStates(session.catalog, [{ allocId: row.allocId, state: "drained" }]);
+    else {
+      const result = await runLogged(session, connection, {
+        scope,
+        title: `delete deployed files of ${action.job}, keep data/ and logs/`,
+        command: deleteDeployedCommand(remoteDirectory(session), action.job, session.conf.useSudo),
+        timeoutSeconds: deleteSeconds,
+      });
+      if (result.exitCode !== 0) {
+        throw new MaandError("remote", "the job was stopped, but its deployed files could not be deleted", {
+          where: { job: action.job, worker: action.workerIp },
+          why: result.stderr.trim(),
+          remedy: "mend it on the worker, then run maand deploy again",
+        });
+      }
+      forgetPromotions(session.catalog, [row.allocId]);
+    }
+    return outcomeOf(action, "done");
+  } catch (error) {
+    return outcomeOf(action, "failed", asMaandError(error, action.workerIp));
+  }
+}

@@ -1,0 +1,164 @@
+// maand deploy: plan, reach the workers, reconcile, roll out wave by wave, refresh; the outcome says how it went.
+
+import { nextUpdateSeq, readUpdateSeq } from "../catalog/deployments.ts";
+import { recordAllocation } from "../catalog/history.ts";
+import { MaandError } from "../model/error.ts";
+import { suggestName } from "../model/nearest.ts";
+import type { Session } from "../session/session.ts";
+import type { DeployFacts } from "./facts.ts";
+import { loadFacts } from "./facts.ts";
+import type { AllocationOutcome, DeployOutcome, JobOutcome, UnreachedWorker } from "./outcome.ts";
+import { outcomeOf } from "./outcome.ts";
+import type { DeployPlan, JobPlan, PlanOptions } from "./plan.ts";
+import { dueWorkers, hasWork, planDeploy, rolloutActions } from "./plan.ts";
+import { pruneRemoved } from "./prune.ts";
+import { reconcile } from "./reconcile.ts";
+import { rollOutJob } from "./rollout.ts";
+import type { DeployRun } from "./run-state.ts";
+import { linkWorkers } from "./worker-link.ts";
+
+export interface DeployOptions {
+  force: boolean;
+  syncOnly: boolean;
+  /** Only these jobs; all when absent. */
+  jobs?: readonly string[];
+}
+
+export interface PreparedDeploy {
+  facts: DeployFacts;
+  plan: DeployPlan;
+}
+
+/**
+ * Works out what a deploy would do; contacts no worker and writes nothing.
+ * @throws MaandError("usage") for a job name that is not in the catalog.
+ */
+export async function prepareDeploy(session: Session, options: DeployOptions): Promise<PreparedDeploy> {
+  const facts = await loadFacts(session, options.jobs);
+  return { facts, plan: planDeploy(facts.jobs, planOptions(options, facts)) };
+}
+
+function planOptions(options: DeployOptions, facts: DeployFacts): PlanOptions {
+  const { force, syncOnly, jobs } = options;
+  if (jobs === undefined) return { force, syncOnly };
+  const known = facts.state.jobs.map((job) => job.name);
+  for (const job of jobs) {
+    if (known.includes(job)) continue;
+    throw new MaandError("usage", `--jobs names "${job}", which is not in the catalog`, {
+      remedy: `${suggestName(job, known)} (a new job needs "maand build" first)`,
+    });
+  }
+  return { force, syncOnly, jobs: new Set(jobs) };
+}
+
+/** Carries out a deploy from beginning to end. What fails on workers is in the outcome; only what stops all is thrown. */
+export async function runDeploy(session: Session, options: DeployOptions): Promise<DeployOutcome> {
+  const { facts, plan } = await prepareDeploy(session, options);
+  if (options.syncOnly) refuseStarts(plan);
+  for (const text of plan.warnings) session.events.emit({ type: "warning", scope: { worker: "-" }, text });
+  const updateSeq = nextUpdateSeq(session.catalog);
+
+  const due = dueWorkers(plan);
+  const present = new Set(facts.state.workers.map((worker) => worker.host));
+  const workers = new Set([
+    ...facts.state.allocations.filter((a) => !a.removed && present.has(a.workerIp)).map((a) => a.workerIp),
+    ...due,
+  ]);
+  const gone = new Set([...workers].filter((workerIp) => !present.has(workerIp)));
+  step(session, `connecting to ${count(workers.size, "worker")}`);
+  const links = await linkWorkers(session, { state: facts.state, updateSeq, due, gone, workers: [...workers] });
+  const run: DeployRun = { session, state: facts.state, links, facts: facts.byId, contents: facts.contents };
+
+  if (plan.reconcile.length > 0) step(session, "stopping what is no longer wanted");
+  const stopped = await reconcile(run, plan.reconcile);
+  if (stopped.some((outcome) => outcome.status === "done")) pruneRemoved(session);
+
+  const waves: DeployOutcome["waves"] = [];
+  const failed = new Set<string>();
+  for (const wave of plan.waves) {
+    const busy = wave.jobs.filter(hasWork);
+    if (busy.length > 0) step(session, `wave ${wave.seq}: ${busy.map((job) => job.job).join(", ")}`);
+    const jobs = await Promise.all(wave.jobs.map((job) => rollOutUnlessBlocked(run, job, failed)));
+    for (const job of jobs) if (job.status === "failed" || job.status === "blocked") failed.add(job.job);
+    waves.push({ seq: wave.seq, jobs });
+  }
+  if (!session.interrupt.aborting.aborted) await links.refreshRest();
+
+  const unreached: UnreachedWorker[] = [...links.all.values()].flatMap((link) =>
+    link.failure === undefined
+      ? []
+      : [{ workerIp: link.workerIp, due: due.has(link.workerIp), gone: link.gone, error: link.failure }],
+  );
+  const outcome: DeployOutcome = {
+    updateSeq,
+    reconcile: stopped,
+    waves,
+    unreached,
+    interrupted: session.interrupt.stopping.aborted,
+  };
+  record(session, outcome);
+  return outcome;
+}
+
+/** A job that demands a failed one waits for the next deploy (04, "Promotion and resume"). */
+async function rollOutUnlessBlocked(run: DeployRun, plan: JobPlan, failed: ReadonlySet<string>): Promise<JobOutcome> {
+  const culprits = plan.demands.filter((job) => failed.has(job));
+  if (culprits.length === 0 || !hasWork(plan)) return rollOutJob(run, plan);
+  const reason = `it demands ${culprits.join(", ")}, which failed`;
+  run.session.events.emit({
+    type: "allocation",
+    scope: { worker: "-", job: plan.job, phase: "rollout" },
+    status: "blocked",
+    reason,
+  });
+  const allocations = rolloutActions(plan).map((action) =>
+    outcomeOf(action, action.kind === "skip" ? "skipped" : "blocked"),
+  );
+  return { job: plan.job, seq: plan.seq, status: "blocked", reason, allocations };
+}
+
+/** `--sync-only` never starts anything: a plan with a start is refused before anything is touched. */
+function refuseStarts(plan: DeployPlan): void {
+  const starts = plan.waves.flatMap((wave) => wave.jobs.flatMap((job) => job.starts.flat()));
+  if (starts.length === 0) return;
+  throw new MaandError("remote", "--sync-only cannot start what has never run", {
+    why: starts.map((action) => `${action.job}@${action.workerIp}`).join(", "),
+    remedy: "run maand deploy without --sync-only first, or limit it with --jobs",
+  });
+}
+
+function record(session: Session, outcome: DeployOutcome): void {
+  const all: AllocationOutcome[] = [
+    ...outcome.reconcile,
+    ...outcome.waves.flatMap((wave) => wave.jobs.flatMap((job) => job.allocations)),
+  ];
+  session.catalog.transaction(() => {
+    for (const entry of all) {
+      if (entry.status === "skipped") continue;
+      recordAllocation(session.catalog, {
+        runId: session.identity.runId,
+        job: entry.job,
+        workerIp: entry.workerIp,
+        action: entry.action,
+        status: entry.status,
+        currentVersion: entry.currentVersion,
+        newVersion: entry.newVersion,
+        ...(entry.error === undefined ? {} : { reason: entry.error.message }),
+        at: session.now(),
+      });
+    }
+  })();
+}
+
+function step(session: Session, text: string): void {
+  session.events.emit({ type: "step", scope: { worker: "-" }, text });
+}
+
+function count(number: number, noun: string): string {
+  return `${number} ${noun}${number === 1 ? "" : "s"}`;
+}
+
+/** The sequence number that `worker.json` on every worker should carry. */
+export function currentUpdateSeq(session: Session): number {
+  return readUpdateSeq(session.catalog);
+}

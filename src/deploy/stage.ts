@@ -1,0 +1,128 @@
+// The staging tree: what is about to be sent to one worker, laid out under `tmp/workers/<ip>/`.
+
+import {
+  chmodSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import { MaandError, reasonOf } from "../model/error.ts";
+import type { TreeFile } from "../model/tree.ts";
+import type { WorkerFiles } from "./commands.ts";
+
+/** Staging directory of one worker. */
+export function workerStaging(stagingRoot: string, workerIp: string): string {
+  return join(stagingRoot, "workers", workerIp);
+}
+
+/**
+ * Makes `<staging>/jobs/<job>` exactly the given tree. Only what differs is written, so that rsync's quick check
+ * finds the rest unchanged.
+ * @throws MaandError("local") when the disk refuses.
+ */
+export function stageJob(
+  staging: string,
+  job: string,
+  files: readonly TreeFile[],
+  read: (file: TreeFile) => Uint8Array,
+): void {
+  const root = join(staging, "jobs", job);
+  try {
+    mkdirSync(root, { recursive: true, mode: 0o755 });
+    const wanted = new Map(files.map((file) => [file.path, file]));
+    for (const file of files) addParents(wanted, file.path);
+    removeUnwanted(root, "", wanted);
+    // Parents sort before their children.
+    for (const path of [...wanted.keys()].sort()) stageEntry(join(root, path), wanted.get(path)!, read);
+  } catch (error) {
+    throw stagingFault(root, error);
+  }
+}
+
+/** Puts the files of the worker's root in place. */
+export function stageWorkerFiles(staging: string, files: WorkerFiles): void {
+  try {
+    mkdirSync(join(staging, "bin"), { recursive: true, mode: 0o755 });
+    mkdirSync(join(staging, "jobs"), { recursive: true, mode: 0o755 });
+    for (const [path, text] of [
+      ["worker.json", files.workerJson],
+      ["jobs.json", files.jobsJson],
+      ["bin/runner.py", files.runner],
+    ] as const) {
+      writeIfDifferent(join(staging, path), Buffer.from(text, "utf8"), 0o644);
+    }
+  } catch (error) {
+    throw stagingFault(staging, error);
+  }
+}
+
+/** Directories that only exist because a file lies in them. */
+function addParents(wanted: Map<string, TreeFile>, path: string): void {
+  for (let cut = path.lastIndexOf("/"); cut > 0; cut = path.lastIndexOf("/", cut - 1)) {
+    const parent = path.slice(0, cut);
+    if (wanted.has(parent)) return;
+    wanted.set(parent, { path: parent, kind: "dir", mode: 0o755, ref: "" });
+  }
+}
+
+function removeUnwanted(root: string, below: string, wanted: ReadonlyMap<string, TreeFile>): void {
+  for (const entry of readdirSync(join(root, below), { withFileTypes: true })) {
+    const path = below === "" ? entry.name : `${below}/${entry.name}`;
+    const kind = entry.isDirectory() ? "dir" : entry.isSymbolicLink() ? "link" : "file";
+    if (wanted.get(path)?.kind !== kind) rmSync(join(root, path), { recursive: true, force: true });
+    else if (kind === "dir") removeUnwanted(root, path, wanted);
+  }
+}
+
+function stageEntry(path: string, file: TreeFile, read: (file: TreeFile) => Uint8Array): void {
+  switch (file.kind) {
+    case "dir":
+      mkdirSync(path, { recursive: true });
+      // The owner must be able to stage into it, whatever mode it has on the worker.
+      setMode(path, file.mode | 0o700);
+      return;
+    case "link": {
+      const existing = lstatSync(path, { throwIfNoEntry: false });
+      if (existing !== undefined && readlinkSync(path) === file.ref) return;
+      rmSync(path, { force: true });
+      symlinkSync(file.ref, path);
+      return;
+    }
+    case "file":
+      writeIfDifferent(path, read(file), file.mode);
+  }
+}
+
+function writeIfDifferent(path: string, content: Uint8Array, mode: number): void {
+  const existing = lstatSync(path, { throwIfNoEntry: false });
+  if (existing?.isFile() === true && existing.size === content.length && sameContent(path, content)) {
+    setMode(path, mode);
+    return;
+  }
+  rmSync(path, { force: true });
+  writeFileSync(path, content, { mode: 0o600 });
+  setMode(path, mode);
+}
+
+function sameContent(path: string, content: Uint8Array): boolean {
+  return Buffer.compare(readFileSync(path), content) === 0;
+}
+
+function setMode(path: string, mode: number): void {
+  if ((lstatSync(path).mode & 0o777) !== mode) chmodSync(path, mode);
+}
+
+function stagingFault(path: string, error: unknown): MaandError {
+  return new MaandError("local", "cannot stage files", {
+    where: { file: path },
+    why: reasonOf(error),
+    remedy: "check free space and permissions of the bucket's tmp/",
+    cause: error,
+  });
+}

@@ -1,0 +1,6 @@
+// Files that are compiled into the executable as text.
+
+declare module "*.py" {
+  const text: string;
+  export default text;
+}

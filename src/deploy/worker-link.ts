@@ -1,0 +1,208 @@
+// The workers of one deploy: reached or not, checked once, synced in as few transfers as possible, refreshed once.
+
+import { join } from "node:path";
+import type { Phase } from "../events/event.ts";
+import { MaandError } from "../model/error.ts";
+import type { AllocationRow, CatalogState } from "../model/state.ts";
+import type { Session } from "../session/session.ts";
+import { remoteDirectory } from "../session/session.ts";
+import type { Connection } from "../ssh/connection.ts";
+import { syncTree } from "../ssh/sync.ts";
+import type { WorkerFiles } from "./commands.ts";
+import { checkCommand, readCheck } from "./commands.ts";
+import runner from "./runner.py" with { type: "text" };
+import { stageWorkerFiles, workerStaging } from "./stage.ts";
+
+/** One worker in one deploy. */
+export interface WorkerLink {
+  workerIp: string;
+  /** No longer in the workspace: failing to reach it is no failure. */
+  gone: boolean;
+  connection?: Connection;
+  /** Why the worker cannot take part: not reached, or lacks what a deploy needs. */
+  failure?: MaandError;
+  /** `worker.json` and its neighbours are already those of this deploy. */
+  refreshed: boolean;
+}
+
+export interface Links {
+  /** Every worker this deploy knows, by address. */
+  all: ReadonlyMap<string, WorkerLink>;
+  /** @throws the worker's failure when it cannot take part. */
+  connectionTo(workerIp: string): Connection;
+  /** Sends the staged tree of a job; calls for one worker that are due together share one transfer. */
+  sync(workerIp: string, job: string): Promise<void>;
+  /** Brings `worker.json`, `jobs.json` and `bin/` up to date where no sync has done it. */
+  refreshRest(): Promise<void>;
+}
+
+/** `worker.json`, `jobs.json` and the runner as they shall lie on a worker (04, "On a worker"). */
+export function workerFiles(state: CatalogState, workerIp: string, updateSeq: number): WorkerFiles {
+  const worker = state.workers.find((candidate) => candidate.host === workerIp);
+  const here = state.allocations.filter((a) => a.workerIp === workerIp && !a.removed);
+  return {
+    workerJson: `${JSON.stringify({
+      bucket_id: state.bucketId,
+      worker_id: worker?.workerId ?? "",
+      worker_ip: workerIp,
+      update_seq: updateSeq,
+      labels: worker?.labels ?? [],
+    })}\n`,
+    jobsJson: `${JSON.stringify(here.map((a: AllocationRow) => ({ job: a.job, disabled: a.disabled ? 1 : 0 })))}\n`,
+    runner,
+  };
+}
+
+export interface LinkOptions {
+  state: CatalogState;
+  updateSeq: number;
+  /** Workers with something to do; the others are refreshed in the same round trip as their check. */
+  due: ReadonlySet<string>;
+  /** Workers to reach that have left the workspace. */
+  gone: ReadonlySet<string>;
+  /** All workers to reach. */
+  workers: readonly string[];
+}
+
+/** Reaches and checks all workers in parallel. Failures are kept per worker, nothing is thrown. */
+export async function linkWorkers(session: Session, options: LinkOptions): Promise<Links> {
+  const directory = remoteDirectory(session);
+  const { useSudo } = session.conf;
+  const filesOf = (workerIp: string): WorkerFiles => workerFiles(options.state, workerIp, options.updateSeq);
+  const all = new Map<string, WorkerLink>();
+
+  const check = async (link: WorkerLink, refresh: boolean): Promise<void> => {
+    const files = refresh && !link.gone ? filesOf(link.workerIp) : undefined;
+    const result = await link.connection!.exec(checkCommand(directory, useSudo, runner, files), {
+      signal: session.interrupt.aborting,
+    });
+    const answer = readCheck(result, useSudo);
+    if (answer.findings.length > 0) throw unfit(link.workerIp, directory, answer.findings);
+    link.refreshed = answer.refreshed;
+  };
+
+  await Promise.all(
+    options.workers.map(async (workerIp) => {
+      const link: WorkerLink = { workerIp, gone: options.gone.has(workerIp), refreshed: false };
+      all.set(workerIp, link);
+      try {
+        link.connection = await session.pool.connect(workerIp);
+        await check(link, !options.due.has(workerIp));
+      } catch (error) {
+        link.failure = asMaandError(error, workerIp);
+      }
+    }),
+  );
+
+  const connectionTo = (workerIp: string): Connection => {
+    const link = all.get(workerIp);
+    if (link?.failure !== undefined) throw link.failure;
+    if (link?.connection === undefined) throw new Error(`worker ${workerIp} was not linked`);
+    return link.connection;
+  };
+  const syncs = createSyncQueues(session, { filesOf, connectionTo, links: all, directory });
+  return {
+    all,
+    connectionTo,
+    sync: syncs,
+    async refreshRest() {
+      await Promise.all(
+        [...all.values()].map(async (link) => {
+          if (link.refreshed || link.gone || link.failure !== undefined) return;
+          try {
+            await check(link, true);
+          } catch (error) {
+            link.failure = asMaandError(error, link.workerIp);
+          }
+        }),
+      );
+    },
+  };
+}
+
+interface QueueContext {
+  filesOf(workerIp: string): WorkerFiles;
+  connectionTo(workerIp: string): Connection;
+  links: ReadonlyMap<string, WorkerLink>;
+  directory: string;
+}
+
+/** Per worker: jobs that ask for a transfer while one is under way, or in the same moment, go together in the next. */
+function createSyncQueues(session: Session, context: QueueContext): (workerIp: string, job: string) => Promise<void> {
+  interface Queue {
+    waiting: { job: string; resolve: () => void; reject: (error: unknown) => void }[];
+    busy: boolean;
+  }
+  const queues = new Map<string, Queue>();
+
+  const drain = async (workerIp: string, queue: Queue): Promise<void> => {
+    queue.busy = true;
+    // Let everything that becomes due in the same turn join.
+    await new Promise((resolve) => setImmediate(resolve));
+    while (queue.waiting.length > 0) {
+      const together = queue.waiting.splice(0);
+      try {
+        await transfer(workerIp, [...new Set(together.map((entry) => entry.job))].sort());
+        for (const entry of together) entry.resolve();
+      } catch (error) {
+        for (const entry of together) entry.reject(error);
+      }
+    }
+    queue.busy = false;
+  };
+
+  const transfer = async (workerIp: string, jobs: string[]): Promise<void> => {
+    const connection = context.connectionTo(workerIp);
+    const staging = workerStaging(session.paths.staging, workerIp);
+    stageWorkerFiles(staging, context.filesOf(workerIp));
+    const scope = { worker: workerIp, phase: "rsync" as Phase, action: "sync", ...(jobs.length === 1 ? { job: jobs[0]! } : {}) };
+    const id = session.events.nextId();
+    const started = performance.now();
+    session.events.emit({ type: "command_begin", scope, id, cmd: `rsync ${jobs.map((job) => `jobs/${job}`).join(" ")}` });
+    let exit = -1;
+    try {
+      await syncTree(connection, {
+        cwd: staging,
+        sources: ["./worker.json", "./jobs.json", "./bin", ...jobs.map((job) => `./${join("jobs", job)}`)],
+        destination: context.directory,
+        protect: ["/jobs/*/data", "/jobs/*/logs", "/jobs/*/bin"],
+        useSudo: session.conf.useSudo,
+        timeoutSeconds: session.conf.commandTimeoutSeconds,
+        signal: session.interrupt.aborting,
+        onLine: (stream, line) => session.events.emit({ type: "output", scope, id, stream, line }),
+      });
+      exit = 0;
+      context.links.get(workerIp)!.refreshed = true;
+    } finally {
+      session.events.emit({ type: "command_end", scope, id, exit, durationMs: Math.round(performance.now() - started) });
+    }
+  };
+
+  return (workerIp, job) =>
+    new Promise((resolve, reject) => {
+      let queue = queues.get(workerIp);
+      if (queue === undefined) {
+        queue = { waiting: [], busy: false };
+        queues.set(workerIp, queue);
+      }
+      queue.waiting.push({ job, resolve, reject });
+      if (!queue.busy) void drain(workerIp, queue);
+    });
+}
+
+function unfit(workerIp: string, directory: string, findings: readonly string[]): MaandError {
+  return new MaandError("remote", "the worker lacks what a deploy needs", {
+    where: { worker: workerIp },
+    why: findings.map((finding) => finding.replace(/^cannot write there/, `cannot write ${directory}`)).join("; "),
+    remedy: "mend it on the worker, then run maand deploy again",
+  });
+}
+
+/** Any failure as one of ours, with the worker named. */
+export function asMaandError(error: unknown, workerIp: string): MaandError {
+  if (error instanceof MaandError) return error;
+  return new MaandError("remote", error instanceof Error ? error.message : String(error), {
+    where: { worker: workerIp },
+    cause: error,
+  });
+}

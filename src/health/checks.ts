@@ -1,0 +1,48 @@
+// The checks that an allocation's manifest asks for.
+
+import type { CatalogState, JobRow } from "../model/state.ts";
+import { workersNamespace } from "../kv/namespaces.ts";
+import type { Session } from "../session/session.ts";
+import type { Connection } from "../ssh/connection.ts";
+import type { Check, Wait } from "./gate.ts";
+import { defaultWait } from "./gate.ts";
+import { probeName, runProbe } from "./probe.ts";
+
+/** Seconds that bound one probe when the manifest says nothing (07). */
+const defaultTimeoutSeconds = 5;
+
+/** Whether a job has anything that its health could be told by. */
+export function hasHealthCheck(job: JobRow): boolean {
+  return (job.manifest.healthCheck?.checks.length ?? 0) > 0;
+}
+
+/** How long this job's gate waits. */
+export function waitOf(job: JobRow): Wait {
+  return job.manifest.healthCheck?.wait ?? defaultWait;
+}
+
+/** The manifest's probes of one allocation, ready to run. */
+export function allocationChecks(
+  session: Session,
+  state: CatalogState,
+  job: JobRow,
+  workerIp: string,
+  connect: () => Promise<Connection>,
+): Check[] {
+  const health = job.manifest.healthCheck;
+  if (health === undefined) return [];
+  const caCert = session.kv.get(workersNamespace, "certs/ca.crt");
+  const target = {
+    workerIp,
+    portNumber: (name: string) => state.ports.find((port) => port.job === job.name && port.name === name)?.number,
+    caCert: typeof caCert === "string" ? caCert : "",
+    connect,
+    timeoutSeconds: health.timeoutSeconds ?? defaultTimeoutSeconds,
+  };
+  return health.checks.map((probe) => ({
+    job: job.name,
+    workerIp,
+    name: probeName(probe),
+    run: () => runProbe(probe, target),
+  }));
+}

@@ -1,0 +1,73 @@
+// The gate: checks that must all pass, asked again only where they have not passed yet.
+
+import { createLimiter } from "../ssh/parallel.ts";
+import type { HealthCheck } from "../workspace/types.ts";
+
+/** One check of one allocation. */
+export interface Check {
+  job: string;
+  workerIp: string;
+  name: string;
+  /** Runs it once: why it failed, undefined when it passed. */
+  run(): Promise<string | undefined>;
+}
+
+export interface CheckResult {
+  job: string;
+  workerIp: string;
+  check: string;
+  ok: boolean;
+  /** The last failure; absent when it passed. */
+  error?: string;
+  /** How often it was asked. */
+  attempts: number;
+}
+
+/** How long a gate waits (07): attempts in all, seconds between them. */
+export type Wait = HealthCheck["wait"];
+
+/** What 07 sets where a manifest says nothing. */
+export const defaultWait: Wait = { attempts: 30, intervalSeconds: 1 };
+
+/** Asks once and takes the first answer. */
+export const noWait: Wait = { attempts: 1, intervalSeconds: 0 };
+
+/** Checks asked at the same time: enough for a fleet, few enough for the host's file handles. */
+const parallelChecks = 64;
+
+/**
+ * Runs all checks until each has passed or its attempts are used up. An aborted signal ends the waiting, never a
+ * check that is under way; what has not passed by then is a failure.
+ */
+export async function runGate(
+  checks: readonly Check[],
+  wait: (job: string) => Wait,
+  signal?: AbortSignal,
+): Promise<CheckResult[]> {
+  const limited = createLimiter(parallelChecks);
+  return Promise.all(
+    checks.map(async (check) => {
+      const { attempts, intervalSeconds } = wait(check.job);
+      const of = { job: check.job, workerIp: check.workerIp, check: check.name };
+      for (let attempt = 1; ; attempt++) {
+        const error = await limited(check.run);
+        if (error === undefined) return { ...of, ok: true, attempts: attempt };
+        if (attempt >= attempts || signal?.aborted === true) return { ...of, ok: false, error, attempts: attempt };
+        await pause(intervalSeconds, signal);
+      }
+    }),
+  );
+}
+
+function pause(seconds: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(done, seconds * 1000);
+    function done(): void {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", done);
+      resolve();
+    }
+    if (signal?.aborted === true) done();
+    else signal?.addEventListener("abort", done, { once: true });
+  });
+}

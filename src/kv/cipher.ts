@@ -1,0 +1,89 @@
+// Encryption of secrets at rest: AES-256-GCM under `secrets/kv.key`, bound to what the text belongs to.
+
+import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
+import { existsSync, readFileSync } from "node:fs";
+import { MaandError, reasonOf } from "../model/error.ts";
+
+const keyBytes = 32;
+/** 96 bits, the nonce length that GCM is specified for (NIST SP 800-38D, 8.2). */
+const nonceBytes = 12;
+const tagBytes = 16;
+
+/** Seals and opens text; `place` names what it belongs to, and a sealed text opens only at the place it was sealed for. */
+export interface Cipher {
+  seal(place: readonly string[], content: Uint8Array): Uint8Array;
+  /** @throws MaandError("catalog") when the key is not the one it was sealed with, or the text was moved or damaged. */
+  open(place: readonly string[], sealed: Uint8Array): Buffer;
+}
+
+/** A new random key, as `init` writes it. */
+export function createKey(): Uint8Array {
+  return randomBytes(keyBytes);
+}
+
+/**
+ * A cipher whose key is read at first use, so that a command without secrets runs without it.
+ * @throws at use: MaandError("catalog") when the key file is missing or has the wrong length.
+ */
+export function cipherFromFile(path: string): Cipher {
+  let key: Buffer | undefined;
+  const loadKey = (): Buffer => {
+    key ??= readKey(path);
+    return key;
+  };
+  return {
+    seal(place, content) {
+      const nonce = randomBytes(nonceBytes);
+      const cipher = createCipheriv("aes-256-gcm", loadKey(), nonce).setAAD(associatedData(place));
+      const encrypted = Buffer.concat([cipher.update(content), cipher.final()]);
+      return Buffer.concat([nonce, cipher.getAuthTag(), encrypted]);
+    },
+    open(place, sealed) {
+      const loaded = loadKey();
+      try {
+        const decipher = createDecipheriv("aes-256-gcm", loaded, sealed.subarray(0, nonceBytes));
+        decipher.setAAD(associatedData(place)).setAuthTag(sealed.subarray(nonceBytes, nonceBytes + tagBytes));
+        return Buffer.concat([decipher.update(sealed.subarray(nonceBytes + tagBytes)), decipher.final()]);
+      } catch (error) {
+        throw new MaandError("catalog", `cannot decrypt ${place.join(" ")}`, {
+          where: { file: path },
+          why: "the key is not the one it was encrypted with, or the stored value is damaged",
+          remedy: "restore secrets/kv.key from the backup that belongs to this data/maand.db",
+          cause: error,
+        });
+      }
+    },
+  };
+}
+
+/** Length-prefixed parts: no two different places give the same bytes. */
+function associatedData(place: readonly string[]): Buffer {
+  return Buffer.from(place.map((part) => `${Buffer.byteLength(part)}:${part}`).join(""), "utf8");
+}
+
+function readKey(path: string): Buffer {
+  if (!existsSync(path)) {
+    throw new MaandError("catalog", "the key of the encrypted KV is missing", {
+      where: { file: path },
+      remedy: "restore it from a backup; without it stored secrets cannot be read",
+    });
+  }
+  let key: Buffer;
+  try {
+    key = readFileSync(path);
+  } catch (error) {
+    throw new MaandError("catalog", "cannot read the key of the encrypted KV", {
+      where: { file: path },
+      why: reasonOf(error),
+      remedy: "check its owner and mode (0600)",
+      cause: error,
+    });
+  }
+  if (key.length !== keyBytes) {
+    throw new MaandError("catalog", `the key of the encrypted KV has ${key.length} bytes, not ${keyBytes}`, {
+      where: { file: path },
+      remedy: "restore it from a backup; without it stored secrets cannot be read",
+    });
+  }
+  return key;
+}

@@ -1,0 +1,25 @@
+// argv → command. Nothing is loaded here that the command does not need.
+
+import { version } from "./version.ts";
+
+async function main(): Promise<number> {
+  const argv = process.argv.slice(2);
+  if (argv.length === 1 && argv[0] === "--version") {
+    process.stdout.write(`maand ${version}\n`);
+    return 0;
+  }
+  if (argv[0] === "__rsh") {
+    const { rshMain } = await import("./cli/rsh.ts");
+    return rshMain(argv.slice(1));
+  }
+  const { runCommandLine } = await import("./cli/command-line.ts");
+  return runCommandLine(argv);
+}
+
+main().then(
+  (code) => process.exit(code),
+  (error: unknown) => {
+    process.stderr.write(`maand itself failed: ${error instanceof Error ? error.stack : String(error)}\n`);
+    process.exit(1);
+  },
+);

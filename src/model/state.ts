@@ -1,0 +1,107 @@
+// The catalog as plain values: what build leaves behind and deploy plans from.
+
+import type { Manifest } from "../workspace/types.ts";
+
+export interface WorkerRow {
+  host: string;
+  workerId: string;
+  hostname?: string;
+  position: number;
+  memoryMb?: number;
+  cpuMhz?: number;
+  labels: string[];
+  tags: Record<string, string>;
+}
+
+export interface JobRow {
+  name: string;
+  jobId: string;
+  version: string;
+  disabled: boolean;
+  /** Gone from the workspace; kept while an allocation of it is still in the catalog. */
+  removed: boolean;
+  deploymentSeq: number;
+  manifest: Manifest;
+  /** Reservation per allocation, in MB and MHz. */
+  memoryMb?: number;
+  cpuMhz?: number;
+}
+
+export interface AllocationRow {
+  allocId: string;
+  job: string;
+  workerIp: string;
+  workerId: string;
+  zone?: string;
+  /** Place among the job's non-removed allocations, by worker position; a removed one keeps its last. */
+  index: number;
+  disabled: boolean;
+  removed: boolean;
+}
+
+export interface PortRow {
+  job: string;
+  name: string;
+  number: number;
+  source: "fixed" | "pool";
+}
+
+/** What is known to be true of an allocation on its worker. Only deploy, job control and gc change it. */
+export type RuntimeState =
+  | "absent" // nothing of it was ever put there
+  | "unsettled" // a sync or lifecycle target was begun and has not been promoted
+  | "running" // promoted
+  | "health_failed" // the lifecycle ran, its gate did not pass
+  | "stopped" // by hand
+  | "drained" // stopped because it is disabled
+  | "cleaned"; // removed: stopped and its files deleted, `data/` and `logs/` are still there
+
+/** A process of this allocation may be alive. */
+export function mayRun(state: RuntimeState): boolean {
+  return state === "unsettled" || state === "running" || state === "health_failed";
+}
+
+/** Deployed files of this allocation are on the worker. */
+export function hasFiles(state: RuntimeState): boolean {
+  return mayRun(state) || state === "stopped" || state === "drained";
+}
+
+export interface DeploymentRow {
+  allocId: string;
+  state: RuntimeState;
+  promotedHash?: string;
+  promotedVersion?: string;
+  previousHash?: string;
+  previousVersion?: string;
+  /** Content of the attempt that has not been promoted yet (state `unsettled` or `health_failed`). */
+  attemptHash?: string;
+  /** Why the last attempt failed. */
+  failure?: string;
+}
+
+export type JobFileRow =
+  | { kind: "file"; path: string; mode: number; sha256: string }
+  | { kind: "dir"; path: string; mode: number }
+  | { kind: "link"; path: string; target: string };
+
+/** What build owns, KV and file content apart. */
+export interface CatalogState {
+  bucketId: string;
+  /** By position. */
+  workers: WorkerRow[];
+  /** By name. */
+  jobs: JobRow[];
+  /** By job, then worker position. */
+  allocations: AllocationRow[];
+  ports: PortRow[];
+  /** By job name, each sorted by path. */
+  files: Map<string, JobFileRow[]>;
+}
+
+/** Not removed and not disabled. */
+export function isActive(allocation: AllocationRow): boolean {
+  return !allocation.removed && !allocation.disabled;
+}
+
+/** KV as values: namespace to key to text. */
+export type KvValues = Map<string, Map<string, string>>;

@@ -1,0 +1,46 @@
+// The files of one allocation as they lie under `jobs/<job>/` on its worker, and the hash over all of them.
+
+import { createHash } from "node:crypto";
+import { compareText } from "./order.ts";
+
+/** One entry; `ref` is a file's SHA-256 in hex, a link's target, or "" for a directory. */
+export interface TreeFile {
+  path: string;
+  kind: "file" | "dir" | "link";
+  /** Permission bits; 0 for a link, which has none of its own. */
+  mode: number;
+  ref: string;
+}
+
+/** The content hash of an allocation (04, "The plan"): SHA-256 over the sorted entries. Any order in, same hash out. */
+export function treeHash(files: readonly TreeFile[]): string {
+  const hash = createHash("sha256");
+  for (const file of sortTree(files)) hash.update(`${file.path}\0${file.kind}\0${file.mode}\0${file.ref}\n`);
+  return hash.digest("hex");
+}
+
+export function sortTree(files: readonly TreeFile[]): TreeFile[] {
+  return [...files].sort((a, b) => compareText(a.path, b.path));
+}
+
+/** Paths that are added, changed or removed between two trees, sorted. */
+export function changedPaths(before: readonly TreeFile[], after: readonly TreeFile[]): string[] {
+  const identity = (file: TreeFile): string => `${file.kind} ${file.mode} ${file.ref}`;
+  const old = new Map(before.map((file) => [file.path, identity(file)]));
+  const changed: string[] = [];
+  for (const file of after) {
+    if (old.get(file.path) !== identity(file)) changed.push(file.path);
+    old.delete(file.path);
+  }
+  return [...changed, ...old.keys()].sort(compareText);
+}
+
+/** The stored form of a tree, and back. */
+export function encodeTree(files: readonly TreeFile[]): string {
+  return JSON.stringify(sortTree(files).map((file) => [file.path, file.kind, file.mode, file.ref]));
+}
+
+export function decodeTree(text: string): TreeFile[] {
+  const rows = JSON.parse(text) as [string, TreeFile["kind"], number, string][];
+  return rows.map(([path, kind, mode, ref]) => ({ path, kind, mode, ref }));
+}

@@ -1,0 +1,102 @@
+// Opening a session: conf, catalog, KV and an idle connection pool.
+
+import { join } from "node:path";
+import { readFileSync } from "node:fs";
+import { isAbsolute, resolve } from "node:path";
+import type { MaandConf } from "../bucket/conf.ts";
+import { parseConf } from "../bucket/conf.ts";
+import type { BucketPaths } from "../bucket/locate.ts";
+import { openBlobs } from "../catalog/blobs.ts";
+import { openCatalog } from "../catalog/open.ts";
+import type { EventStream, RunIdentity } from "../events/event.ts";
+import { cipherFromFile } from "../kv/cipher.ts";
+import { openKv } from "../kv/store.ts";
+import { MaandError, reasonOf } from "../model/error.ts";
+import { createPool } from "../ssh/pool.ts";
+import type { SshSettings } from "../ssh/settings.ts";
+import { confPath } from "../workspace/paths.ts";
+import type { Interrupt, Session } from "./session.ts";
+
+export interface SessionOptions {
+  paths: BucketPaths;
+  events: EventStream;
+  identity: RunIdentity;
+  interrupt: Interrupt;
+  /** For commands that only look: the catalog cannot be written through it. */
+  readonly: boolean;
+}
+
+/**
+ * Opens a bucket for a command.
+ * @throws MaandError("workspace") for a faulty maand.conf, MaandError("catalog") for a missing or damaged catalog.
+ */
+export function openSession(options: SessionOptions): Session {
+  const conf = readConf(options.paths);
+  const catalog = openCatalog(options.paths.catalog, { readonly: options.readonly });
+  const row = catalog.query("SELECT bucket_id FROM bucket").get() as { bucket_id: string } | null;
+  if (row === null) {
+    catalog.close();
+    throw new MaandError("catalog", "the catalog holds no bucket", {
+      where: { file: options.paths.catalog },
+      remedy: 'run "maand init" in this bucket',
+    });
+  }
+  const cipher = cipherFromFile(join(options.paths.secrets, "kv.key"));
+  return {
+    paths: options.paths,
+    conf,
+    bucketId: row.bucket_id,
+    catalog,
+    kv: openKv(catalog, cipher),
+    blobs: openBlobs(catalog, cipher),
+    pool: createPool(sshSettings(options.paths, conf), options.events, options.interrupt.aborting),
+    events: options.events,
+    identity: options.identity,
+    interrupt: options.interrupt,
+    now: () => Date.now(),
+  };
+}
+
+/** Ends every connection and closes the catalog. */
+export async function closeSession(session: Session): Promise<void> {
+  await session.pool.closeAll();
+  session.catalog.close();
+}
+
+/** @throws MaandError("workspace") with every fault of the file. */
+export function readConf(paths: BucketPaths): MaandConf {
+  let text: string;
+  try {
+    text = readFileSync(paths.conf, "utf8");
+  } catch (error) {
+    throw new MaandError("local", "cannot read maand.conf", {
+      where: { file: paths.conf },
+      why: reasonOf(error),
+      remedy: 'run "maand init" in this bucket (it keeps what is there)',
+      cause: error,
+    });
+  }
+  const { conf, faults } = parseConf(text, confPath);
+  if (conf === undefined) {
+    throw new MaandError("workspace", `${confPath} has ${faults.length} problem${faults.length === 1 ? "" : "s"}`, {
+      faults,
+    });
+  }
+  return conf;
+}
+
+function sshSettings(paths: BucketPaths, conf: MaandConf): SshSettings {
+  const configPath = isAbsolute(conf.sshConfig) ? conf.sshConfig : resolve(paths.root, conf.sshConfig);
+  return {
+    user: conf.sshUser,
+    keyPath: join(paths.secrets, conf.sshKey),
+    port: conf.sshPort,
+    knownHostsPath: join(paths.secrets, "known_hosts"),
+    hostKeyChecking: conf.hostKeyChecking,
+    ...(conf.sshConfig === "" ? {} : { sshConfigPath: configPath }),
+    connectTimeoutSeconds: conf.connectTimeoutSeconds,
+    commandTimeoutSeconds: conf.commandTimeoutSeconds,
+    useSudo: conf.useSudo,
+    maxParallel: conf.maxParallelWorkers,
+  };
+}

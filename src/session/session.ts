@@ -1,0 +1,39 @@
+// What a command on a bucket works with: its files, catalog, connections, events and the operator's Ctrl-C.
+
+import type { BucketPaths } from "../bucket/locate.ts";
+import type { MaandConf } from "../bucket/conf.ts";
+import type { BlobStore } from "../catalog/blobs.ts";
+import type { Catalog } from "../catalog/open.ts";
+import type { EventStream, RunIdentity } from "../events/event.ts";
+import type { KvStore } from "../kv/store.ts";
+import type { ConnectionPool } from "../ssh/pool.ts";
+
+/** Ctrl-C, in its two strengths (02, "Output rules"). */
+export interface Interrupt {
+  /** Aborted by the first Ctrl-C: launch nothing new. */
+  stopping: AbortSignal;
+  /** Aborted by the second: do not wait for what is running. */
+  aborting: AbortSignal;
+}
+
+/** Opened by the command line, passed to every operation. */
+export interface Session {
+  paths: BucketPaths;
+  conf: MaandConf;
+  bucketId: string;
+  catalog: Catalog;
+  kv: KvStore;
+  blobs: BlobStore;
+  /** Connections to workers; nothing is dialled before it is asked for. */
+  pool: ConnectionPool;
+  events: EventStream;
+  identity: RunIdentity;
+  interrupt: Interrupt;
+  /** Milliseconds since 1970. */
+  now(): number;
+}
+
+/** Where the bucket lives on a worker. */
+export function remoteDirectory(session: Session): string {
+  return `${session.conf.workerRoot}/${session.bucketId}`;
+}

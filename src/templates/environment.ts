@@ -1,0 +1,76 @@
+// What a template may see: the data of one allocation, the KV behind it, and the functions that read both.
+
+import type { Secret } from "../model/secret.ts";
+import type { FunctionTable } from "./go/function.ts";
+import { type StructValue, stringList, stringMap, struct, type Value } from "./go/value.ts";
+
+/** The fields of `.` and of Eta's `it` (06, "Context"). A field that is left out does not exist for the template. */
+export interface TemplateData {
+  AllocationID?: string;
+  Job: string;
+  CurrentVersion?: string;
+  NewVersion?: string;
+  WorkerIP?: string;
+  WorkerID?: string;
+  Labels?: readonly string[];
+  /** Path on the worker. */
+  BucketPath?: string;
+  /** Path on the worker. */
+  JobPath?: string;
+  AllocationIndex?: number;
+  Hostname?: string;
+  Zone?: string;
+  Tags?: Readonly<Record<string, string>>;
+  Peers?: readonly string[];
+}
+
+/** The KV as one allocation may read it. */
+export interface TemplateStore {
+  /** The value, or undefined when the key does not exist. Throws `MaandError` for a namespace that is forbidden. */
+  get(namespace: string, key: string): string | Secret | undefined;
+  /** All keys of a namespace, in any order; none when it does not exist. Throws `MaandError` when it is forbidden. */
+  keys(namespace: string): readonly string[];
+  /** Whether a job of that name is in the bucket. */
+  exists(job: string): boolean;
+  /** The jobs that share a port name, when that is why `maand/bucket` has no such key; else none. */
+  ambiguous?(key: string): readonly string[];
+}
+
+export interface TemplateEnvironment {
+  readonly data: TemplateData;
+  readonly store: TemplateStore;
+  /** false: every secret is the text `***` from the start, so nothing derived from one shows either. */
+  readonly revealSecrets: boolean;
+  /** Functions besides those of `templateFunctions`, such as `scrapeConfigs`. */
+  readonly functions?: FunctionTable;
+  /** Names of functions that this kind of template does not have (08: `scrape.yaml.tpl`). */
+  readonly withoutFunctions?: readonly string[];
+}
+
+/** The data as a Go struct: a field that does not exist is an error there, not `<no value>`. */
+export function contextValue(data: TemplateData): StructValue {
+  const fields: [string, Value][] = [];
+  const add = (name: string, value: Value) => {
+    if (value !== undefined) fields.push([name, value]);
+  };
+  add("AllocationID", data.AllocationID);
+  add("Job", data.Job);
+  add("CurrentVersion", data.CurrentVersion);
+  add("NewVersion", data.NewVersion);
+  add("WorkerIP", data.WorkerIP);
+  add("WorkerID", data.WorkerID);
+  add("Labels", data.Labels && stringList(data.Labels));
+  add("BucketPath", data.BucketPath);
+  add("JobPath", data.JobPath);
+  add("AllocationIndex", data.AllocationIndex === undefined ? undefined : BigInt(data.AllocationIndex));
+  add("Hostname", data.Hostname);
+  add("Zone", data.Zone);
+  add("Tags", data.Tags && stringMap(Object.entries(data.Tags)));
+  add("Peers", data.Peers && stringList(data.Peers));
+  return struct("maand.Context", fields);
+}
+
+/** `api@10.0.0.1`, or the job alone where there is no worker. */
+export function allocationName(data: TemplateData): string {
+  return data.WorkerIP === undefined ? data.Job : `${data.Job}@${data.WorkerIP}`;
+}

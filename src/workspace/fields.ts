@@ -1,0 +1,92 @@
+// Building blocks of the schemas: each carries its remedy as its error text, and its meaning for editors.
+
+import { z } from "zod";
+import { type NameKind, namePatterns } from "../model/names.ts";
+
+/** A whole number of `least` or more, and at most `most`. */
+export function whole(least: number, most?: number): z.ZodNumber {
+  if (most === undefined)
+    return z
+      .int({ error: `use a whole number, ${least} or more` })
+      .min(least, { error: `use ${least} or more` });
+  const error = `use a whole number from ${least} to ${most}`;
+  return z.int({ error }).min(least, { error }).max(most, { error });
+}
+
+/** Seconds: any number from `least` on, fractions too. */
+export function seconds(least: number): z.ZodNumber {
+  const error = `use a number of seconds, ${least} or more`;
+  return z.number({ error }).min(least, { error });
+}
+
+export function flag(): z.ZodBoolean {
+  return z.boolean({ error: "use true or false" });
+}
+
+/** Text that matches `pattern`; `use` says what does. */
+export function text(pattern: RegExp, use: string): z.ZodString {
+  return z.string({ error: use }).regex(pattern, { error: use });
+}
+
+export function oneOf<const T extends readonly string[]>(...values: T) {
+  const listed = values.map((value) => `"${value}"`);
+  return z.enum(values, { error: `use ${listed.slice(0, -1).join(", ")} or ${listed.at(-1)}` });
+}
+
+export function list<S extends z.ZodType>(of: S, what: string): z.ZodArray<S> {
+  return z.array(of, { error: `use a list of ${what}: [...]` });
+}
+
+/** An object of exactly these fields. Unknown ones are left to the caller, who knows the names it should have. */
+export function fields<S extends z.core.$ZodLooseShape>(shape: S, use = "use an object: {...}") {
+  return z.strictObject(shape, {
+    error: (issue) => (issue.code === "unrecognized_keys" ? undefined : use),
+  });
+}
+
+/** An object from names of that kind to values. */
+export function named<S extends z.ZodType>(key: z.ZodString, value: S) {
+  return z.record(key, value, { error: "use an object: {...}" });
+}
+
+/** A name as 01 allows it. */
+export function name(kind: NameKind): z.ZodString {
+  return text(namePatterns[kind].pattern, nameUse(kind));
+}
+
+/** What a name of that kind may look like, as a remedy. */
+export function nameUse(kind: NameKind): string {
+  const first = kind === "hook" || kind === "port" ? "" : ", a letter or digit first";
+  return `use ${namePatterns[kind].rule}${first}`;
+}
+
+/** A label, selector or tag key: spaces around it are allowed and dropped. */
+export function label(): z.ZodString {
+  const inner = namePatterns.label.pattern.source.slice(1, -1);
+  return text(new RegExp(`^\\s*${inner}\\s*$`), nameUse("label"));
+}
+
+/** MB as a number or text with a unit. Digits are bounded so that every accepted text is a finite number. */
+export function memory() {
+  return quantity(
+    /^\s*\d{1,15}(?:\.\d{1,15})?\s*(?:[mMgGtT][bB])?\s*$/,
+    'use MB as a number, or text such as "512 mb", "2 gb" or "1 tb"',
+  );
+}
+
+/** MHz as a number or text with a unit. */
+export function cpu() {
+  return quantity(
+    /^\s*\d{1,15}(?:\.\d{1,15})?\s*(?:(?:[mMgGtT])[hH][zZ])?\s*$/,
+    'use MHz as a number, or text such as "500 mhz", "2.4 ghz" or "1 thz"',
+  );
+}
+
+function quantity(pattern: RegExp, error: string) {
+  return z.union([z.number({ error }).min(0, { error }), text(pattern, error)], { error });
+}
+
+/** The field that editors read; maand does not. */
+export function schemaField() {
+  return z.string({ error: "use the path of a JSON Schema" }).describe("JSON Schema that editors check with");
+}

@@ -1,0 +1,93 @@
+// What a schema objects to, as faults with a place, our words and a remedy.
+
+import { z } from "zod";
+import type { Fault } from "../model/fault.ts";
+import { suggestName } from "../model/nearest.ts";
+import type { JsonDocument, JsonPath } from "./json.ts";
+
+/** Field names that older maand used, to what they are called now. */
+export type RenamedFields = Readonly<Record<string, string>>;
+
+/**
+ * Checks a parsed file against its schema. Every schema carries its remedies as its error texts ("use 1 or
+ * more"); what is wrong is told from the file itself, so nothing of the schema library's own wording appears.
+ * @returns the validated value, with defaults filled in, when there are no faults
+ */
+export function checkAgainst<S extends z.ZodType>(
+  schema: S,
+  document: JsonDocument,
+  renamed: RenamedFields = {},
+): { value?: z.output<S>; faults: Fault[] } {
+  const knownFields = new Map<string, string[]>();
+  const result = schema.safeParse(document.value, {
+    error: (issue) => {
+      if (issue.code !== "unrecognized_keys" || !(issue.inst instanceof z.ZodObject)) return undefined;
+      knownFields.set(JSON.stringify(issue.path ?? []), Object.keys(issue.inst.shape));
+      return "";
+    },
+  });
+  if (result.success) return { value: result.data, faults: [] };
+  const faults = result.error.issues.flatMap((issue) => {
+    const path = issue.path.map((part) => (typeof part === "symbol" ? String(part) : part));
+    if (issue.code === "unrecognized_keys") {
+      const known = knownFields.get(JSON.stringify(path)) ?? [];
+      return issue.keys.map((key) => unknownField(document, [...path, key], known, renamed));
+    }
+    if (issue.code === "invalid_key") return [wrongName(document, path, issue.issues[0]?.message ?? "")];
+    return [wrongValue(document, path, issue.message)];
+  });
+  return { faults };
+}
+
+/** `hooks.hook_a.executed_on[1]`; the index of a row in a file that is a list is left out, the line says it. */
+export function fieldName(path: JsonPath): string {
+  let name = "";
+  for (const [i, part] of path.entries()) {
+    if (typeof part === "number") name += i === 0 ? "" : `[${part}]`;
+    else name += name === "" ? part : `.${part}`;
+  }
+  return name;
+}
+
+/** `"field" is <what is written>`, shortened, or `is missing`. */
+export function wrongValue(document: JsonDocument, path: JsonPath, remedy: string): Fault {
+  const place = document.place(path);
+  const name = fieldName(path);
+  const source = document.source(path);
+  if (source === undefined) return { ...place, what: `${quote(name)} is missing`, remedy };
+  return { ...place, what: `${name === "" ? "this" : quote(name)} is ${show(source)}`, remedy };
+}
+
+function wrongName(document: JsonDocument, path: JsonPath, remedy: string): Fault {
+  const inside = fieldName(path.slice(0, -1));
+  const what = `the name ${show(JSON.stringify(path.at(-1)))} is not allowed${inside === "" ? "" : ` in "${inside}"`}`;
+  return { ...document.place(path, "key"), what, remedy };
+}
+
+function unknownField(
+  document: JsonDocument,
+  path: JsonPath,
+  known: readonly string[],
+  renamed: RenamedFields,
+): Fault {
+  const key = String(path.at(-1));
+  const now = Object.hasOwn(renamed, key) ? renamed[key]! : undefined;
+  const remedy =
+    now !== undefined && known.includes(now)
+      ? `it is called "${now}" now: rename it, or run maand migrate`
+      : known.length === 0
+        ? "remove it"
+        : suggestName(key, known);
+  return { ...document.place(path, "key"), what: `unknown field ${quote(fieldName(path))}`, remedy };
+}
+
+function quote(name: string): string {
+  return `"${name.replace(/\p{Cc}/gu, "?")}"`;
+}
+
+function show(source: string): string {
+  if (source.startsWith("{")) return /^\{\s*\}$/.test(source) ? "an empty object" : "an object";
+  if (source.startsWith("[")) return /^\[\s*\]$/.test(source) ? "an empty list" : "a list";
+  const line = source.replace(/\p{Cc}/gu, "?");
+  return line.length > 60 ? `${line.slice(0, 57)}...` : line;
+}

@@ -1,0 +1,188 @@
+// What a job directory may hold (01, "Job directory rules"), judged from its entries and its manifest.
+
+import type { Fault } from "../model/fault.ts";
+import { isHostOnly, isTemplate, outputPath, runtimeDirectories } from "../model/job-paths.ts";
+import { nearestName } from "../model/nearest.ts";
+import type { JsonDocument } from "./json.ts";
+import { followLink } from "./links.ts";
+import { declaredCerts, declaredHooks, hasJobControl } from "./manifest-rules.ts";
+import { type SourceJob, shownPath } from "./source.ts";
+import type { JobFile } from "./types.ts";
+
+export interface DirectoryCheck {
+  /** File name in `_hooks/` by hook name, for hooks that have exactly one. */
+  scripts: Map<string, string>;
+  faults: Fault[];
+  warnings: Fault[];
+}
+
+/** @param manifest the parsed manifest; without a value only what needs none is judged */
+export function checkJobDirectory(job: SourceJob, manifest: JsonDocument): DirectoryCheck {
+  const { scripts, faults } = checkScripts(job, manifest);
+  faults.push(
+    ...checkRuntimeDirectories(job),
+    ...checkNames(job),
+    ...checkLinks(job),
+    ...checkOutputs(job),
+    ...checkCertFiles(job, manifest),
+    ...checkMakefile(job, manifest),
+  );
+  return { scripts, faults, warnings: checkOldLayout(job) };
+}
+
+function checkRuntimeDirectories(job: SourceJob): Fault[] {
+  return job.files
+    .filter((file) => runtimeDirectories.some((name) => name === file.path))
+    .map((file) => ({
+      path: shownPath(job.name, file.path),
+      what: `${file.path}/ at the top of a job belongs to the worker, where the running job keeps it`,
+      remedy: "rename it, or move it into a directory of another name",
+    }));
+}
+
+function checkNames(job: SourceJob): Fault[] {
+  return job.files
+    .filter((file) => /\p{Cc}/u.test(file.path))
+    .map((file) => ({
+      path: shownPath(job.name, file.path),
+      what: "the name holds a control character",
+      remedy: "rename it",
+    }));
+}
+
+function checkLinks(job: SourceJob): Fault[] {
+  const links = new Map(
+    job.files.flatMap((file) => (file.kind === "link" ? [[file.path, file.target]] : [])),
+  );
+  return [...links].flatMap(([path, target]) => {
+    const end = /[\p{Cc}\uFFFD]/u.test(target) ? "odd" : followLink(path, target, links);
+    const place = { path: shownPath(job.name, path) };
+    const shown = JSON.stringify(target);
+    if (end === "outside")
+      return [
+        {
+          ...place,
+          what: `the link leads out of the job directory, to ${shown}`,
+          remedy: "copy what it points to into the job, or link within the job by a relative path",
+        },
+      ];
+    if (end === "loop")
+      return [
+        { ...place, what: `the link to ${shown} leads back to itself`, remedy: "remove one of the links" },
+      ];
+    if (end === "odd")
+      return [{ ...place, what: "the link's target is not plain UTF-8 text", remedy: "make the link again" }];
+    if (isTemplate(path))
+      return [
+        {
+          ...place,
+          what: "a template cannot be a link",
+          remedy: `copy ${shown} here`,
+        },
+      ];
+    return [];
+  });
+}
+
+/** Entries that would come to lie on one path on the worker. */
+function checkOutputs(job: SourceJob): Fault[] {
+  const first = new Map<string, string>();
+  const faults: Fault[] = [];
+  const rendered = (file: JobFile) => {
+    if (file.path === "_prometheus/scrape.yaml.tpl") return "_prometheus/scrape.yaml";
+    return file.kind === "dir" ? file.path : outputPath(file.path);
+  };
+  for (const file of job.files) {
+    if (isHostOnly(file.path) && !file.path.startsWith("_prometheus/scrape.yaml")) continue;
+    const other = first.get(rendered(file));
+    if (other === undefined) first.set(rendered(file), file.path);
+    else
+      faults.push({
+        path: shownPath(job.name, file.path),
+        what: `it and ${other} would both become ${rendered(file)}`,
+        remedy: "keep one of the two",
+      });
+  }
+  return faults;
+}
+
+/** Certificates are laid down in `certs/` of the job on the worker. */
+function checkCertFiles(job: SourceJob, manifest: JsonDocument): Fault[] {
+  const certs = declaredCerts(manifest);
+  if (certs.length === 0) return [];
+  const made = new Set([
+    "certs/ca.crt",
+    ...certs.flatMap((name) => [`certs/${name}.crt`, `certs/${name}.key`]),
+  ]);
+  return job.files
+    .filter((file) => made.has(outputPath(file.path)))
+    .map((file) => ({
+      path: shownPath(job.name, file.path),
+      what: "maand writes a certificate or key of this job to the same path",
+      remedy: 'rename the file, or the entry under "certs"',
+    }));
+}
+
+const makefiles = ["Makefile", "Makefile.tpl", "Makefile.eta"];
+
+function checkMakefile(job: SourceJob, manifest: JsonDocument): Fault[] {
+  if (manifest.value === undefined || hasJobControl(manifest)) return [];
+  if (job.files.some((file) => file.kind !== "dir" && makefiles.includes(file.path))) return [];
+  return [
+    {
+      path: shownPath(job.name),
+      what: "the job has no Makefile",
+      remedy: "add Makefile, Makefile.tpl or Makefile.eta, or a hook for job_control",
+    },
+  ];
+}
+
+function checkScripts(
+  job: SourceJob,
+  manifest: JsonDocument,
+): { scripts: Map<string, string>; faults: Fault[] } {
+  const names = job.files.flatMap((file) => {
+    const match = file.kind === "dir" ? null : /^_hooks\/([^/]+\.(?:py|ts|js))$/.exec(file.path);
+    return match === null ? [] : [match[1]!];
+  });
+  const scripts = new Map<string, string>();
+  const faults: Fault[] = [];
+  const declared = declaredHooks(manifest);
+  for (const hook of declared) {
+    const own = names.filter((name) => name.slice(0, -3) === hook);
+    if (own.length === 1) scripts.set(hook, own[0]!);
+    if (own.length === 1 || !hook.startsWith("hook_")) continue;
+    const place = manifest.place(["hooks", hook], "key");
+    if (own.length > 1) {
+      const what = `hook "${hook}" has ${own.length} scripts: ${own.map((name) => `_hooks/${name}`).join(", ")}`;
+      faults.push({ ...place, what, remedy: "keep one of them" });
+      continue;
+    }
+    const spare = names.filter((name) => !declared.includes(name.slice(0, -3)));
+    const near = nearestName(
+      hook,
+      spare.map((name) => name.slice(0, -3)),
+    );
+    const script = spare.find((name) => name.slice(0, -3) === near);
+    const rename = script === undefined ? "" : `, or use the name of _hooks/${script}`;
+    const remedy = `add _hooks/${hook}.py, .ts or .js${rename}`;
+    faults.push({ ...place, what: `hook "${hook}" has no script`, remedy });
+  }
+  return { scripts, faults };
+}
+
+/** Files of older maand would be synced to workers as content, which nobody means. */
+function checkOldLayout(job: SourceJob): Fault[] {
+  const renamed = { _modules: "_hooks", "vars.toml": "vars.conf" };
+  return job.files.flatMap(({ path }) => {
+    if (path !== "_modules" && path !== "vars.toml") return [];
+    const what = `older maand read this as what is ${renamed[path]} now; today it is plain content`;
+    return [
+      {
+        path: shownPath(job.name, path),
+        what,
+        remedy: `rename it to ${renamed[path]}, or run maand migrate`,
+      },
+    ];
+  });
+}

@@ -1,0 +1,144 @@
+// What a JSON syntax fault means in words, and what to do about it.
+
+import { createScanner, type ParseError, printParseErrorCode } from "jsonc-parser";
+
+export interface SyntaxFault {
+  offset: number;
+  what: string;
+  remedy: string;
+}
+
+interface Context {
+  /** The token before the fault, as written; "" at the start. */
+  before: string;
+  /** The token at the fault, as written; "" at the end of the text. */
+  found: string;
+  /** The innermost bracket that is open at the fault. */
+  open: { bracket: string; line: number } | undefined;
+  /** Nothing stands between the two tokens. */
+  joined: boolean;
+}
+
+/** Whether everything after this fault is still understood: a comma too many or too few, a comment, a bad escape. */
+export function isSurvivable(text: string, error: ParseError): boolean {
+  switch (printParseErrorCode(error.error)) {
+    case "CommaExpected":
+    case "InvalidCommentToken":
+    case "InvalidUnicode":
+    case "InvalidEscapeCharacter":
+    case "InvalidCharacter":
+      return true;
+    case "PropertyNameExpected":
+    case "ValueExpected": {
+      const { before, found } = contextAt(text, error.offset);
+      return before === "," && (found === "}" || found === "]");
+    }
+    default:
+      return false;
+  }
+}
+
+/** The fault in the user's terms. Tokens are quoted shortened, so no long value is repeated. */
+export function describeSyntax(text: string, error: ParseError): SyntaxFault {
+  const { offset } = error;
+  if (text.trim() === "")
+    return { offset: 0, what: "the file is empty", remedy: "write a JSON value, such as {} or []" };
+  const context = contextAt(text, offset);
+  return { offset, ...describe(printParseErrorCode(error.error), context) };
+}
+
+function describe(code: string, context: Context): { what: string; remedy: string } {
+  const found = context.found === "" ? "the file ends" : `${show(context.found)} stands`;
+  const here = `${found}${context.before === "" ? " here" : ` after ${show(context.before)}`}`;
+  const closer = context.open?.bracket === "[" ? "]" : "}";
+  switch (code) {
+    case "CommaExpected":
+      if (/^-?0$/.test(context.before) && context.joined)
+        return { what: "this number begins with 0", remedy: "remove the 0" };
+      return {
+        what: `a comma is missing before ${show(context.found)}`,
+        remedy: `put a comma after ${show(context.before)}`,
+      };
+    case "PropertyNameExpected":
+      if (context.before === "," && context.found === "}") return trailingComma("}");
+      return { what: `${here} where a field name belongs`, remedy: "put a field name in double quotes" };
+    case "ValueExpected":
+      if (context.before === "," && (context.found === "]" || context.found === "}"))
+        return trailingComma(context.found);
+      return {
+        what: `${here} where a value belongs`,
+        remedy: "put a value there, or remove what asks for it",
+      };
+    case "ColonExpected":
+      return { what: `${here} where a colon belongs`, remedy: 'write each field as "name": value' };
+    case "CloseBraceExpected":
+    case "CloseBracketExpected":
+      if (context.found === "")
+        return {
+          what: `the ${context.open?.bracket ?? "{"} of line ${context.open?.line ?? 1} is never closed`,
+          remedy: `add the missing ${closer}`,
+        };
+      return { what: `${here} where a comma or ${closer} belongs`, remedy: "check the brackets before it" };
+    case "EndOfFileExpected":
+      return {
+        what: `${show(context.found)} stands after the end of the document`,
+        remedy: "remove it, or check the brackets before it",
+      };
+    case "InvalidCommentToken":
+    case "UnexpectedEndOfComment":
+      return { what: "JSON has no comments", remedy: "remove the comment" };
+    case "UnexpectedEndOfString":
+      return {
+        what: "the text that begins here has no closing quote on its line",
+        remedy: 'close it with ", and write a line break as \\n',
+      };
+    case "InvalidUnicode":
+    case "InvalidEscapeCharacter":
+      return {
+        what: "this text has a backslash that JSON does not know",
+        remedy: 'write a backslash as \\\\, or use one of \\" \\/ \\b \\f \\n \\r \\t \\uXXXX',
+      };
+    case "InvalidCharacter":
+      return {
+        what: "this text holds a control character",
+        remedy: "write it as an escape, such as \\t for a tab",
+      };
+    case "InvalidNumberFormat":
+    case "UnexpectedEndOfNumber":
+      return { what: `${show(context.found)} is not a JSON number`, remedy: "write it as 12 or 1.5" };
+    default:
+      return {
+        what: `${show(context.found)} is not JSON`,
+        remedy: "put text in double quotes; true, false and null are lower-case",
+      };
+  }
+}
+
+function trailingComma(closer: string): { what: string; remedy: string } {
+  return { what: `a comma stands before the closing ${closer}`, remedy: "remove that comma" };
+}
+
+/** A token, at most 30 characters of it. */
+function show(token: string): string {
+  return token.length > 30 ? `${token.slice(0, 27)}...` : token;
+}
+
+function contextAt(text: string, offset: number): Context {
+  const scanner = createScanner(text, true);
+  const open: { bracket: string; line: number }[] = [];
+  let before = "";
+  let beforeEnd = 0;
+  for (;;) {
+    scanner.scan();
+    const start = scanner.getTokenOffset();
+    const token = text.slice(start, scanner.getPosition());
+    if (start >= offset || token === "") {
+      const found = /^[^\s,:[\]{}"]+/.exec(token)?.[0] ?? token;
+      return { before, found, open: open.at(-1), joined: beforeEnd === start };
+    }
+    if (token === "{" || token === "[") open.push({ bracket: token, line: scanner.getTokenStartLine() + 1 });
+    if (token === "}" || token === "]") open.pop();
+    before = token;
+    beforeEnd = scanner.getPosition();
+  }
+}

@@ -1,0 +1,128 @@
+// Rules between fields of a manifest, judged on the file as it was parsed, so that they are told together
+// with faults of the schema. A part that the schema refuses is skipped here: it has its fault already.
+
+import { subjectFaults } from "../certs/subject.ts";
+import type { Fault } from "../model/fault.ts";
+import { suggestName } from "../model/nearest.ts";
+import { parseCpu, parseMemory } from "../model/units.ts";
+import { compareVersions, parseVersion } from "../model/version.ts";
+import { fieldName, wrongValue } from "./issues.ts";
+import type { JsonDocument, JsonPath } from "./json.ts";
+
+type JsonObject = Record<string, unknown>;
+
+/** All faults of these rules, in the order of the fields. */
+export function checkManifestRules(document: JsonDocument): Fault[] {
+  const manifest = objectOf(document.value);
+  const resources = objectOf(manifest.resources);
+  return [
+    ...checkGlobs(document, manifest),
+    ...checkBounds(document, "memory", resources.memory, parseMemory),
+    ...checkBounds(document, "cpu", resources.cpu, parseCpu),
+    ...checkDemands(document, manifest),
+    ...checkProbePorts(document, manifest, Object.keys(objectOf(resources.ports))),
+    ...checkCerts(document, manifest),
+  ];
+}
+
+/** Names under `hooks`, also when other parts of the manifest are wrong. */
+export function declaredHooks(document: JsonDocument): string[] {
+  return Object.keys(objectOf(objectOf(document.value).hooks));
+}
+
+/** Whether a hook replaces the Makefile lifecycle, also when other parts of the manifest are wrong. */
+export function hasJobControl(document: JsonDocument): boolean {
+  return Object.values(objectOf(objectOf(document.value).hooks)).some((hook) => {
+    const events = objectOf(hook).executed_on;
+    return Array.isArray(events) && events.includes("job_control");
+  });
+}
+
+/** Names under `certs`, also when other parts of the manifest are wrong. */
+export function declaredCerts(document: JsonDocument): string[] {
+  return Object.keys(objectOf(objectOf(document.value).certs));
+}
+
+function checkGlobs(document: JsonDocument, manifest: JsonObject): Fault[] {
+  const { restart_globs: globs, restart_policy: policy = "always" } = manifest;
+  const isOtherPolicy = policy === "always" || policy === "never";
+  if (!Array.isArray(globs) || globs.length === 0 || !isOtherPolicy) return [];
+  const place = document.place(["restart_globs"], "key");
+  const what = `"restart_globs" has no effect with "restart_policy": "${policy}"`;
+  return [{ ...place, what, remedy: 'set "restart_policy" to "reload", or remove "restart_globs"' }];
+}
+
+function checkBounds(
+  document: JsonDocument,
+  resource: "memory" | "cpu",
+  bounds: unknown,
+  parse: (value: string | number) => number | undefined,
+): Fault[] {
+  const { min, max } = objectOf(bounds);
+  const least = typeof min === "string" || typeof min === "number" ? parse(min) : undefined;
+  const most = typeof max === "string" || typeof max === "number" ? parse(max) : undefined;
+  if (least === undefined || most === undefined || least <= most) return [];
+  const path = ["resources", resource, "min"];
+  return [wrongValue(document, path, `use no more than "max", which is ${JSON.stringify(max)}`)];
+}
+
+function checkDemands(document: JsonDocument, manifest: JsonObject): Fault[] {
+  return Object.entries(objectOf(manifest.hooks)).flatMap(([name, hook]) => {
+    const path = ["hooks", name, "demands"];
+    const { job = "", hook: demanded = "", config } = objectOf(objectOf(hook).demands);
+    if (typeof job !== "string" || typeof demanded !== "string") return [];
+    const faults = checkVersionBounds(document, [...path, "config"], objectOf(config));
+    if (job !== "" && demanded !== "") return faults;
+    if (job === "" && demanded === "" && Object.keys(objectOf(config)).length === 0) return faults;
+    const missing = job === "" && demanded === "" ? '"job" and "hook"' : job === "" ? '"job"' : '"hook"';
+    const what = `"${fieldName(path)}" names no ${missing.replace(" and ", " and no ")}`;
+    faults.push({ ...document.place(path, "key"), what, remedy: `add ${missing}, or remove the demand` });
+    return faults;
+  });
+}
+
+function checkVersionBounds(document: JsonDocument, path: JsonPath, config: JsonObject): Fault[] {
+  const version = (value: unknown) =>
+    typeof value === "string" || typeof value === "number" ? parseVersion(String(value)) : undefined;
+  const least = version(config.min_version);
+  const most = version(config.max_version);
+  if (least === undefined || most === undefined || compareVersions(least, most) <= 0) return [];
+  const remedy = `use no more than "max_version", which is ${JSON.stringify(config.max_version)}`;
+  return [wrongValue(document, [...path, "min_version"], remedy)];
+}
+
+function checkProbePorts(document: JsonDocument, manifest: JsonObject, ports: string[]): Fault[] {
+  const { checks } = objectOf(manifest.health_check);
+  if (!Array.isArray(checks)) return [];
+  return checks.flatMap((check: unknown, i) => {
+    const { type, port } = objectOf(check);
+    if ((type !== "tcp" && type !== "http") || typeof port !== "string" || ports.includes(port)) return [];
+    const what = `the probe names port ${JSON.stringify(port)}, which is not in "resources.ports"`;
+    const remedy =
+      ports.length === 0 ? `add "ports": {"${port}": {}} to "resources"` : suggestName(port, ports);
+    return [{ ...document.place(["health_check", "checks", i, "port"]), what, remedy }];
+  });
+}
+
+function checkCerts(document: JsonDocument, manifest: JsonObject): Fault[] {
+  return Object.entries(objectOf(manifest.certs)).flatMap(([name, cert]) => {
+    const faults: Fault[] = [];
+    if (name === "ca") {
+      const what = `the certificate name "ca" is that of the bucket's authority, certs/ca.crt`;
+      faults.push({ ...document.place(["certs", name], "key"), what, remedy: "choose another name" });
+    }
+    const texts = Object.entries(objectOf(objectOf(cert).subject)).filter(
+      (entry): entry is [string, string] => typeof entry[1] === "string",
+    );
+    for (const { field, what, remedy } of subjectFaults(Object.fromEntries(texts))) {
+      // A field that is missing is the schema's fault to tell.
+      if (texts.some(([key]) => key === field))
+        faults.push({ ...document.place(["certs", name, "subject", field]), what, remedy });
+    }
+    return faults;
+  });
+}
+
+function objectOf(value: unknown): JsonObject {
+  return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as JsonObject) : {};
+}

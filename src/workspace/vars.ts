@@ -1,0 +1,70 @@
+// Values of the TOML files as the text that goes into the KV ("Values are strings").
+
+import { TomlDate, type TomlTable, type TomlValue } from "smol-toml";
+import type { TomlDocument } from "../bucket/toml.ts";
+import type { Fault } from "../model/fault.ts";
+import { isKeyName } from "../model/names.ts";
+
+/**
+ * Every key of a table as text: strings as they are, integers exactly, floats in plain decimal with the digits
+ * that were written, booleans `true` and `false`, dates as written. Lists and tables are faults.
+ * @param at path of the table inside the document, `[]` for the top
+ */
+export function varsOf(
+  document: TomlDocument,
+  at: readonly string[],
+  table: TomlTable,
+  faults: Fault[],
+): Record<string, string> {
+  const vars: Record<string, string> = {};
+  for (const [key, value] of Object.entries(table)) {
+    const path = [...at, key];
+    if (!isKeyName(key) || key === "__proto__") {
+      faults.push({
+        ...document.place(path, "key"),
+        what: `the name ${JSON.stringify(key.slice(0, 60))} is not allowed`,
+        remedy: "use 1 to 253 printable characters",
+      });
+      continue;
+    }
+    const text = asText(value, document.source(path));
+    if (typeof text === "string") vars[key] = text;
+    else faults.push({ ...document.place(path), what: `"${key}" is ${text.what}`, remedy: text.remedy });
+  }
+  return vars;
+}
+
+function asText(value: TomlValue, source: string | undefined): string | { what: string; remedy: string } {
+  if (typeof value === "string") return value;
+  if (typeof value === "bigint" || typeof value === "boolean") return String(value);
+  if (value instanceof TomlDate) return source ?? value.toISOString();
+  if (typeof value === "number") {
+    if (Number.isFinite(value)) return plainDecimalText(source ?? String(value));
+    return { what: "not a finite number", remedy: "use a finite number, or put it in quotes as text" };
+  }
+  if (Array.isArray(value))
+    return { what: "a list", remedy: 'write it as one text, such as "a,b,c"; templates can split it' };
+  return { what: "a table", remedy: 'write flat keys; a key with a dot needs quotes: "a.b" = "text"' };
+}
+
+/**
+ * A TOML float in plain decimal, without rounding: `1e3` is `1000`, `-2.5e-3` is `-0.0025`, `1.10` stays `1.10`.
+ * The value is finite, so the result has at most a few hundred digits, whatever exponent is written.
+ */
+export function plainDecimalText(written: string): string {
+  const match = /^([+-]?)(\d+)(?:\.(\d+))?(?:e([+-]?\d+))?$/i.exec(written.replaceAll("_", ""));
+  if (match === null) return written;
+  const [, sign, whole = "", fraction = "", exponent] = match;
+  const minus = sign === "-" ? "-" : "";
+  if (exponent === undefined) return `${minus}${whole}${fraction === "" ? "" : `.${fraction}`}`;
+  const digits = whole + fraction;
+  if (/^0*$/.test(digits)) return "0";
+  // Beyond this a double is 0 or infinite, and infinite ones were refused before.
+  const shift = Math.max(-400, Math.min(400, Number(exponent)));
+  const point = whole.length + shift;
+  const padded = point <= 0 ? "0".repeat(1 - point) + digits : digits.padEnd(point, "0");
+  const cut = point <= 0 ? 1 : point;
+  const left = padded.slice(0, cut).replace(/^0+(?=\d)/, "");
+  const right = padded.slice(cut).replace(/0+$/, "");
+  return `${minus}${left}${right === "" ? "" : `.${right}`}`;
+}

@@ -1,0 +1,79 @@
+// Quoting: whatever the text, a real shell reads it as the word that was meant.
+
+import { expect, test } from "bun:test";
+import { execFileSync } from "node:child_process";
+import fc from "fast-check";
+import { MaandError } from "../../src/model/error.ts";
+import { bash, joinShell, quoteWord, raw, type ShellText, sh, sudo, withEnv } from "../../src/ssh/quote.ts";
+
+/** The words that bash sees, each ended by NUL. */
+function wordsOf(command: ShellText): string[] {
+  return execFileSync("bash", ["-c", command.text], { encoding: "utf8" }).split("\0").slice(0, -1);
+}
+
+const anyText = fc.oneof(
+  fc.string({ unit: "binary-ascii" }),
+  fc.string({ unit: "binary" }),
+  fc.string({ unit: fc.constantFrom("'", '"', "\\", "$", "`", "!", "\n", " ", "*", "~", "#", ";", "&", "=", "-", "{", "a") }),
+);
+const usableText = anyText.filter((t) => !t.includes("\0") && t.isWellFormed());
+
+test("any texts survive a real bash, as single words and as a list", () => {
+  fc.assert(
+    fc.property(fc.array(usableText, { minLength: 1, maxLength: 5 }), usableText, (list, one) => {
+      const command = sh`printf '%s\0' ${list} ${one}`;
+      expect(wordsOf(command)).toEqual([...list, one]);
+    }),
+    { numRuns: 150 },
+  );
+});
+
+test("any texts survive two shells, one inside the other, and the environment", () => {
+  fc.assert(
+    fc.property(usableText, usableText, (one, two) => {
+      const inner = bash(sh`printf '%s\0' ${one} "$V"`);
+      expect(wordsOf(withEnv({ V: two }, inner))).toEqual([one, two]);
+    }),
+    { numRuns: 100 },
+  );
+});
+
+test("plain words stay readable, all else is quoted", () => {
+  expect(sh`make -C ${"/opt/worker/x"} ${"start"}`.text).toBe("make -C /opt/worker/x start");
+  expect(sh`echo ${"it's"} ${3} ${""}`.text).toBe("echo 'it'\\''s' 3 ''");
+  expect(quoteWord("A=b")).toBe("'A=b'");
+  expect(quoteWord("if")).toBe("'if'");
+  expect(sh`echo ${[]}.`.text).toBe("echo .");
+});
+
+test("shell text goes in unchanged, also from a list of commands", () => {
+  const both = joinShell("&&", [sh`cd ${"a b"}`, raw("ls")]);
+  expect(sh`(${both})`.text).toBe("(cd 'a b' && ls)");
+  expect(joinShell(";", [raw("a"), raw("b")]).text).toBe("a; b");
+});
+
+test("sudo and env go in front", () => {
+  expect(sudo(true, withEnv({ A: "1 2", B: "x" }, raw("make start"))).text).toBe("sudo -n env A='1 2' B=x make start");
+  expect(sudo(false, raw("true")).text).toBe("true");
+  expect(withEnv({}, raw("true")).text).toBe("true");
+});
+
+test("what cannot be a word is refused", () => {
+  const bad = [
+    () => sh`echo ${"a\0b"}`,
+    () => sh`echo ${["ok", "\0"]}`,
+    () => sh`echo ${Number.NaN}`,
+    () => sh`echo '${"x"}'`,
+    () => sh`echo "a ${"x"} b"`,
+    () => withEnv({ "A B": "x" }, raw("true")),
+    () => withEnv({ A: "\0" }, raw("true")),
+  ];
+  for (const make of bad) {
+    expect(make).toThrow(MaandError);
+  }
+});
+
+test("quotes that are closed before a placeholder, or escaped, are no quotes around it", () => {
+  expect(sh`printf '%s "' ${"x y"}`.text).toBe(`printf '%s "' 'x y'`);
+  expect(sh`echo \\' ${"x"}`.text).toBe("echo \\' x");
+});

@@ -1,0 +1,76 @@
+// Test data as JSON with tags where JSON has no word for a Go type; scripts/golden.d/main.go reads the same.
+
+import type { TemplateFunction } from "../../src/templates/go/function.ts";
+import {
+  type FunctionValue,
+  list,
+  map,
+  stringList,
+  stringMap,
+  struct,
+  type Value,
+} from "../../src/templates/go/value.ts";
+
+/** Whole numbers are int, others float64, arrays []any, objects map[string]any; `{"$float": 1}` and the like are the rest. */
+export function taggedValue(data: unknown): Value {
+  if (data === undefined || data === null) return null;
+  if (typeof data === "number") return Number.isSafeInteger(data) ? BigInt(data) : data;
+  if (typeof data === "string") return data;
+  if (typeof data === "boolean") return data;
+  if (Array.isArray(data)) return list(data.map(taggedValue));
+  const entries = Object.entries(data as Record<string, unknown>);
+  const [first] = entries;
+  if (entries.length === 1 && first !== undefined) {
+    const tagged = fromTag(first[0], first[1]);
+    if (tagged !== undefined) return tagged;
+  }
+  return map(entries.map(([key, value]) => [key, taggedValue(value)]));
+}
+
+function fromTag(tag: string, inner: unknown): Value {
+  switch (tag) {
+    case "$float":
+      return inner as number;
+    case "$strings":
+      return stringList(inner as string[]);
+    case "$stringMap":
+      return stringMap(Object.entries(inner as Record<string, string>));
+    case "$func":
+      return dataFunctions[inner as string];
+    case "$context": {
+      const given = inner as Record<string, unknown>;
+      return struct("main.Context", [
+        ["Job", (given.Job as string | undefined) ?? ""],
+        ["Index", BigInt((given.Index as number | undefined) ?? 0)],
+        ["Ratio", (given.Ratio as number | undefined) ?? 0],
+        ["Ready", (given.Ready as boolean | undefined) ?? false],
+        ["Labels", stringList((given.Labels as string[] | undefined) ?? [])],
+        ["Tags", stringMap(Object.entries((given.Tags as Record<string, string> | undefined) ?? {}))],
+        ["Nothing", null],
+      ]);
+    }
+    default:
+      return undefined;
+  }
+}
+
+function functionValue(typeName: string, target: TemplateFunction): FunctionValue {
+  return { kind: "function", typeName, target };
+}
+
+const dataFunctions: Record<string, FunctionValue> = {
+  upper: functionValue("func(string) string", {
+    parameters: ["string"],
+    call: ([s]) => (s as string).toUpperCase(),
+  }),
+  add: functionValue("func(int, int) int", {
+    parameters: ["int", "int"],
+    call: ([a, b]) => (a as bigint) + (b as bigint),
+  }),
+  greet: functionValue("func() string", { parameters: [], call: () => "hello" }),
+  many: functionValue("func(...string) string", {
+    parameters: [],
+    rest: "string",
+    call: (parts) => parts.join("+"),
+  }),
+};
