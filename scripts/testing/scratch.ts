@@ -2,6 +2,7 @@
 
 import { existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { endMarked } from "./marks.ts";
 
 const prefix = "maand-test-";
 // Short, because the path of a Unix socket has at most 107 bytes and tests put sockets below it.
@@ -29,6 +30,8 @@ export function makeScratch(fleetScript: string): Scratch {
 }
 
 function removeScratch(dir: string, fleetScript: string): void {
+  // The marks of a run's tasks are paths below its directory.
+  endMarked((mark) => mark.startsWith(`${dir}/`));
   const fleets = join(dir, "fleet");
   for (const name of existsSync(fleets) ? readdirSync(fleets) : []) {
     const env = { ...process.env, MAAND_FLEET_ROOT: fleets, FLEET: name.replace(/\.gone$/, "") };

@@ -3,6 +3,7 @@
 import type { TomlValue } from "smol-toml";
 import type { Fault } from "../model/fault.ts";
 import { suggestName } from "../model/nearest.ts";
+import { printableFault } from "../model/printable.ts";
 import { parseToml } from "./toml.ts";
 
 /** Every setting of maand.conf, defaults filled in. */
@@ -87,11 +88,11 @@ const settings: Record<string, Setting> = {
     'use the <env> of bucket.jobs.<env>.conf (letters, digits, _ and -), or ""',
     '"prod" reads workspace/bucket.jobs.prod.conf instead of bucket.jobs.conf',
   ),
-  log_format: choice("logFormat", ["kv", "json", "jsonl"], "format of the files in logs/"),
+  log_format: choice("logFormat", ["kv", "json", "jsonl"], "format of the files in logs/: kv, json or jsonl"),
   host_key_checking: choice(
     "hostKeyChecking",
     ["accept-new", "strict", "off"],
-    "accept-new pins a host key at first contact, strict refuses unknown ones",
+    "accept-new pins a host key at first contact, strict refuses unknown ones, off checks none",
   ),
   ssh_config: text(
     "sshConfig",
@@ -124,7 +125,7 @@ const settings: Record<string, Setting> = {
  */
 export function parseConf(content: string, path: string): { conf?: MaandConf; faults: Fault[] } {
   const document = parseToml(path, content);
-  if (document.values === undefined) return { faults: document.faults };
+  if (document.values === undefined) return { faults: document.faults.map(printableFault) };
   const faults: Fault[] = [];
   const found = new Map<keyof MaandConf, string | number | boolean>();
   for (const [key, raw] of Object.entries(document.values)) {
@@ -142,7 +143,7 @@ export function parseConf(content: string, path: string): { conf?: MaandConf; fa
       faults.push({ ...document.place([key]), what, remedy: setting.use });
     }
   }
-  if (faults.length > 0) return { faults };
+  if (faults.length > 0) return { faults: faults.map(printableFault) };
   return { conf: toConf((setting) => found.get(setting.field) ?? setting.absent), faults };
 }
 
@@ -153,7 +154,7 @@ export function defaultConf(): MaandConf {
 
 /** The commented maand.conf of a new bucket; `overrides` are what the user told init. Ends with a newline. */
 export function formatDefaultConf(overrides: Partial<MaandConf> = {}): string {
-  const lines = ["# Settings of this bucket. A key that is left out has the default shown here."];
+  const lines = ["# Settings of this bucket. A key that is left out has its default."];
   for (const [key, setting] of Object.entries(settings)) {
     const value = overrides[setting.field] ?? setting.written ?? setting.absent;
     const absent = setting.written === undefined ? "" : ` (${setting.absent} when this key is left out)`;

@@ -125,7 +125,7 @@ function wholeNumber(text: string): number {
   return Number(text);
 }
 
-function fullDescription(declaration: Declaration<Record<string, Flag>>): string {
+function fullDescription(declaration: Pick<Declaration<never>, "brief" | "description" | "examples">): string {
   const width = Math.max(...globalFlags.map(([flag]) => flag.length));
   return [
     declaration.description ?? declaration.brief,

@@ -148,28 +148,47 @@ const schema = defineCommand({
   load: async () => (await import("./schema-command.ts")).schemaFileCommand,
 });
 
-const jobAction = (name: "start" | "stop" | "restart" | "status", brief: string) =>
+const allocationsFlag = {
+  kind: "list",
+  brief: "only the allocations on these workers",
+  placeholder: "ip,..",
+} as const;
+const thenCheckFlag = { kind: "boolean", brief: "run the job's health checks afterwards" } as const;
+
+const jobAction = (target: "start" | "stop" | "restart", brief: string) =>
   defineCommand({
-    name: `job ${name}`,
+    name: `job ${target}`,
     brief,
     examples: [
-      [`maand job ${name} api`, "on every active allocation"],
-      [`maand job ${name} api --allocations 10.0.0.1`, "on one worker"],
+      [`maand job ${target} api`, "on every active allocation"],
+      [`maand job ${target} api --allocations 10.0.0.1`, "on one worker"],
     ],
-    flags: {
-      allocations: { kind: "list", brief: "only the allocations on these workers", placeholder: "ip,.." },
-      ...(name === "status" ? {} : { health_check: { kind: "boolean", brief: "run the job's health checks afterwards" } }),
-    },
+    flags: { allocations: allocationsFlag, health_check: thenCheckFlag },
     positional: ["job"],
     access: "write",
     recorded: true,
     graceful: true,
     load: async () => {
       const { jobCommand } = await import("./job.ts");
-      return (invocation, flags: { allocations?: string[] | undefined; health_check?: boolean }, args) =>
-        jobCommand(invocation, { target: name, ...flags }, args[0]!);
+      return (invocation, flags, args) => jobCommand(invocation, { target, ...flags }, args[0]!);
     },
   });
+
+const jobStatus = defineCommand({
+  name: "job status",
+  brief: "run the status target of a job and show its output",
+  examples: [["maand job status api", "one row per allocation"]],
+  flags: { allocations: allocationsFlag },
+  positional: ["job"],
+  access: "write",
+  recorded: true,
+  graceful: true,
+  load: async () => {
+    const { jobCommand } = await import("./job.ts");
+    return (invocation, flags, args) =>
+      jobCommand(invocation, { target: "status", ...flags, health_check: false }, args[0]!);
+  },
+});
 
 const jobRun = defineCommand({
   name: "job run",
@@ -177,8 +196,8 @@ const jobRun = defineCommand({
   examples: [["maand job run db --target backup", "on every active allocation of db"]],
   flags: {
     target: { kind: "text", brief: "the Makefile target", placeholder: "target", required: true },
-    allocations: { kind: "list", brief: "only the allocations on these workers", placeholder: "ip,.." },
-    health_check: { kind: "boolean", brief: "run the job's health checks afterwards" },
+    allocations: allocationsFlag,
+    health_check: thenCheckFlag,
   },
   positional: ["job"],
   access: "write",
@@ -195,7 +214,7 @@ const job = buildRouteMap<string, ParseContext>({
     start: jobAction("start", "run the start target of a job"),
     stop: jobAction("stop", "stop a job and keep it stopped"),
     restart: jobAction("restart", "run the restart target of a job"),
-    status: jobAction("status", "run the status target of a job and show its output"),
+    status: jobStatus,
     run: jobRun,
   },
   docs: { brief: "manual lifecycle of a job" },

@@ -2,6 +2,7 @@
 
 import { readDeployments, readPostDeploy, readTree } from "../catalog/deployments.ts";
 import { readState } from "../catalog/state.ts";
+import { demandsOf } from "../content/store.ts";
 import { jobNamespace } from "../kv/namespaces.ts";
 import { MaandError } from "../model/error.ts";
 import type { AllocationRow, CatalogState, DeploymentRow, JobRow } from "../model/state.ts";
@@ -25,7 +26,7 @@ export async function loadFacts(session: Session, only?: readonly string[]): Pro
   const state = readState(catalog);
   const deployments = readDeployments(catalog);
   const postDeploy = readPostDeploy(catalog);
-  const contents = await openContentBook(session, state);
+  const contents = openContentBook(session, state);
   const trees = new Map<string, TreeFile[] | undefined>();
   const treeOf = (hash: string | undefined): TreeFile[] | undefined => {
     if (hash === undefined) return undefined;
@@ -40,14 +41,14 @@ export async function loadFacts(session: Session, only?: readonly string[]): Pro
     const facts: JobFacts = {
       job,
       allocations: [],
-      demands: [...new Set(job.manifest.hooks.flatMap((hook) => (hook.demand === undefined ? [] : [hook.demand.job])))],
+      demands: demandsOf(job),
       postDeployDue: postDeploy.get(job.name) === "failed",
     };
     const order = session.kv.get(jobNamespace(job.name), "rollout_order");
     if (typeof order === "string" && order !== "") facts.rolloutOrder = order.split(",");
     for (const row of byJob.get(job.name) ?? []) {
       const deployment = deployments.get(row.allocId) ?? newDeployment(row);
-      const allocation = allocationFacts(job, row, deployment, contents, facts, treeOf);
+      const allocation = await allocationFacts(job, row, deployment, contents, facts, treeOf);
       facts.allocations.push(allocation);
       byId.set(row.allocId, allocation);
     }
@@ -60,18 +61,18 @@ function newDeployment(row: AllocationRow): DeploymentRow {
   return { allocId: row.allocId, state: "absent" };
 }
 
-function allocationFacts(
+async function allocationFacts(
   job: JobRow,
   row: AllocationRow,
   deployment: DeploymentRow,
   contents: ContentBook,
   ofJob: JobFacts,
   treeOf: (hash: string | undefined) => TreeFile[] | undefined,
-): AllocationFacts {
+): Promise<AllocationFacts> {
   const facts: AllocationFacts = { row, deployment, job };
   if (!row.removed) {
     try {
-      facts.content = contents.planned(job, row);
+      facts.content = await contents.planned(job, row);
     } catch (error) {
       if (!(error instanceof MaandError)) throw error;
       ofJob.renderFault ??= error;

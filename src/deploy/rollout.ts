@@ -47,7 +47,7 @@ export async function rollOutJob(run: DeployRun, plan: JobPlan): Promise<JobOutc
   }
   if (!hasWork(plan)) return finish();
 
-  keepDisabledCurrent(run, plan.promotes, settle);
+  await keepDisabledCurrent(run, plan.promotes, settle);
   const ok = await rollOutStarts(run, reachable(run, plan.starts, settle), settle);
   if (ok) await rollOutUpgrades(run, reachable(run, plan.upgrades, settle), settle);
   return finish();
@@ -56,13 +56,15 @@ export async function rollOutJob(run: DeployRun, plan: JobPlan): Promise<JobOutc
 type Settle = (action: Action, status: AllocationOutcome["status"], error?: MaandError) => void;
 
 /** Content and version of disabled allocations stay current in the catalog and the staging tree. */
-function keepDisabledCurrent(run: DeployRun, actions: readonly Action[], settle: Settle): void {
+async function keepDisabledCurrent(run: DeployRun, actions: readonly Action[], settle: Settle): Promise<void> {
   for (const action of actions) {
-    const staged = stage(run, action);
-    if (staged !== undefined) settle(action, "failed", staged);
-    else {
+    try {
+      await stage(run, action);
+      await keepContent(run, [action]);
       promote(run.session.catalog, [promotionOf(run, action, false)]);
       settle(action, "done");
+    } catch (error) {
+      settle(action, "failed", asMaandError(error, action.workerIp));
     }
   }
 }
@@ -89,12 +91,12 @@ async function rollOutStarts(run: DeployRun, batches: Action[][], settle: Settle
     const attempts = await actOn(run, batch);
     started.push(...attempts);
     const failed = attempts.some((attempt) => attempt.error !== undefined);
-    if (!gated(run, batch[0]!)) settleBatch(run, attempts, settle);
+    if (!gated(run, batch[0]!)) await settleBatch(run, attempts, settle);
     if (failed) break;
   }
   if (started.length > 0 && gated(run, started[0]!.action)) {
     await passGate(run, started);
-    settleBatch(run, started, settle);
+    await settleBatch(run, started, settle);
   }
   const all = batches.flat().length;
   return started.length === all && started.every((attempt) => attempt.error === undefined);
@@ -106,7 +108,7 @@ async function rollOutUpgrades(run: DeployRun, batches: Action[][], settle: Sett
     if (run.session.interrupt.stopping.aborted) return;
     const attempts = await actOn(run, batch);
     if (gated(run, batch[0]!)) await passGate(run, attempts);
-    settleBatch(run, attempts, settle);
+    await settleBatch(run, attempts, settle);
     if (attempts.some((attempt) => attempt.error !== undefined)) return;
   }
 }
@@ -126,8 +128,7 @@ async function actOn(run: DeployRun, batch: readonly Action[]): Promise<Attempt[
     batch.map(async (action): Promise<Attempt> => {
       const { job } = factsOf(run, action);
       try {
-        const staged = stage(run, action);
-        if (staged !== undefined) throw staged;
+        await stage(run, action);
         await run.links.sync(action.workerIp, action.job);
         const target = targetOf(action.kind);
         if (target !== undefined) {
@@ -150,13 +151,17 @@ async function actOn(run: DeployRun, batch: readonly Action[]): Promise<Attempt[
 }
 
 /** Puts the allocation's files, rendered with the versions they are deployed with, into the staging tree. */
-function stage(run: DeployRun, action: Action): MaandError | undefined {
-  try {
-    const { files, read } = run.contents.forSync(factsOf(run, action), action.currentVersion);
-    stageJob(workerStaging(run.session.paths.staging, action.workerIp), action.job, files, read);
-    return undefined;
-  } catch (error) {
-    return asMaandError(error, action.workerIp);
+async function stage(run: DeployRun, action: Action): Promise<void> {
+  const { job, row } = factsOf(run, action);
+  const { files, read } = await run.contents.forSync(job, row, action.currentVersion);
+  stageJob(workerStaging(run.session.paths.staging, action.workerIp), action.job, files, read);
+}
+
+/** Keeps what is about to be promoted, before it is: a promoted content is always there to go back to. */
+async function keepContent(run: DeployRun, actions: readonly Action[]): Promise<void> {
+  for (const action of actions) {
+    const { job, row } = factsOf(run, action);
+    await run.contents.keep(job, row);
   }
 }
 
@@ -190,14 +195,14 @@ async function passGate(run: DeployRun, attempts: Attempt[]): Promise<void> {
 }
 
 /** Records a batch: what is well is promoted in one commit, what failed its gate is marked so. */
-function settleBatch(run: DeployRun, attempts: readonly Attempt[], settle: Settle): void {
+async function settleBatch(run: DeployRun, attempts: readonly Attempt[], settle: Settle): Promise<void> {
   const { catalog } = run.session;
-  const well = attempts.filter((attempt) => attempt.error === undefined);
+  const well = attempts.filter((attempt) => attempt.error === undefined).map((attempt) => attempt.action);
+  await keepContent(run, well);
   promote(
     catalog,
-    well.map((attempt) => promotionOf(run, attempt.action, true)),
+    well.map((action) => promotionOf(run, action, true)),
   );
-  run.contents.keep(well.map((attempt) => factsOf(run, attempt.action)));
   const failed = attempts.filter((attempt) => attempt.error !== undefined);
   setStates(
     catalog,

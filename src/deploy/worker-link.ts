@@ -169,6 +169,11 @@ function createSyncQueues(session: Session, context: QueueContext): (workerIp: s
         useSudo: session.conf.useSudo,
         timeoutSeconds: session.conf.commandTimeoutSeconds,
         signal: session.interrupt.aborting,
+        reconnect: async () => {
+          const again = await session.pool.reconnect(workerIp);
+          context.links.get(workerIp)!.connection = again;
+          return again;
+        },
         onLine: (stream, line) => session.events.emit({ type: "output", scope, id, stream, line }),
       });
       exit = 0;

@@ -24,7 +24,7 @@ export function topOf(path: string): string {
 
 /** Whether the path lies in `_hooks/` or `_prometheus/`: stored in the catalog, never synced. */
 export function isHostOnly(path: string): boolean {
-  return hostOnlyDirectories.some((directory) => topOf(path) === directory);
+  return path.startsWith("_") && hostOnlyDirectories.some((directory) => topOf(path) === directory);
 }
 
 /** Whether a file of this path is rendered. Files of `_hooks/` and `_prometheus/` are taken as they are. */
@@ -49,6 +49,7 @@ export function isSynced(path: string): boolean {
 }
 
 function suffixOf(path: string): string | undefined {
-  const name = path.slice(path.lastIndexOf("/") + 1);
-  return templateSuffixes.find((suffix) => name.length > suffix.length && name.endsWith(suffix));
+  const suffix = templateSuffixes.find((candidate) => path.endsWith(candidate));
+  // A file that is called `.tpl` and nothing else would have no name left.
+  return suffix === undefined || path.at(-suffix.length - 1) === "/" || path === suffix ? undefined : suffix;
 }

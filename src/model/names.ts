@@ -24,7 +24,7 @@ export function isKeyName(text: string): boolean {
   return text.length > 0 && text.length <= 253 && !/\p{Cc}|\p{Cf}|\p{Zl}|\p{Zp}/u.test(text);
 }
 
-const ipv4 = /^(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)(?:\.|$)){4}$/;
+const ipv4 = /^(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.|$)){4}$/;
 const dnsLabel = /^[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?$/;
 
 /** Which kind of address a worker's `host` is; undefined when it is none. */

@@ -74,9 +74,11 @@ const plainWord = /^[A-Za-z0-9_/.@%+:,-]+$/;
 const reservedWord =
   /^(?:if|then|else|elif|fi|for|while|until|do|done|case|esac|in|function|select|time|coproc)$/;
 
+const nul = "a NUL character cannot be part of a command";
+
 /** `word` so that a POSIX shell reads exactly that one word. */
 export function quoteWord(word: string): string {
-  if (word.includes("\0")) throw refused("a NUL character cannot be part of a command", "remove it");
+  if (word.includes("\0")) throw refused(nul, "remove it");
   if (plainWord.test(word) && !reservedWord.test(word)) return word;
   return `'${word.replaceAll("'", "'\\''")}'`;
 }
@@ -109,6 +111,7 @@ function isShellText(part: readonly string[] | ShellText): part is ShellText {
 }
 
 function make(text: string): ShellText {
+  if (text.includes("\0")) throw refused(nul, "remove it");
   return Object.freeze({ [brand]: true as const, text });
 }
 

@@ -6,7 +6,7 @@ import { createLineSplitter, createTail } from "./capture.ts";
 import type { Connection } from "./connection.ts";
 import { interrupted } from "./dial.ts";
 import type { OutputStream } from "./exec.ts";
-import { type ShellText, sh } from "./quote.ts";
+import { type ShellText, sh, sudo } from "./quote.ts";
 import { openBridge } from "./rsync-bridge.ts";
 import { selfCommand } from "./self.ts";
 
@@ -65,10 +65,12 @@ export async function runRsync(connection: Connection, options: RsyncOptions): P
 function remoteCommand(command: string, options: RsyncOptions): ShellText {
   // `-s` in our arguments keeps every path out of this line: it is `rsync --server` and options.
   const words = command.split(" ");
-  const server = options.remoteSudo ? sh`sudo -n ${words}` : sh`${words}`;
+  const server = sudo(options.remoteSudo, sh`${words}`);
   if (options.makeDirectory === undefined) return server;
-  const make = sh`mkdir -p -- ${options.makeDirectory}`;
-  return options.remoteSudo ? sh`sudo -n ${make} && ${server}` : sh`${make} && ${server}`;
+  // Mostly it is there already, and the shell's own test costs no process.
+  const test = sh`[ -d ${options.makeDirectory} ]`;
+  const make = sudo(options.remoteSudo, sh`mkdir -p -- ${options.makeDirectory}`);
+  return sh`${test} || ${make} && ${server}`;
 }
 
 function runLocal(

@@ -48,7 +48,7 @@ export async function syncTree(connection: Connection, options: SyncOptions): Pr
   try {
     result = await attempt(connection);
     if (result.exitCode === 0) return;
-    if (!brokenExits.has(result.exitCode)) throw syncFailed(connection.host, result);
+    if (hopelessExits.has(result.exitCode)) throw syncFailed(connection.host, result);
   } catch (error) {
     const lost = connection.lost !== undefined && options.signal?.aborted !== true;
     if (!lost || options.reconnect === undefined) throw error;
@@ -95,10 +95,10 @@ export function syncArguments(options: Pick<SyncOptions, "sources" | "destinatio
 }
 
 /**
- * Exit codes of a transfer that broke mid-way, where trying again can help: 10 socket, 11 file I/O, 12 protocol
- * stream, 14 IPC, 20 signal, 23 partial, 24 vanished files, 30 and 35 timeouts, 255 remote shell.
+ * Exit codes where trying again cannot help: 1 to 6 and 25 are about options, versions and limits, 126 and 127 about a
+ * missing program. All else (10 to 30, 35, 255, 128 + signal) is a transfer that broke off or was incomplete.
  */
-const brokenExits = new Set([10, 11, 12, 14, 20, 23, 24, 30, 35, 255]);
+const hopelessExits = new Set([1, 2, 3, 4, 5, 6, 25, 126, 127]);
 
 /** What an exit code means to the operator; rsync's own lines say the rest. */
 const meanings: Record<number, string> = {

@@ -74,9 +74,6 @@ function isPlain(value: unknown): boolean {
 }
 
 function wrong(document: TomlDocument, key: string, remedy: string): Fault {
-  const source = document
-    .source([key])
-    ?.replace(/\p{Cc}/gu, "?")
-    .slice(0, 60);
+  const source = document.source([key])?.slice(0, 60);
   return { ...document.place([key]), what: `"${key}" is ${source ?? "not a range"}`, remedy };
 }

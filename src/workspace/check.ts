@@ -4,6 +4,7 @@ import { parseToml, type TomlDocument } from "../bucket/toml.ts";
 import { compareFaults, type Fault } from "../model/fault.ts";
 import { isName } from "../model/names.ts";
 import { suggestName } from "../model/nearest.ts";
+import { printableFault } from "../model/printable.ts";
 import { checkBucketConf } from "./bucket-conf.ts";
 import { checkDisabled } from "./disabled.ts";
 import { nameUse } from "./fields.ts";
@@ -11,8 +12,8 @@ import { checkJobDirectory } from "./job-directory.ts";
 import { checkJobsConf } from "./jobs-conf.ts";
 import { type JsonDocument, parseJson } from "./json.ts";
 import { checkManifest } from "./manifest.ts";
-import { bucketPath, jobsConfPath, manifestPath } from "./paths.ts";
-import { decodeText, type SourceJob, shownPath, type WorkspaceSource } from "./source.ts";
+import { bucketPath, jobPath, jobsConfPath, manifestPath } from "./paths.ts";
+import { decodeText, type SourceJob, type WorkspaceSource } from "./source.ts";
 import type {
   Disabled,
   JobReservation,
@@ -53,10 +54,10 @@ export function checkWorkspace(source: WorkspaceSource): CheckedWorkspace {
   );
   const reservations = reservationsOf(check, names);
   const jobs = directories.flatMap((job) => jobOf(check, job) ?? []);
-  check.faults.sort(compareFaults);
-  check.warnings.sort(compareFaults);
-  const checked = { faults: check.faults, warnings: check.warnings, places: placesOf(check.documents) };
-  if (check.faults.length > 0) return checked;
+  const faults = check.faults.map(printableFault).sort(compareFaults);
+  const warnings = check.warnings.map(printableFault).sort(compareFaults);
+  const checked = { faults, warnings, places: placesOf(check.documents) };
+  if (faults.length > 0) return checked;
   const range = bucket?.portRange;
   const workspace: Workspace = {
     workers,
@@ -70,7 +71,7 @@ export function checkWorkspace(source: WorkspaceSource): CheckedWorkspace {
 }
 
 function isJob(check: Check, job: SourceJob): boolean {
-  const path = shownPath(job.name);
+  const path = jobPath(job.name);
   if (!job.files.some((file) => file.path === "manifest.json")) {
     const what = "it has no manifest.json, so it is not a job";
     const remedy = "run maand job create, or remove the directory";
@@ -137,8 +138,7 @@ function jobOf(check: Check, job: SourceJob): WorkspaceJob | undefined {
   check.faults.push(...directory.faults);
   check.warnings.push(...directory.warnings);
   const varsText = textOf(check, job, "vars.conf");
-  const vars =
-    varsText === undefined ? undefined : tomlVars(check, shownPath(job.name, "vars.conf"), varsText);
+  const vars = varsText === undefined ? undefined : tomlVars(check, jobPath(job.name, "vars.conf"), varsText);
   if (document?.value === undefined) return undefined;
   const { manifest, faults } = checkManifest(document, job.name, directory.scripts);
   check.faults.push(...faults);
@@ -156,7 +156,7 @@ function tomlVars(check: Check, path: string, text: string): Record<string, stri
 function textOf(check: Check, job: SourceJob, name: string): string | undefined {
   const file = job.files.find((candidate) => candidate.path === name);
   if (file === undefined) return undefined;
-  const path = shownPath(job.name, name);
+  const path = jobPath(job.name, name);
   if (file.kind === "file") return decodeText(path, file.content, check.faults);
   const what = `it is a ${file.kind === "dir" ? "directory" : "link"}, and must be a file`;
   check.faults.push({ path, what, remedy: "put the file itself here" });

@@ -82,12 +82,11 @@ function unknownField(
 }
 
 function quote(name: string): string {
-  return `"${name.replace(/\p{Cc}/gu, "?")}"`;
+  return `"${name}"`;
 }
 
 function show(source: string): string {
   if (source.startsWith("{")) return /^\{\s*\}$/.test(source) ? "an empty object" : "an object";
   if (source.startsWith("[")) return /^\[\s*\]$/.test(source) ? "an empty list" : "a list";
-  const line = source.replace(/\p{Cc}/gu, "?");
-  return line.length > 60 ? `${line.slice(0, 57)}...` : line;
+  return source.length > 60 ? `${source.slice(0, 57)}...` : source;
 }

@@ -6,7 +6,8 @@ import { nearestName } from "../model/nearest.ts";
 import type { JsonDocument } from "./json.ts";
 import { followLink } from "./links.ts";
 import { declaredCerts, declaredHooks, hasJobControl } from "./manifest-rules.ts";
-import { type SourceJob, shownPath } from "./source.ts";
+import { jobPath } from "./paths.ts";
+import type { SourceJob } from "./source.ts";
 import type { JobFile } from "./types.ts";
 
 export interface DirectoryCheck {
@@ -34,7 +35,7 @@ function checkRuntimeDirectories(job: SourceJob): Fault[] {
   return job.files
     .filter((file) => runtimeDirectories.some((name) => name === file.path))
     .map((file) => ({
-      path: shownPath(job.name, file.path),
+      path: jobPath(job.name, file.path),
       what: `${file.path}/ at the top of a job belongs to the worker, where the running job keeps it`,
       remedy: "rename it, or move it into a directory of another name",
     }));
@@ -44,7 +45,7 @@ function checkNames(job: SourceJob): Fault[] {
   return job.files
     .filter((file) => /\p{Cc}/u.test(file.path))
     .map((file) => ({
-      path: shownPath(job.name, file.path),
+      path: jobPath(job.name, file.path),
       what: "the name holds a control character",
       remedy: "rename it",
     }));
@@ -56,7 +57,7 @@ function checkLinks(job: SourceJob): Fault[] {
   );
   return [...links].flatMap(([path, target]) => {
     const end = /[\p{Cc}\uFFFD]/u.test(target) ? "odd" : followLink(path, target, links);
-    const place = { path: shownPath(job.name, path) };
+    const place = { path: jobPath(job.name, path) };
     const shown = JSON.stringify(target);
     if (end === "outside")
       return [
@@ -94,12 +95,13 @@ function checkOutputs(job: SourceJob): Fault[] {
   };
   for (const file of job.files) {
     if (isHostOnly(file.path) && !file.path.startsWith("_prometheus/scrape.yaml")) continue;
-    const other = first.get(rendered(file));
-    if (other === undefined) first.set(rendered(file), file.path);
+    const path = rendered(file);
+    const other = first.get(path);
+    if (other === undefined) first.set(path, file.path);
     else
       faults.push({
-        path: shownPath(job.name, file.path),
-        what: `it and ${other} would both become ${rendered(file)}`,
+        path: jobPath(job.name, file.path),
+        what: `it and ${other} would both become ${path}`,
         remedy: "keep one of the two",
       });
   }
@@ -115,9 +117,9 @@ function checkCertFiles(job: SourceJob, manifest: JsonDocument): Fault[] {
     ...certs.flatMap((name) => [`certs/${name}.crt`, `certs/${name}.key`]),
   ]);
   return job.files
-    .filter((file) => made.has(outputPath(file.path)))
+    .filter((file) => made.has(outputPath(file.path)) || (file.path === "certs" && file.kind !== "dir"))
     .map((file) => ({
-      path: shownPath(job.name, file.path),
+      path: jobPath(job.name, file.path),
       what: "maand writes a certificate or key of this job to the same path",
       remedy: 'rename the file, or the entry under "certs"',
     }));
@@ -130,7 +132,7 @@ function checkMakefile(job: SourceJob, manifest: JsonDocument): Fault[] {
   if (job.files.some((file) => file.kind !== "dir" && makefiles.includes(file.path))) return [];
   return [
     {
-      path: shownPath(job.name),
+      path: jobPath(job.name),
       what: "the job has no Makefile",
       remedy: "add Makefile, Makefile.tpl or Makefile.eta, or a hook for job_control",
     },
@@ -142,7 +144,8 @@ function checkScripts(
   manifest: JsonDocument,
 ): { scripts: Map<string, string>; faults: Fault[] } {
   const names = job.files.flatMap((file) => {
-    const match = file.kind === "dir" ? null : /^_hooks\/([^/]+\.(?:py|ts|js))$/.exec(file.path);
+    if (file.kind === "dir" || !file.path.startsWith("_hooks/")) return [];
+    const match = /^_hooks\/([^/]+\.(?:py|ts|js))$/.exec(file.path);
     return match === null ? [] : [match[1]!];
   });
   const scripts = new Map<string, string>();
@@ -179,7 +182,7 @@ function checkOldLayout(job: SourceJob): Fault[] {
     const what = `older maand read this as what is ${renamed[path]} now; today it is plain content`;
     return [
       {
-        path: shownPath(job.name, path),
+        path: jobPath(job.name, path),
         what,
         remedy: `rename it to ${renamed[path]}, or run maand migrate`,
       },

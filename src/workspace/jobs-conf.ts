@@ -64,10 +64,7 @@ function quantity(
   const plain = typeof value === "bigint" ? Number(value) : value;
   const amount = typeof plain === "boolean" ? undefined : parse(plain);
   if (amount !== undefined) return amount;
-  const source = document
-    .source([job, key])
-    ?.replace(/\p{Cc}/gu, "?")
-    .slice(0, 60);
+  const source = document.source([job, key])?.slice(0, 60);
   faults.push({
     ...document.place([job, key]),
     what: `"${key}" of ${job} is ${source ?? "not an amount"}`,

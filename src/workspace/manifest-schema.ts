@@ -50,7 +50,10 @@ const versionBound = z.union([whole(0), text(versionText, versionUse)], {
 
 const demand = fields({
   job: text(/^(?:[a-z0-9][a-z0-9_-]{0,62})?$/, "use the name of a job").optional(),
-  hook: text(/^(?:hook_[a-z0-9_]{1,58})?$/, "use the name of a hook of that job: hook_...").optional(),
+  hook: text(
+    /^(?:hook_[a-z0-9_]{1,58})?$/,
+    "use the name of a hook of that job, such as hook_init",
+  ).optional(),
   config: z
     .looseObject(
       { min_version: versionBound.optional(), max_version: versionBound.optional() },

@@ -7,8 +7,8 @@ import { reasonOf } from "../model/error.ts";
 import type { Fault } from "../model/fault.ts";
 import { runtimeDirectories, unindexedNames } from "../model/job-paths.ts";
 import { compareText } from "../model/order.ts";
-import { bucketPath } from "./paths.ts";
-import { type SourceJob, shownPath, type WorkspaceSource } from "./source.ts";
+import { bucketPath, jobPath } from "./paths.ts";
+import type { SourceJob, WorkspaceSource } from "./source.ts";
 import type { JobFile } from "./types.ts";
 
 /** Largest file that a job may have: a content is one row of the catalog and is held in memory while synced. */
@@ -40,7 +40,7 @@ function readJobs(directory: string, source: WorkspaceSource): void {
     if (unindexedNames.has(entry.name)) continue;
     if (entry.isSymbolicLink())
       source.faults.push({
-        path: shownPath(entry.name),
+        path: jobPath(entry.name),
         what: "a job directory must not be a link",
         remedy: "put the directory itself here",
       });
@@ -55,10 +55,10 @@ function readJobs(directory: string, source: WorkspaceSource): void {
 }
 
 function readTree(directory: string, prefix: string, job: SourceJob, faults: Fault[]): void {
-  for (const { name } of listDirectory(directory, shownPath(job.name, prefix), faults) ?? []) {
+  for (const { name } of listDirectory(directory, jobPath(job.name, prefix), faults) ?? []) {
     if (unindexedNames.has(name)) continue;
     const path = prefix === "" ? name : `${prefix}/${name}`;
-    const shown = shownPath(job.name, path);
+    const shown = jobPath(job.name, path);
     // A name that is not UTF-8 reads as this character, and could not be written back as it was.
     if (path.includes("\uFFFD")) {
       faults.push({ path: shown, what: "the file name is not UTF-8", remedy: "rename it" });

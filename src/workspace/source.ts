@@ -1,7 +1,6 @@
 // The workspace as it was read: bytes and names, nothing judged yet except what could not be read.
 
 import type { Fault } from "../model/fault.ts";
-import { jobPath } from "./paths.ts";
 import type { JobFile } from "./types.ts";
 
 /** What lies below `workspace/`, and what stood in the way of reading it. */
@@ -21,12 +20,6 @@ export interface SourceJob {
   name: string;
   /** Every indexed entry, sorted by path; entries below `data/ logs/ bin/` are left out. */
   files: JobFile[];
-}
-
-/** `jobPath` as a message may print it: control characters in file names are shown as escapes. */
-export function shownPath(job: string, path = ""): string {
-  const full = jobPath(job, path);
-  return /\p{Cc}/u.test(full) ? JSON.stringify(full).slice(1, -1) : full;
 }
 
 /** The text of a file the user edits, without a byte order mark; a fault when it is not UTF-8. */

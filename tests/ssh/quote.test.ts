@@ -21,7 +21,7 @@ const usableText = anyText.filter((t) => !t.includes("\0") && t.isWellFormed());
 test("any texts survive a real bash, as single words and as a list", () => {
   fc.assert(
     fc.property(fc.array(usableText, { minLength: 1, maxLength: 5 }), usableText, (list, one) => {
-      const command = sh`printf '%s\0' ${list} ${one}`;
+      const command = sh`printf '%s\\0' ${list} ${one}`;
       expect(wordsOf(command)).toEqual([...list, one]);
     }),
     { numRuns: 150 },
@@ -31,7 +31,7 @@ test("any texts survive a real bash, as single words and as a list", () => {
 test("any texts survive two shells, one inside the other, and the environment", () => {
   fc.assert(
     fc.property(usableText, usableText, (one, two) => {
-      const inner = bash(sh`printf '%s\0' ${one} "$V"`);
+      const inner = bash(sh`printf '%s\\0' ${one} "$V"`);
       expect(wordsOf(withEnv({ V: two }, inner))).toEqual([one, two]);
     }),
     { numRuns: 100 },
@@ -62,6 +62,7 @@ test("what cannot be a word is refused", () => {
   const bad = [
     () => sh`echo ${"a\0b"}`,
     () => sh`echo ${["ok", "\0"]}`,
+    () => sh`echo \0`,
     () => sh`echo ${Number.NaN}`,
     () => sh`echo '${"x"}'`,
     () => sh`echo "a ${"x"} b"`,

@@ -1,6 +1,8 @@
 // Test data as JSON with tags where JSON has no word for a Go type; scripts/golden.d/main.go reads the same.
 
-import type { TemplateFunction } from "../../src/templates/go/function.ts";
+import { pureFunctions } from "../../src/templates/functions.ts";
+import { CallFault } from "../../src/templates/go/fault.ts";
+import type { FunctionTable, TemplateFunction } from "../../src/templates/go/function.ts";
 import {
   type FunctionValue,
   list,
@@ -58,12 +60,26 @@ function functionValue(typeName: string, target: TemplateFunction): FunctionValu
   return { kind: "function", typeName, target };
 }
 
+// Numbers and JSON are ours alone; the judge has no such functions.
+const withoutJudge = new Set([
+  "add",
+  "sub",
+  "mul",
+  "div",
+  "min",
+  "max",
+  "int",
+  "toJson",
+  "fromJson",
+  "default",
+]);
+
 const dataFunctions: Record<string, FunctionValue> = {
   upper: functionValue("func(string) string", {
     parameters: ["string"],
     call: ([s]) => (s as string).toUpperCase(),
   }),
-  add: functionValue("func(int, int) int", {
+  sum: functionValue("func(int, int) int", {
     parameters: ["int", "int"],
     call: ([a, b]) => (a as bigint) + (b as bigint),
   }),
@@ -74,3 +90,18 @@ const dataFunctions: Record<string, FunctionValue> = {
     call: (parts) => parts.join("+"),
   }),
 };
+
+/** The functions that the judge knows too; `sum` and `fail` exist for tests only. */
+export const judgedFunctions: FunctionTable = new Map<string, TemplateFunction>([
+  ...[...pureFunctions].filter(([name]) => !withoutJudge.has(name)),
+  ["sum", { parameters: ["int", "int"], call: ([a, b]) => BigInt.asIntN(64, (a as bigint) + (b as bigint)) }],
+  [
+    "fail",
+    {
+      parameters: ["string"],
+      call: ([text]) => {
+        throw new CallFault(text as string);
+      },
+    },
+  ],
+]);

@@ -3,7 +3,7 @@
 import { describe, expect, test } from "bun:test";
 import { formatFault } from "../../src/model/fault.ts";
 import { checkWorkspace } from "../../src/workspace/check.ts";
-import type { Workspace } from "../../src/workspace/types.ts";
+import type { JobFile, Workspace } from "../../src/workspace/types.ts";
 import { file, messages, source } from "./support.ts";
 
 function valid(...args: Parameters<typeof source>): Workspace {
@@ -141,7 +141,7 @@ describe("disabled.json", () => {
     expect(checked.faults).toEqual([]);
     expect(checked.warnings.map(formatFault)).toEqual([
       'workspace/disabled.json:1:10: there is no job "apo", so this line has no effect; did you mean "api"?',
-      'workspace/disabled.json:1:32: there is no worker "10.0.0.7", so this line has no effect; did you mean "10.0.0.1"?',
+      'workspace/disabled.json:1:31: there is no worker "10.0.0.7", so this line has no effect; did you mean "10.0.0.1"?',
     ]);
   });
 
@@ -318,6 +318,15 @@ describe("jobs", () => {
   test("the catalog gets every entry, inputs and hooks included", () => {
     const files = [file("Makefile"), file("_hooks/lib.py"), file("a.tpl"), file("manifest.json", "{}")];
     expect(valid({}, { api: files }).jobs[0]?.files).toEqual(files);
+  });
+
+  test("certs/ of the worker must not be something else", () => {
+    const manifest = file("manifest.json", '{"certs": {"tls": {"subject": {"common_name": "x"}}}}');
+    const check = (...more: JobFile[]) =>
+      messages(checkWorkspace(source({}, { api: [file("Makefile"), manifest, ...more] })));
+    expect(check(file("certs/other.pem"))).toEqual([]);
+    expect(check({ kind: "link", path: "certs", target: "conf" })).toHaveLength(1);
+    expect(check(file("certs/ca.crt"), file("certs/tls.key.tpl"))).toHaveLength(2);
   });
 
   test("a manifest that is not UTF-8 is a fault", () => {

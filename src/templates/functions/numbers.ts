@@ -8,8 +8,8 @@ import { typeName, unhide, type Value } from "../go/value.ts";
 export const numberFunctions: FunctionTable = new Map<string, TemplateFunction>([
   ["add", fold((a, b) => a + b)],
   ["mul", fold((a, b) => a * b)],
-  ["min", fold((a, b) => (a < b ? a : b))],
-  ["max", fold((a, b) => (a > b ? a : b))],
+  ["min", fold(smaller)],
+  ["max", fold(larger)],
   ["sub", pair((a, b) => a - b)],
   ["div", pair(divide)],
   ["int", { parameters: ["any"], call: ([value]) => bounded(parse(value)) }],
@@ -28,6 +28,14 @@ function pair(combine: (a: bigint, b: bigint) => bigint): TemplateFunction {
     parameters: ["any", "any"],
     call: ([a, b]) => bounded(combine(integerOf(a), integerOf(b))),
   };
+}
+
+function smaller(a: bigint, b: bigint): bigint {
+  return a < b ? a : b;
+}
+
+function larger(a: bigint, b: bigint): bigint {
+  return smaller(a, b) === a ? b : a;
 }
 
 // Towards zero, as Go and C divide.
@@ -66,7 +74,7 @@ function fromText(text: string): bigint {
 }
 
 function notInteger(value: Value): CallFault {
-  const got = value === null || value === undefined ? "nothing (nil)" : `a ${typeName(value)}`;
+  const got = value === null || value === undefined ? "nothing (nil)" : `a value of type ${typeName(value)}`;
   return new CallFault(`an integer is needed, not ${got}`, {
     shown: typeof value === "number" ? String(value) : undefined,
   });

@@ -64,16 +64,21 @@ function split(text: string, separator: string, budget: Budget): Value {
   return stringList(separator === "" ? [...text] : text.split(separator));
 }
 
-// `join list sep`, and in a pipeline `list | join sep`: the types tell which is which.
+// `join list sep`, and in a pipeline `list | join sep`: the types tell which is which. A missing list is an empty one.
 function join(a: Value, b: Value, budget: Budget): string {
-  const [items, separator] = isList(a) ? [a, b] : [b, a];
-  if (!isList(items) || typeof separator !== "string") {
+  const [items, separator] = typeof b === "string" ? [a, b] : [b, a];
+  if (typeof separator !== "string" || !(isList(items) || isNil(items))) {
     throw new CallFault(`join needs a list and a string, not ${describe(a)} and ${describe(b)}`);
   }
+  if (isNil(items)) return "";
   const texts = items.items.map((item) => printValue(item, budget));
   const size = texts.reduce((sum, text) => sum + text.length + separator.length, 0);
   spendSize(budget, size);
   return normalizeText(texts.join(separator));
+}
+
+function isNil(value: Value): value is null | undefined {
+  return value === null || value === undefined;
 }
 
 function isList(value: Value): value is Extract<Value, { kind: "list" }> {
@@ -81,15 +86,15 @@ function isList(value: Value): value is Extract<Value, { kind: "list" }> {
 }
 
 function describe(value: Value): string {
-  return value === null || value === undefined ? "nothing (nil)" : `a ${typeName(value)}`;
+  return value === null || value === undefined ? "nothing (nil)" : `a value of type ${typeName(value)}`;
 }
 
-// Go maps case rune by rune; a mapping to several ("ß" to "SS") is not one.
+// Go maps case rune by rune: a mapping to several ("ß" to "SS") is not one, and what is no UTF-8 becomes U+FFFD.
 function mapRunes(text: string, change: (rune: string) => string): string {
   let out = "";
   for (const rune of text) {
     const changed = change(rune);
-    out += [...changed].length === 1 ? changed : rune;
+    out += ([...changed].length === 1 ? changed : rune).toWellFormed();
   }
   return out;
 }

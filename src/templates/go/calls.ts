@@ -57,7 +57,7 @@ export function fitArgument(site: CallSite, { value, operand }: Argument, type: 
   }
   const offset = operand?.offset ?? site.offset;
   const action = operand === undefined ? site.action : nodeText(operand);
-  const got = plain === undefined || plain === null ? "nothing (nil)" : `a ${typeName(plain)}`;
+  const got = plain === undefined || plain === null ? "nothing (nil)" : `a value of type ${typeName(plain)}`;
   throw faultAt({ ...site, offset, action }, `${site.name} needs ${typeWords[type]} here, not ${got}`);
 }
 

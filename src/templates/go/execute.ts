@@ -27,14 +27,16 @@ export function execute(
   data: Value,
   functions: FunctionTable,
 ): string {
+  // Go cannot tell a nil that stands for all the data from no data.
+  const dot = data === null ? undefined : data;
   const run: Run = {
     templates,
     functions,
     budget: newBudget(),
-    variables: [{ name: "$", value: data }],
+    variables: [{ name: "$", value: dot }],
     output: [],
   };
-  walk(run, data, templates.get(name) ?? []);
+  walk(run, dot, templates.get(name) ?? []);
   return normalizeText(run.output.join(""));
 }
 

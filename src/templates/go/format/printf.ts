@@ -77,7 +77,8 @@ function applyVerb(scan: Scan, directive: Directive, verb: string): string {
   if (verb === "%") return "%";
   if (!scan.goodIndex) return `%!${verb}(BADINDEX)`;
   if (scan.argument >= scan.args.length) return `%!${verb}(MISSING)`;
-  if (verb === "v") {
+  // Go takes %w, which only its errors have, for a %v up to the point where it refuses it.
+  if (verb === "v" || verb === "w") {
     directive.sharpV = directive.sharp;
     directive.sharp = false;
     directive.plusV = directive.plus;

@@ -1,0 +1,5 @@
+{
+  "worker": "{{ .WorkerIP }}",
+  "port": {{ get "maand/job/web" "port_http" }},
+  "version": "{{ .NewVersion }}"
+}

@@ -1,0 +1,184 @@
+// maand build: read the workspace, plan, make certificates, and commit all of it in one transaction or nothing.
+
+import { randomUUID } from "node:crypto";
+import { readStoredLeaves, writeStoredLeaves } from "../catalog/certificates.ts";
+import { readDeployments } from "../catalog/deployments.ts";
+import { diffState, readState, writeState } from "../catalog/state.ts";
+import { authorityStatus, readAuthority, requireLiveAuthority } from "../certs/authority.ts";
+import { parseNamespace } from "../kv/namespaces.ts";
+import { MaandError } from "../model/error.ts";
+import type { Fault } from "../model/fault.ts";
+import type { CatalogState } from "../model/state.ts";
+import { isActive } from "../model/state.ts";
+import type { Session } from "../session/session.ts";
+import { checkWorkspace } from "../workspace/check.ts";
+import { readWorkspace } from "../workspace/read.ts";
+import type { Workspace } from "../workspace/types.ts";
+import type { CertificateChanges } from "./certificates.ts";
+import { makeCertificates } from "./certificates.ts";
+import { diffKv, planBuild } from "./plan.ts";
+
+export interface BuildOptions {
+  /** Also delete `vars/job` and `secrets/job` of jobs that are allocated nowhere. */
+  purgeSecretsKv: boolean;
+}
+
+export interface BuildSummary {
+  changed: boolean;
+  workers: number;
+  jobs: number;
+  allocations: number;
+  added: number;
+  removed: number;
+  disabled: number;
+  certificatesIssued: number;
+  certificatesRenewed: number;
+  warnings: Fault[];
+  durationMs: number;
+}
+
+/**
+ * Builds. Until the one commit at the end nothing has been written.
+ * @throws MaandError("workspace") with every fault; MaandError("local") when the CA is missing, damaged or expired.
+ */
+export async function runBuild(session: Session, options: BuildOptions): Promise<BuildSummary> {
+  const started = performance.now();
+  const { catalog, conf, kv, paths } = session;
+  const now = session.now();
+  const authority = await readAuthority(paths.secrets);
+  if (authority === undefined) {
+    throw new MaandError("local", "the bucket has no CA", {
+      where: { file: "secrets/ca.crt" },
+      remedy: 'run "maand init" to make one, or restore secrets/ from a backup',
+    });
+  }
+  requireLiveAuthority(authority.certPem, now);
+
+  const checked = checkWorkspace(readWorkspace(paths.root, conf.jobConfigSelector));
+  if (checked.workspace === undefined) throw buildFailed(checked.faults);
+  const previous = readState(catalog);
+  const runtime = new Map([...readDeployments(catalog)].map(([id, row]) => [id, row.state]));
+  const plan = planBuild({
+    workspace: checked.workspace,
+    places: checked.places,
+    previous,
+    runtime,
+    jobConfigSelector: conf.jobConfigSelector,
+    caCert: authority.certPem,
+    newWorkerId: () => randomUUID(),
+  });
+  if (plan.faults.length > 0) throw buildFailed(plan.faults);
+
+  const certificates = await makeCertificates({
+    next: plan.next,
+    stored: readStoredLeaves(catalog),
+    authority,
+    kv,
+    retained: plan.retained,
+    ttlDays: conf.certsTtlDays,
+    renewalBufferDays: conf.certsRenewalBufferDays,
+    now,
+  });
+  const changed = commit(session, { workspace: checked.workspace, previous, plan, certificates, options, now });
+  const warnings = [...checked.warnings, ...plan.warnings, ...authorityWarnings(authority.certPem, now, conf.certsRenewalBufferDays)];
+  return {
+    changed,
+    ...countChanges(previous, plan.next),
+    certificatesIssued: certificates.madeCount,
+    certificatesRenewed: certificates.renewedCount,
+    warnings,
+    durationMs: Math.round(performance.now() - started),
+  };
+}
+
+interface Commit {
+  workspace: Workspace;
+  previous: CatalogState;
+  plan: ReturnType<typeof planBuild>;
+  certificates: CertificateChanges;
+  options: BuildOptions;
+  now: number;
+}
+
+/** Writes the difference between what is there and what was planned; returns whether there was any. */
+function commit(session: Session, build: Commit): boolean {
+  const { catalog, kv, blobs } = session;
+  const { previous, plan, certificates } = build;
+  const difference = diffState(previous, plan.next);
+  const puts = new Map(plan.kv);
+  for (const { namespace, key, value } of certificates.puts) {
+    const keys = new Map(puts.get(namespace));
+    puts.set(namespace, keys.set(key, value));
+  }
+  const keyDifference = diffKv(
+    { kv: puts, retained: plan.retained },
+    kv.entries(),
+    certificates.keep,
+    difference.length > 0,
+  );
+  const purges = build.options.purgeSecretsKv ? purgeable(session, plan.next) : [];
+  const changes = [...keyDifference.deletes, ...purges, ...keyDifference.puts];
+  const touchesLeaves = certificates.issued.length + certificates.dropped.length > 0;
+  if (difference.length === 0 && changes.length === 0 && !touchesLeaves) return false;
+
+  const known = new Set([...previous.files.values()].flatMap((files) => files.map((f) => (f.kind === "file" ? f.sha256 : ""))));
+  catalog
+    .transaction(() => {
+      for (const job of build.workspace.jobs) {
+        for (const file of job.files) {
+          if (file.kind === "file" && !known.has(file.sha256)) blobs.put(file.sha256, file.content, false);
+        }
+      }
+      writeState(catalog, difference);
+      writeStoredLeaves(catalog, certificates.issued, certificates.dropped);
+      kv.apply(changes, build.now);
+    })
+    .immediate();
+  return true;
+}
+
+/** Keys that `--purge-secrets-kv` deletes: of jobs without a non-removed allocation (03). */
+function purgeable(session: Session, next: CatalogState): { namespace: string; key: string }[] {
+  const allocated = new Set(next.allocations.filter((a) => !a.removed).map((a) => a.job));
+  return session.kv.namespaces().flatMap((namespace) => {
+    const parsed = parseNamespace(namespace);
+    if (parsed?.kind !== "job_vars" && parsed?.kind !== "job_secrets") return [];
+    if (allocated.has(parsed.job)) return [];
+    return session.kv.keys(namespace).map((key) => ({ namespace, key }));
+  });
+}
+
+function countChanges(
+  previous: CatalogState,
+  next: CatalogState,
+): Pick<BuildSummary, "workers" | "jobs" | "allocations" | "added" | "removed" | "disabled"> {
+  const live = (state: CatalogState) => state.allocations.filter((a) => !a.removed);
+  const before = new Set(live(previous).map((a) => a.allocId));
+  const after = live(next);
+  const kept = after.filter((a) => before.has(a.allocId)).length;
+  return {
+    workers: next.workers.length,
+    jobs: next.jobs.filter((job) => !job.removed).length,
+    allocations: after.length,
+    added: after.length - kept,
+    removed: before.size - kept,
+    disabled: after.filter((a) => !isActive(a)).length,
+  };
+}
+
+function authorityWarnings(certPem: string, now: number, bufferDays: number): Fault[] {
+  const { status, daysLeft } = authorityStatus(certPem, now, bufferDays);
+  if (status !== "expiring") return [];
+  return [
+    {
+      path: "secrets/ca.crt",
+      what: `the bucket's CA expires in ${daysLeft} days; once it has, build fails`,
+      remedy: "plan its replacement: move secrets/ca.crt and ca.key away and run maand init, build and deploy",
+    },
+  ];
+}
+
+function buildFailed(faults: readonly Fault[]): MaandError {
+  const count = `${faults.length} problem${faults.length === 1 ? "" : "s"}`;
+  return new MaandError("workspace", `build failed: ${count}`, { faults });
+}

@@ -1,0 +1,27 @@
+// The bucket's own row: made once by init, and what hangs on the key beside the catalog.
+
+import type { Catalog } from "./open.ts";
+
+/** The bucket's id; undefined in a catalog that init has not finished. */
+export function readBucketId(catalog: Catalog): string | undefined {
+  const row = catalog.query<{ bucket_id: string }, []>("SELECT bucket_id FROM bucket").get();
+  return row?.bucket_id;
+}
+
+/** Gives the catalog its id, unless it has one; returns the id that it has now. */
+export function ensureBucketId(catalog: Catalog, newId: string): string {
+  catalog.query("INSERT INTO bucket (one, bucket_id) VALUES (1, ?) ON CONFLICT (one) DO NOTHING").run(newId);
+  return readBucketId(catalog)!;
+}
+
+/** Whether anything in the catalog can only be read with `secrets/kv.key`. */
+export function holdsSealed(catalog: Catalog): boolean {
+  const found = catalog
+    .query<{ sealed: number }, []>(
+      `SELECT EXISTS (SELECT 1 FROM kv WHERE secret = 1 AND deleted = 0)
+           OR EXISTS (SELECT 1 FROM kv_history WHERE secret = 1 AND deleted = 0)
+           OR EXISTS (SELECT 1 FROM blob WHERE sealed = 1) AS sealed`,
+    )
+    .get();
+  return found?.sealed === 1;
+}

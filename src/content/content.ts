@@ -1,0 +1,177 @@
+// What lies under `jobs/<job>/` of one allocation: files as they are, rendered templates, certificates.
+
+import { createHash } from "node:crypto";
+import { allocationNamespace, workersNamespace } from "../kv/namespaces.ts";
+import type { KvStore } from "../kv/store.ts";
+import { isSynced, isTemplate, outputPath } from "../model/job-paths.ts";
+import { Secret } from "../model/secret.ts";
+import type { AllocationRow, CatalogState, JobFileRow, JobRow, WorkerRow } from "../model/state.ts";
+import type { TreeFile } from "../model/tree.ts";
+import { sortTree, treeHash } from "../model/tree.ts";
+import type { TemplateData } from "../templates/environment.ts";
+import { decodeText, encodeText } from "../templates/go/text.ts";
+import { renderTemplate } from "../templates/render.ts";
+import { guardStore } from "./store.ts";
+
+/** The content hash of an allocation and the files it is made of, sorted by path. */
+export interface Content {
+  hash: string;
+  files: readonly TreeFile[];
+}
+
+/** A tree with the bytes of what is not in the catalog as a file: rendered text and certificates, by SHA-256. */
+export interface MadeContent extends Content {
+  made: ReadonlyMap<string, Uint8Array>;
+}
+
+export interface ContentSource {
+  state: CatalogState;
+  kv: Pick<KvStore, "get" | "keys">;
+  /** Bytes of a job file by its SHA-256. */
+  readBlob(sha256: string): Uint8Array;
+  /** `<worker_root>/<bucket_id>`. */
+  remoteDirectory: string;
+}
+
+/** Computes contents; what is the same for all allocations of a job is worked out once. */
+export interface ContentMaker {
+  /**
+   * The content of one allocation.
+   * @param currentVersion what templates see as CurrentVersion; the content hash of 04 uses the new version here
+   * @throws MaandError("render") when a template fails
+   */
+  make(job: JobRow, allocation: AllocationRow, currentVersion: string): Promise<MadeContent>;
+}
+
+interface JobParts {
+  fixed: TreeFile[];
+  templates: Extract<JobFileRow, { kind: "file" }>[];
+  /** Hash of `fixed` alone: the whole content where nothing is made per allocation. */
+  fixedHash: string;
+}
+
+const certificateMode = 0o644;
+const privateKeyMode = 0o600;
+/** Bits that a rendered file loses when a secret went into it: nobody but owner and group may read it. */
+const othersBits = 0o007;
+
+/** A maker over one catalog. */
+export function createContentMaker(source: ContentSource): ContentMaker {
+  const parts = new Map<string, JobParts>();
+  const workers = new Map(source.state.workers.map((worker) => [worker.host, worker]));
+  const live = Map.groupBy(
+    source.state.allocations.filter((allocation) => !allocation.removed),
+    (allocation) => allocation.job,
+  );
+  const partsOf = (job: string): JobParts => {
+    let found = parts.get(job);
+    if (found === undefined) {
+      found = splitFiles(source.state.files.get(job) ?? []);
+      parts.set(job, found);
+    }
+    return found;
+  };
+  return {
+    async make(job, allocation, currentVersion) {
+      const { fixed, templates, fixedHash } = partsOf(job.name);
+      const certificates = job.manifest.certs.length > 0;
+      if (templates.length === 0 && !certificates) return { hash: fixedHash, files: fixed, made: new Map() };
+      const made = new Map<string, Uint8Array>();
+      const files = new Map(fixed.map((file) => [file.path, file]));
+      const add = (path: string, mode: number, bytes: Uint8Array): void => {
+        const ref = createHash("sha256").update(bytes).digest("hex");
+        made.set(ref, bytes);
+        files.set(path, { path, kind: "file", mode, ref });
+      };
+      const peers = (live.get(job.name) ?? []).filter((other) => other.allocId !== allocation.allocId);
+      const worker = workers.get(allocation.workerIp);
+      const data = templateData(source.remoteDirectory, job, allocation, { worker, peers, currentVersion });
+      for (const file of templates) {
+        const store = guardStore(source.kv, source.state, job);
+        const text = decodeText(source.readBlob(file.sha256));
+        const path = `jobs/${job.name}/${file.path}`;
+        const rendered = await renderTemplate({ path, text }, { data, store, revealSecrets: true });
+        add(outputPath(file.path), store.sawSecret ? file.mode & ~othersBits : file.mode, encodeText(rendered));
+      }
+      if (certificates) addCertificates(source, job, allocation, add);
+      const tree = sortTree([...files.values()]);
+      return { hash: treeHash(tree), files: tree, made };
+    },
+  };
+}
+
+function splitFiles(rows: readonly JobFileRow[]): JobParts {
+  const fixed: TreeFile[] = [];
+  const templates: JobParts["templates"] = [];
+  for (const row of rows) {
+    if (row.kind === "file" && isTemplate(row.path)) templates.push(row);
+    else if (isSynced(row.path)) fixed.push(toTreeFile(row));
+  }
+  const sorted = sortTree(fixed);
+  return { fixed: sorted, templates, fixedHash: treeHash(sorted) };
+}
+
+function toTreeFile(row: JobFileRow): TreeFile {
+  switch (row.kind) {
+    case "file":
+      return { path: row.path, kind: "file", mode: row.mode, ref: row.sha256 };
+    case "dir":
+      return { path: row.path, kind: "dir", mode: row.mode, ref: "" };
+    case "link":
+      return { path: row.path, kind: "link", mode: 0, ref: row.target };
+  }
+}
+
+/** `certs/<name>.crt`, `.key` and the CA that they chain to. */
+function addCertificates(
+  source: ContentSource,
+  job: JobRow,
+  allocation: AllocationRow,
+  add: (path: string, mode: number, bytes: Uint8Array) => void,
+): void {
+  const namespace = allocationNamespace(job.name, allocation.workerIp);
+  for (const { name } of job.manifest.certs) {
+    for (const [suffix, mode] of [
+      ["crt", certificateMode],
+      ["key", privateKeyMode],
+    ] as const) {
+      const value = source.kv.get(namespace, `certs/${name}.${suffix}`);
+      if (value === undefined) continue;
+      const text = value instanceof Secret ? value.reveal() : value;
+      add(`certs/${name}.${suffix}`, mode, Buffer.from(text, "utf8"));
+    }
+  }
+  const authority = source.kv.get(workersNamespace, "certs/ca.crt");
+  if (typeof authority === "string") add("certs/ca.crt", certificateMode, Buffer.from(authority, "utf8"));
+}
+
+interface Surroundings {
+  /** Undefined for an allocation whose worker has left. */
+  worker: WorkerRow | undefined;
+  peers: readonly AllocationRow[];
+  currentVersion: string;
+}
+
+function templateData(
+  directory: string,
+  job: JobRow,
+  allocation: AllocationRow,
+  { worker, peers, currentVersion }: Surroundings,
+): TemplateData {
+  return {
+    AllocationID: allocation.allocId,
+    Job: job.name,
+    CurrentVersion: currentVersion,
+    NewVersion: job.version,
+    WorkerIP: allocation.workerIp,
+    WorkerID: allocation.workerId,
+    Labels: worker?.labels ?? [],
+    BucketPath: directory,
+    JobPath: `${directory}/jobs/${job.name}`,
+    AllocationIndex: allocation.index,
+    Hostname: worker?.hostname ?? allocation.workerIp,
+    Zone: allocation.zone ?? "",
+    Tags: worker?.tags ?? {},
+    Peers: peers.map((peer) => peer.workerIp),
+  };
+}
