@@ -121,7 +121,7 @@ class Generator {
 
   #node(depth: number): string {
     const kind = this.#below(depth > 0 ? 17 : 7);
-    if (kind < 2) return this.#pick(["text ", " \n ", "x", "\n", "", "  - ", "}", "{"]);
+    if (kind < 2) return this.#pick(["text ", " \n ", "x", "\n", "", "  - ", "}", "{ "]);
     if (kind < 6) return this.#action(this.#pipe(2));
     if (kind === 6)
       return this.#loops > 0 && this.#chance(0.5)
@@ -236,7 +236,7 @@ class Generator {
   #pipe(depth: number): string {
     let text = this.#command(depth);
     while (this.#chance(0.2)) {
-      text += ` | ${this.#chance(0.92) ? this.#call(depth - 1, true) : this.#operand(depth)}`;
+      text += ` | ${this.#chance(0.98) ? this.#call(depth - 1, true) : this.#operand(depth)}`;
     }
     return text;
   }

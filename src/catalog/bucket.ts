@@ -1,5 +1,7 @@
 // The bucket's own row: made once by init, and what hangs on the key beside the catalog.
 
+import { Database } from "bun:sqlite";
+import { existsSync } from "node:fs";
 import type { Catalog } from "./open.ts";
 
 /** The bucket's id; undefined in a catalog that init has not finished. */
@@ -24,4 +26,20 @@ export function holdsSealed(catalog: Catalog): boolean {
     )
     .get();
   return found?.sealed === 1;
+}
+
+/** The schema version of a catalog file before it is upgraded; undefined when there is none that can be read. */
+export function readSchemaVersion(path: string): number | undefined {
+  if (!existsSync(path)) return undefined;
+  try {
+    const catalog = new Database(path, { readwrite: true });
+    try {
+      return catalog.query<{ user_version: number }, []>("PRAGMA user_version").get()?.user_version;
+    } finally {
+      catalog.close();
+    }
+  } catch {
+    // What is wrong with it is told by whoever opens it to use it.
+    return undefined;
+  }
 }

@@ -69,6 +69,8 @@ async function runOnBucket(command: FramedCommand, invocation: Invocation): Prom
     workingDirectory: invocation.workingDirectory,
   });
   if (command.access === "write") refuseInsideHook(command.name, environment);
+  // A command that only looks (a dry run) leaves no trace.
+  const recorded = command.recorded && command.access === "write";
   const lock = command.access === "write" ? await lockBucket(paths.lock, command, globals) : undefined;
   let session: Session | undefined;
   let closeLog: (() => void) | undefined;
@@ -83,7 +85,7 @@ async function runOnBucket(command: FramedCommand, invocation: Invocation): Prom
       readonly: command.access === "read",
     });
     if (command.access === "write") closeLog = await openLog(invocation, session);
-    if (command.recorded) await recordStart(command, session);
+    if (recorded) await recordStart(command, session);
     const outcome = await command.run({ ...invocation, session });
     exitCode = outcome.exitCode ?? exitCodes.done;
     return outcome;
@@ -93,7 +95,7 @@ async function runOnBucket(command: FramedCommand, invocation: Invocation): Prom
     throw error;
   } finally {
     if (session !== undefined) {
-      if (command.recorded) {
+      if (recorded) {
         const { finishRun } = await import("../catalog/history.ts");
         finishRun(session.catalog, invocation.identity.runId, exitCode, session.now());
       }

@@ -53,6 +53,7 @@ const deploy = defineCommand({
     "Brings the workers to what the catalog says: stops what was removed or disabled, then goes wave by wave, in batches,\nwith a health gate after each. What is up to date is left alone. After a failure or Ctrl-C, run it again: it goes on.",
   examples: [
     ["maand deploy --dry-run", "show what would happen; contacts no worker"],
+    ["maand deploy --dry-run --diff", "and what would change in which file"],
     ["maand deploy -b", "build first, then deploy"],
     ["maand deploy --jobs api,db", "only these jobs"],
     ["maand deploy --force --jobs api", "restart although nothing changed"],
@@ -61,6 +62,7 @@ const deploy = defineCommand({
     build: { kind: "boolean", brief: "build first" },
     jobs: jobsFlag,
     dryRun: { kind: "boolean", brief: "print the plan and do nothing" },
+    diff: { kind: "boolean", brief: "with --dry-run: show what changes in each file, secrets masked" },
     force: { kind: "boolean", brief: "treat every allocation as changed" },
     syncOnly: { kind: "boolean", brief: "push files, run no lifecycle target" },
   },

@@ -8,8 +8,9 @@ import { Secret } from "../model/secret.ts";
 import type { AllocationRow, CatalogState, JobFileRow, JobRow, WorkerRow } from "../model/state.ts";
 import type { TreeFile } from "../model/tree.ts";
 import { sortTree, treeHash } from "../model/tree.ts";
-import type { TemplateData } from "../templates/environment.ts";
+import type { TemplateData, TemplateEnvironment } from "../templates/environment.ts";
 import { decodeText, encodeText } from "../templates/go/text.ts";
+import type { TemplateFile } from "../templates/render.ts";
 import { renderTemplate } from "../templates/render.ts";
 import { guardStore } from "./store.ts";
 
@@ -78,10 +79,14 @@ export function createContentMaker(source: ContentSource): ContentMaker {
       if (templates.length === 0 && !certificates) return { hash: fixedHash, files: fixed, made: new Map() };
       const made = new Map<string, Uint8Array>();
       const files = new Map(fixed.map((file) => [file.path, file]));
-      const add = (path: string, mode: number, bytes: Uint8Array): void => {
-        const ref = createHash("sha256").update(bytes).digest("hex");
-        made.set(ref, bytes);
-        files.set(path, { path, kind: "file", mode, ref });
+      const hold = (bytes: Uint8Array): string => {
+        const sha256 = createHash("sha256").update(bytes).digest("hex");
+        made.set(sha256, bytes);
+        return sha256;
+      };
+      const add = (path: string, mode: number, bytes: Uint8Array, shown?: string): void => {
+        const ref = hold(bytes);
+        files.set(path, { path, kind: "file", mode, ref, ...(shown === undefined ? {} : { shown }) });
       };
       const peers = (live.get(job.name) ?? []).filter((other) => other.allocId !== allocation.allocId);
       const worker = workers.get(allocation.workerIp);
@@ -90,8 +95,13 @@ export function createContentMaker(source: ContentSource): ContentMaker {
         const store = guardStore(source.kv, source.state, job);
         const text = decodeText(source.readBlob(file.sha256));
         const path = `jobs/${job.name}/${file.path}`;
-        const rendered = await renderTemplate({ path, text }, { data, store, revealSecrets: true });
-        add(outputPath(file.path), store.sawSecret ? file.mode & ~othersBits : file.mode, encodeText(rendered));
+        const rendered = encodeText(await renderTemplate({ path, text }, { data, store, revealSecrets: true }));
+        if (!store.sawSecret) add(outputPath(file.path), file.mode, rendered);
+        else {
+          const masked = await renderMasked({ path, text }, { data, store, revealSecrets: false });
+          const shown = masked === undefined ? "" : hold(masked);
+          add(outputPath(file.path), file.mode & ~othersBits, rendered, shown);
+        }
       }
       if (certificates) addCertificates(source, job, allocation, add);
       const tree = sortTree([...files.values()]);
@@ -122,12 +132,21 @@ function toTreeFile(row: JobFileRow): TreeFile {
   }
 }
 
+/** The text with its secrets as `***`; undefined where the template cannot work with that (it decodes one, say). */
+async function renderMasked(file: TemplateFile, environment: TemplateEnvironment): Promise<Uint8Array | undefined> {
+  try {
+    return encodeText(await renderTemplate(file, environment));
+  } catch {
+    return undefined;
+  }
+}
+
 /** `certs/<name>.crt`, `.key` and the CA that they chain to. */
 function addCertificates(
   source: ContentSource,
   job: JobRow,
   allocation: AllocationRow,
-  add: (path: string, mode: number, bytes: Uint8Array) => void,
+  add: (path: string, mode: number, bytes: Uint8Array, shown?: string) => void,
 ): void {
   const namespace = allocationNamespace(job.name, allocation.workerIp);
   for (const { name } of job.manifest.certs) {
@@ -138,7 +157,7 @@ function addCertificates(
       const value = source.kv.get(namespace, `certs/${name}.${suffix}`);
       if (value === undefined) continue;
       const text = value instanceof Secret ? value.reveal() : value;
-      add(`certs/${name}.${suffix}`, mode, Buffer.from(text, "utf8"));
+      add(`certs/${name}.${suffix}`, mode, Buffer.from(text, "utf8"), suffix === "key" ? "" : undefined);
     }
   }
   const authority = source.kv.get(workersNamespace, "certs/ca.crt");

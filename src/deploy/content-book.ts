@@ -21,6 +21,8 @@ export interface ContentBook {
   planned(job: JobRow, allocation: AllocationRow): Promise<Content>;
   /** The content that is sent, rendered with the true versions. */
   forSync(job: JobRow, allocation: AllocationRow, currentVersion: string): Promise<StagedContent>;
+  /** How to read what `planned` is made of; undefined for bytes that are not there. */
+  readPlanned(job: JobRow, allocation: AllocationRow): Promise<(sha256: string) => Uint8Array | undefined>;
   /** Keeps the bytes of a promoted content in the catalog, encrypted: `rollback` and `--diff` read them. */
   keep(job: JobRow, allocation: AllocationRow): Promise<void>;
 }
@@ -43,6 +45,10 @@ export function openContentBook(session: Session, state: CatalogState): ContentB
     async forSync(job, allocation, currentVersion) {
       const { files, made } = await maker.make(job, allocation, currentVersion);
       return { files, read: (file) => made.get(file.ref) ?? session.blobs.read(file.ref) };
+    },
+    async readPlanned(job, allocation) {
+      const { made } = await plannedContent(job, allocation);
+      return (sha256) => made.get(sha256) ?? (session.blobs.has(sha256) ? session.blobs.read(sha256) : undefined);
     },
     async keep(job, allocation) {
       const { made } = await plannedContent(job, allocation);

@@ -10,6 +10,11 @@ export interface TreeFile {
   /** Permission bits; 0 for a link, which has none of its own. */
   mode: number;
   ref: string;
+  /**
+   * SHA-256 of the same text with every secret as `***`, or "" when no such text can be made; only for a file that a
+   * secret went into. Not part of the hash: it is there to be shown.
+   */
+  shown?: string;
 }
 
 /** The content hash of an allocation (04, "The plan"): SHA-256 over the sorted entries. Any order in, same hash out. */
@@ -37,10 +42,20 @@ export function changedPaths(before: readonly TreeFile[], after: readonly TreeFi
 
 /** The stored form of a tree, and back. */
 export function encodeTree(files: readonly TreeFile[]): string {
-  return JSON.stringify(sortTree(files).map((file) => [file.path, file.kind, file.mode, file.ref]));
+  return JSON.stringify(
+    sortTree(files).map(({ path, kind, mode, ref, shown }) =>
+      shown === undefined ? [path, kind, mode, ref] : [path, kind, mode, ref, shown],
+    ),
+  );
 }
 
 export function decodeTree(text: string): TreeFile[] {
-  const rows = JSON.parse(text) as [string, TreeFile["kind"], number, string][];
-  return rows.map(([path, kind, mode, ref]) => ({ path, kind, mode, ref }));
+  const rows = JSON.parse(text) as [string, TreeFile["kind"], number, string, string?][];
+  return rows.map(([path, kind, mode, ref, shown]) => ({
+    path,
+    kind,
+    mode,
+    ref,
+    ...(shown === undefined ? {} : { shown }),
+  }));
 }

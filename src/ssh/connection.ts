@@ -108,6 +108,7 @@ function manage(
     worker,
     client,
     gate: createChannelGate(),
+    openTimeoutSeconds: settings.connectTimeoutSeconds,
     lost: () => lost,
     onLost(listener) {
       listeners.add(listener);

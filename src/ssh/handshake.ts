@@ -6,24 +6,14 @@ import ssh2 from "ssh2";
 import { MaandError, reasonOf } from "../model/error.ts";
 import type { Deadline } from "./deadline.ts";
 import { type Failure, interrupted, placeOf, timedOut } from "./dial.ts";
-import { decideHostKey, preferredAlgorithms } from "./host-keys.ts";
-import type { KnownHostEntry } from "./known-hosts.ts";
-import { pinHostKey } from "./pins.ts";
-import type { Endpoint, SshSettings } from "./settings.ts";
+import { preferredAlgorithms } from "./host-keys.ts";
+import { createHostVerifier, type HostKeyQuestion } from "./host-verifier.ts";
+import type { Endpoint } from "./settings.ts";
 
 /** All that a handshake needs to know about the other side and about us. */
-export interface Introduction {
-  endpoint: Endpoint;
-  /** Name for messages. */
-  worker: string;
-  settings: SshSettings;
-  entries: readonly KnownHostEntry[];
+export interface Introduction extends HostKeyQuestion {
   identities: readonly AnyAuthMethod[];
   deadline: Deadline;
-  /** Asks whether one of the authorities vouches for this key; undefined is yes, else the reason to refuse. */
-  certify(authorities: readonly KnownHostEntry[], key: Buffer): Promise<MaandError | undefined>;
-  /** Told after a new key was recorded. */
-  onPinned?(key: Buffer): void;
 }
 
 // curve25519 costs a tenth of the post-quantum exchange that OpenSSH prefers (10, "Known here"); no SHA-1 anywhere.
@@ -92,7 +82,7 @@ export function shakeHands(
       if (/^SSH-/m.test(heard)) stream.removeListener("data", listen);
     };
 
-    const host = verifierOf(introduction);
+    const host = createHostVerifier(introduction);
     client.on("handshake", () => {
       awaited = "the authentication";
       host.exchanged();
@@ -144,48 +134,6 @@ export const defaultKeepaliveSeconds = 5;
 
 /** SSH_DISCONNECT_TOO_MANY_CONNECTIONS (RFC 4253, 11.1). */
 const tooManyConnections = 12;
-
-/** Judges the host key of one connection, once; key exchanges later on must show the same key again. */
-function verifierOf(introduction: Introduction) {
-  const { endpoint, worker, settings, entries } = introduction;
-  let accepted: Buffer | undefined;
-  let pin = false;
-  let refusal: MaandError | undefined;
-  let recorded: Promise<void> = Promise.resolve();
-  const verify = (key: Buffer, answer: (ok: boolean) => void): void => {
-    if (accepted !== undefined) {
-      answer(accepted.equals(key));
-      return;
-    }
-    const shown = Buffer.from(key);
-    const decision = decideHostKey(entries, endpoint, shown, settings, worker);
-    const conclude = (error: MaandError | undefined) => {
-      refusal = error;
-      if (error === undefined) accepted = shown;
-      answer(error === undefined);
-    };
-    if (decision.action === "ask-certificate") {
-      void introduction.certify(decision.authorities, shown).then(conclude);
-      return;
-    }
-    pin = decision.action === "pin";
-    conclude(decision.action === "refuse" ? decision.error : undefined);
-  };
-  return {
-    verify,
-    refusal: () => refusal,
-    recorded: () => recorded,
-    /** The other side has proved that it holds the key: only now is it worth recording. */
-    exchanged: () => {
-      if (!pin || accepted === undefined) return;
-      pin = false;
-      const key = accepted;
-      recorded = pinHostKey(settings.knownHostsPath, endpoint, key).then(() => introduction.onPinned?.(key));
-      // Looked at when the sign-in is through; until then it must not count as unhandled.
-      recorded.catch(() => undefined);
-    },
-  };
-}
 
 function keyRefused(introduction: Introduction): MaandError {
   const { endpoint, worker, identities } = introduction;

@@ -46,16 +46,18 @@ export function createJumpHosts(settings: SshSettings): JumpHosts {
       return notThrough(jump, worker, cause);
     }
     return await new Promise((resolve) => {
-      const timer = setTimeout(
-        () => resolve(notThrough(jump, worker, new Error("it did not connect us in time (connect_timeout)"))),
-        deadline.leftMs(),
-      );
+      let late = false;
+      const timer = setTimeout(() => {
+        late = true;
+        resolve(notThrough(jump, worker, new Error("it did not connect us in time (connect_timeout)")));
+      }, deadline.leftMs());
       try {
         client.forwardOut("127.0.0.1", 0, endpoint.host, endpoint.port, (error, stream) => {
           clearTimeout(timer);
           if (error === undefined || error === null) {
             stream.on("error", () => undefined);
-            resolve({ ok: true, stream });
+            if (late) stream.destroy();
+            else resolve({ ok: true, stream });
           } else resolve(notThrough(jump, worker, error));
         });
       } catch (cause) {

@@ -37,6 +37,8 @@ export interface Carrier {
   worker: string;
   client: SshClient;
   gate: ChannelGate;
+  /** Seconds that the worker has to answer a request for a channel. */
+  openTimeoutSeconds: number;
   /** Why the connection is gone; undefined while it lives. */
   lost(): MaandError | undefined;
   /** Calls back once when the connection is lost; returns the way to unsubscribe. */
@@ -99,14 +101,20 @@ async function enter(carrier: Carrier, signal: AbortSignal | undefined, ticket?:
 }
 
 /** Opens a channel and asks for the command on it; "refused" when the server allows no further channel now. */
-function openExec(
-  carrier: Carrier,
-  command: ShellText,
-  place: Place,
-): Promise<RemoteProcess | "refused"> {
+function openExec(carrier: Carrier, command: ShellText, place: Place): Promise<RemoteProcess | "refused"> {
   return new Promise((resolve, reject) => {
-    const unsubscribe = carrier.onLost(reject);
+    let late = false;
+    const timer = setTimeout(() => {
+      late = true;
+      unsubscribe();
+      reject(noAnswer(carrier));
+    }, carrier.openTimeoutSeconds * 1000);
+    const unsubscribe = carrier.onLost((error) => {
+      clearTimeout(timer);
+      reject(error);
+    });
     const failed = (cause: Error & { reason?: unknown }) => {
+      clearTimeout(timer);
       unsubscribe();
       const lost = carrier.lost();
       if (lost !== undefined) return reject(lost);
@@ -125,6 +133,8 @@ function openExec(
     try {
       carrier.client.exec(command.text, (error, channel) => {
         if (error !== undefined && error !== null) return failed(error);
+        if (late) return channel.close();
+        clearTimeout(timer);
         unsubscribe();
         carrier.countExec();
         // At once: the exit code may stand in the same packet as this answer.
@@ -211,6 +221,14 @@ function pause(ms: number, carrier: Carrier): Promise<void> {
     };
     const timer = setTimeout(over, ms);
     const unsubscribe = carrier.onLost(over);
+  });
+}
+
+function noAnswer(carrier: Carrier): MaandError {
+  return new MaandError("remote", "the worker did not start a command in time", {
+    where: { worker: carrier.worker },
+    why: `${carrier.openTimeoutSeconds} s (connect_timeout) went by while waiting for sshd to open a channel`,
+    remedy: "see whether the worker is overloaded, or raise connect_timeout in maand.conf",
   });
 }
 

@@ -117,7 +117,11 @@ function receiveHello(socket: Socket, id: string): Promise<{ command: string; re
 
 /** Moves bytes both ways, each side waiting for the other, until the remote command has ended. */
 async function carry(socket: Socket, remote: RemoteProcess, first: Buffer): Promise<void> {
-  const childGone = () => remote.stop();
+  let abandoned = false;
+  const childGone = () => {
+    abandoned = true;
+    remote.stop();
+  };
   socket.once("close", childGone);
   if (socket.destroyed) childGone();
   if (first.length > 0) remote.stdin.write(first);
@@ -129,7 +133,14 @@ async function carry(socket: Socket, remote: RemoteProcess, first: Buffer): Prom
     remote.stdout.pause();
     socket.once("drain", () => remote.stdout.resume());
   });
-  const { exitCode } = await remote.done;
+  let exitCode: number;
+  try {
+    ({ exitCode } = await remote.done);
+  } catch (error) {
+    // rsync went first: its own exit code tells why, and a remote command without an end is only the consequence.
+    if (abandoned) return;
+    throw error;
+  }
   socket.removeListener("close", childGone);
   const code = Buffer.alloc(4);
   code.writeInt32BE(exitCode);

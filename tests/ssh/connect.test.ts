@@ -9,8 +9,8 @@ import { createEventStream, type Event } from "../../src/events/event.ts";
 import { MaandError } from "../../src/model/error.ts";
 import { openConnection } from "../../src/ssh/connection.ts";
 import { fingerprint, knownHostLine } from "../../src/ssh/known-hosts.ts";
-import { createPool } from "../../src/ssh/pool.ts";
 import { pinHostKey } from "../../src/ssh/pins.ts";
+import { createPool } from "../../src/ssh/pool.ts";
 import { raw } from "../../src/ssh/quote.ts";
 import type { SshSettings } from "../../src/ssh/settings.ts";
 import { resolveTarget } from "../../src/ssh/target.ts";
@@ -119,12 +119,9 @@ test("the type of key that is on record is asked for", async () => {
     const both = await startSshd({
       keyType,
       prepare: (path) => makeKey(join(path, "second")),
-      config: [],
+      config: (path) => [`HostKey ${join(path, "second")}`],
     });
     try {
-      writeFileSync(join(both.dir, "config"), `${readFileSync(join(both.dir, "config"), "utf8")}HostKey ${join(both.dir, "second")}\n`);
-      process.kill(both.pid, "SIGHUP");
-      await Bun.sleep(300);
       addLine(join(both.dir, "known_hosts"), `[127.0.0.1]:${both.port} ${both.hostKey}`);
       await visit(both.settings({ hostKeyChecking: "strict" }));
     } finally {
@@ -137,7 +134,13 @@ test("many pins at once, from many workers, are all kept", async () => {
   const file = freshFile();
   writeFileSync(file, "first line without a newline");
   chmodSync(file, 0o644);
-  const endpoint = (i: number) => ({ host: `10.0.0.${i}`, port: 22, user: "x", keyPaths: [], knownHostsPaths: [] });
+  const endpoint = (i: number) => ({
+    host: `10.0.0.${i}`,
+    port: 22,
+    user: "x",
+    keyPaths: [],
+    knownHostsPaths: [],
+  });
   const key = blobOf(sshd.hostKey);
   await Promise.all(
     Array.from({ length: 100 }, async (_, i) => {
@@ -153,7 +156,9 @@ test("many pins at once, from many workers, are all kept", async () => {
 });
 
 test("a known_hosts that cannot be written is an error of this host and nothing goes on", async () => {
-  const error = await rejectionOf(visit(sshd.settings({ knownHostsPath: join(dir, "no/such/dir/known_hosts") })));
+  const error = await rejectionOf(
+    visit(sshd.settings({ knownHostsPath: join(dir, "no/such/dir/known_hosts") })),
+  );
   expect(error).toMatchObject({ kind: "local" });
 });
 
@@ -172,7 +177,9 @@ test("a key file that is missing, none, or open to others", async () => {
     file: join(dir, "missing"),
   });
   writeFileSync(join(dir, "junk"), "this is no key\n");
-  expect((await refusal(sshd.settings({ keyPath: join(dir, "junk") }))).message).toBe("the private key cannot be used");
+  expect((await refusal(sshd.settings({ keyPath: join(dir, "junk") }))).message).toBe(
+    "the private key cannot be used",
+  );
   const open = join(dir, "open");
   writeFileSync(open, readFileSync(sshd.keyPath), { mode: 0o644 });
   await visit(sshd.settings({ keyPath: open }));
@@ -234,7 +241,9 @@ test("a name that does not resolve", async () => {
 });
 
 /** A TCP server that treats every caller like this. */
-async function serve(treat: (socket: Socket) => void): Promise<{ port: number; end(): void; calls(): number }> {
+async function serve(
+  treat: (socket: Socket) => void,
+): Promise<{ port: number; end(): void; calls(): number }> {
   let calls = 0;
   const open = new Set<Socket>();
   const server: Server = createServer((socket) => {
@@ -288,7 +297,9 @@ test("a signal stops the waiting", async () => {
   const stop = new AbortController();
   setTimeout(() => stop.abort(), 100);
   const settings = sshd.settings({ port: silent.port });
-  const error = await rejectionOf(openConnection(await resolveTarget("127.0.0.1", settings), settings, stop.signal));
+  const error = await rejectionOf(
+    openConnection(await resolveTarget("127.0.0.1", settings), settings, stop.signal),
+  );
   expect(error).toMatchObject({ kind: "interrupted" });
   silent.end();
 });
@@ -314,7 +325,10 @@ test("the pool makes one connection per worker and remembers failures", async ()
   const [one, two] = await Promise.all([pool.connect("127.0.0.1"), pool.connect("127.0.0.1")]);
   expect(one).toBe(two);
   expect(seen).toMatchObject([{ type: "step", scope: { worker: "127.0.0.1" } }]);
-  const failures = await Promise.all([rejectionOf(pool.connect("bad.invalid")), rejectionOf(pool.connect("bad.invalid"))]);
+  const failures = await Promise.all([
+    rejectionOf(pool.connect("bad.invalid")),
+    rejectionOf(pool.connect("bad.invalid")),
+  ]);
   expect(failures[0]).toBe(failures[1]);
   await pool.connect("localhost");
   expect(pool.connected()).toEqual(["127.0.0.1", "localhost"]);

@@ -58,7 +58,11 @@ test("binary input and output survive, from bytes and from a stream", async () =
     });
   for (const stdin of [data, source()]) {
     const chunks: Uint8Array[] = [];
-    const result = await connection.exec(raw("cat"), { stdin, onStdout: (c) => chunks.push(c), maxCapture: 10 });
+    const result = await connection.exec(raw("cat"), {
+      stdin,
+      onStdout: (c) => chunks.push(c),
+      maxCapture: 10,
+    });
     expect(result.exitCode).toBe(0);
     expect(Buffer.concat(chunks).equals(Buffer.from(data))).toBe(true);
   }
@@ -79,7 +83,11 @@ test("lines come as they are written, the last one without its newline too", asy
   await connection.exec(raw("echo one; echo two >&2; printf 'gr\\303\\274n\\r\\nthr\\377ee'"), {
     onLine: (stream, line) => lines.push(`${stream} ${line}`),
   });
-  expect(lines.filter((l) => l.startsWith("stdout"))).toEqual(["stdout one", "stdout grün", "stdout thr\ufffdee"]);
+  expect(lines.filter((l) => l.startsWith("stdout"))).toEqual([
+    "stdout one",
+    "stdout grün",
+    "stdout thr\ufffdee",
+  ]);
   expect(lines).toContain("stderr two");
 });
 

@@ -91,7 +91,10 @@ test("hashed names as ssh-keygen -H writes them", () => {
 
 test("ssh-keygen finds the lines that we write, and the fingerprints are its own", () => {
   const file = join(dir, "written");
-  writeFileSync(file, `${knownHostLine("10.1.1.1", 22, blob("a"))}\n${knownHostLine("fd00::2", 2222, blob("rsa"))}\n`);
+  writeFileSync(
+    file,
+    `${knownHostLine("10.1.1.1", 22, blob("a"))}\n${knownHostLine("fd00::2", 2222, blob("rsa"))}\n`,
+  );
   const found = (name: string) => execFileSync("ssh-keygen", ["-F", name, "-f", file], { encoding: "utf8" });
   expect(found("10.1.1.1")).toContain(keys.a!);
   expect(found("[fd00::2]:2222")).toContain(keys.rsa!);
@@ -102,7 +105,16 @@ test("ssh-keygen finds the lines that we write, and the fingerprints are its own
 });
 
 test("lines that say nothing are passed over and the others keep their number", () => {
-  const bad = ["", "# x", "h", "h ssh-rsa", `h ssh-rsa ${keys.a!.split(" ")[1]}`, `@odd h ${keys.a}`, "|1|x|y ssh-ed25519 AAAA", "h 2048 35 1234"];
+  const bad = [
+    "",
+    "# x",
+    "h",
+    "h ssh-rsa",
+    `h ssh-rsa ${keys.a!.split(" ")[1]}`,
+    `@odd h ${keys.a}`,
+    "|1|x|y ssh-ed25519 AAAA",
+    "h 2048 35 1234",
+  ];
   const entries = parseKnownHosts(`${bad.join("\r\n")}\r\n  h ${keys.a}\r\n`, "f");
   expect(entries).toMatchObject([{ line: bad.length + 1, file: "f", keyType: "ssh-ed25519" }]);
 });
@@ -112,7 +124,9 @@ test("wildcards agree with the same pattern as a regular expression", () => {
   const patterns = fc.string({ unit: fc.constantFrom("a", "b", ".", "*", "?"), maxLength: 8 });
   fc.assert(
     fc.property(patterns, letters, (pattern, text) => {
-      const regex = new RegExp(`^${pattern.replaceAll(".", "\\.").replaceAll("?", ".").replaceAll("*", ".*")}$`);
+      const regex = new RegExp(
+        `^${pattern.replaceAll(".", "\\.").replaceAll("?", ".").replaceAll("*", ".*")}$`,
+      );
       expect(matchesWildcard(pattern, text)).toBe(regex.test(text));
     }),
     { numRuns: 2000 },
@@ -122,7 +136,21 @@ test("wildcards agree with the same pattern as a regular expression", () => {
 test("no input crashes the parser or the judgement", () => {
   const key = blob("a");
   const piece = fc.oneof(
-    fc.constantFrom("@revoked ", "@cert-authority ", "|1|", "|", "*", "!", ",", "[", "]:22", " ", "\t", "\n", "#"),
+    fc.constantFrom(
+      "@revoked ",
+      "@cert-authority ",
+      "|1|",
+      "|",
+      "*",
+      "!",
+      ",",
+      "[",
+      "]:22",
+      " ",
+      "\t",
+      "\n",
+      "#",
+    ),
     fc.constantFrom("ssh-ed25519 ", "AAAAC3NzaC1lZDI1NTE5", "h", keys.a ?? "x", "AAAA////", "="),
     fc.string({ unit: "binary", maxLength: 6 }),
   );

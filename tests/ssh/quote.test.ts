@@ -14,7 +14,27 @@ function wordsOf(command: ShellText): string[] {
 const anyText = fc.oneof(
   fc.string({ unit: "binary-ascii" }),
   fc.string({ unit: "binary" }),
-  fc.string({ unit: fc.constantFrom("'", '"', "\\", "$", "`", "!", "\n", " ", "*", "~", "#", ";", "&", "=", "-", "{", "a") }),
+  fc.string({
+    unit: fc.constantFrom(
+      "'",
+      '"',
+      "\\",
+      "$",
+      "`",
+      "!",
+      "\n",
+      " ",
+      "*",
+      "~",
+      "#",
+      ";",
+      "&",
+      "=",
+      "-",
+      "{",
+      "a",
+    ),
+  }),
 );
 const usableText = anyText.filter((t) => !t.includes("\0") && t.isWellFormed());
 
@@ -53,7 +73,9 @@ test("shell text goes in unchanged, also from a list of commands", () => {
 });
 
 test("sudo and env go in front", () => {
-  expect(sudo(true, withEnv({ A: "1 2", B: "x" }, raw("make start"))).text).toBe("sudo -n env A='1 2' B=x make start");
+  expect(sudo(true, withEnv({ A: "1 2", B: "x" }, raw("make start"))).text).toBe(
+    "sudo -n env A='1 2' B=x make start",
+  );
   expect(sudo(false, raw("true")).text).toBe("true");
   expect(withEnv({}, raw("true")).text).toBe("true");
 });

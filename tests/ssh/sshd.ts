@@ -30,8 +30,8 @@ export interface Sshd {
 }
 
 export interface SshdOptions {
-  /** More lines of sshd_config. */
-  config?: string[];
+  /** More lines of sshd_config; they come first, and the first value counts. */
+  config?: string[] | ((dir: string) => string[]);
   keyType?: string;
   /** Run with the directory before the server starts: may add host certificates. */
   prepare?: (dir: string) => void;
@@ -41,7 +41,18 @@ export interface SshdOptions {
 export function makeKey(path: string, options: { type?: string; passphrase?: string } = {}): void {
   const type = options.type ?? "ed25519";
   const bits = type === "rsa" ? ["-b", "2048"] : [];
-  execFileSync("ssh-keygen", ["-q", "-t", type, ...bits, "-N", options.passphrase ?? "", "-C", "", "-f", path]);
+  execFileSync("ssh-keygen", [
+    "-q",
+    "-t",
+    type,
+    ...bits,
+    "-N",
+    options.passphrase ?? "",
+    "-C",
+    "",
+    "-f",
+    path,
+  ]);
 }
 
 /** A temporary directory of the tests' own. */
@@ -60,7 +71,7 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
   mkdirSync("/run/sshd", { recursive: true, mode: 0o755 });
   const port = await freePort();
   const config = [
-    ...(options.config ?? []),
+    ...(typeof options.config === "function" ? options.config(dir) : (options.config ?? [])),
     `ListenAddress 127.0.0.1:${port}`,
     `HostKey ${join(dir, "host")}`,
     `PidFile ${join(dir, "pid")}`,

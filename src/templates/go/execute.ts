@@ -115,8 +115,9 @@ function walkRange(run: Run, dot: Value, node: BranchNode, value: Value): Ending
     run.variables.length = mark;
     if (ending === "break") break;
   }
-  if (turns === 0 && node.otherwise !== undefined) return walk(run, dot, node.otherwise);
-  return "end";
+  if (turns > 0 || node.otherwise === undefined) return "end";
+  // In Go a break in the else of a range leaves that range, although a continue there is one of the loop around it.
+  return walk(run, dot, node.otherwise) === "continue" ? "continue" : "end";
 }
 
 // With one variable it is the element, with two the first is the index or key. Declared ones are the innermost.

@@ -40,7 +40,7 @@ function decimalText(size: number, format: "e" | "f" | "g", precision: number): 
   }
   const count = precision === 0 ? 1 : precision;
   const digits = shortest ? shortestDigits(size) : roundDigits(exactDigits(size), count);
-  const exponent = digits.digits === "" ? 0 : digits.point - 1;
+  const exponent = digits.point - 1;
   // %g takes the exponent form below 1e-4, and from 10^precision on; a whole number keeps its digits if they are given.
   let limit = shortest ? 6 : count;
   const length = digits.digits.length;
