@@ -16,7 +16,7 @@ export function seededRandom(seed: number): () => number {
 /** One case; the same `random` in the same state gives the same case. */
 export function generateCase(random: () => number): Case {
   const generator = new Generator(random);
-  let template = generator.whole();
+  let template = random() < 0.15 ? generator.formats() : generator.whole();
   if (random() < 0.12) template = generator.damaged(template);
   return { template, data: generator.data() };
 }
@@ -111,6 +111,13 @@ class Generator {
     const main = this.nodes(3);
     const definitions = this.#definitions.join("");
     return this.#chance(0.5) ? definitions + main : main + definitions;
+  }
+
+  /** Calls of printf and nothing else. */
+  formats(): string {
+    let text = "";
+    for (let n = 2 + this.#below(5); n > 0; n--) text += `{{printf ${this.#format(false)}}}`;
+    return text;
   }
 
   nodes(depth: number): string {

@@ -30,8 +30,10 @@ export function nextSteps(report: InitReport): string[] {
 /** The report for people, ending in a newline. */
 export function initText(report: InitReport, root: string): string {
   const { bucketId, conf, notes, steps } = report;
-  const changed = steps.filter((step) => step.done !== "kept");
-  const kept = steps.filter((step) => step.done === "kept").map((step) => step.path);
+  // Directories show in the paths of what lies in them.
+  const files = steps.filter((step) => !step.path.endsWith("/"));
+  const changed = files.filter((step) => step.done !== "kept");
+  const kept = files.filter((step) => step.done === "kept").map((step) => step.path);
   const lines = [`bucket ${bucketId} in ${root}${changed.length === 0 ? ": nothing was missing" : ""}`];
   for (const { path, done, detail } of changed)
     lines.push(`  ${done.padEnd(7)} ${path}${detail === undefined ? "" : ` (${detail})`}`);

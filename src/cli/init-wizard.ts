@@ -3,7 +3,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
-import { confirm, intro, isCancel, outro, text } from "@clack/prompts";
+import { type CANCEL_SYMBOL, confirm, intro, isCancel, outro, text } from "@clack/prompts";
 import { defaultConf } from "../bucket/conf.ts";
 import type { BucketPaths } from "../bucket/locate.ts";
 import { MaandError } from "../model/error.ts";
@@ -103,9 +103,9 @@ function splitHosts(value: string): string[] {
   return value.split(/[\s,]+/).filter((host) => host !== "");
 }
 
-function answered<T>(answer: T | symbol): T {
+function answered<T>(answer: T | typeof CANCEL_SYMBOL): T {
   if (isCancel(answer)) throw cancelled();
-  return answer as T;
+  return answer;
 }
 
 function cancelled(): MaandError {

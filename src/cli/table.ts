@@ -266,6 +266,25 @@ const cat = buildRouteMap<string, ParseContext>({
       access: "read",
       load: async () => (await import("./cat.ts")).catPorts,
     }),
+    hooks: defineCommand({
+      name: "cat hooks",
+      brief: "hooks of jobs, their events and demands",
+      examples: [["maand cat hooks --jobs api", "the hooks of one job"]],
+      flags: { jobs: jobsFlag },
+      access: "read",
+      load: async () => (await import("./cat.ts")).catHooks,
+    }),
+    certs: defineCommand({
+      name: "cat certs",
+      brief: "certificates and when they end",
+      examples: [
+        ["maand cat certs", "the CA and every certificate"],
+        ["maand cat certs --workers 10.0.0.1 --json", "those of one worker, for a script"],
+      ],
+      flags: catFilters,
+      access: "read",
+      load: async () => (await import("./cat.ts")).catCerts,
+    }),
     kv: buildRouteMap<string, ParseContext>({
       routes: {
         list: defineCommand({

@@ -32,6 +32,9 @@ export const defaultWait: Wait = { attempts: 30, intervalSeconds: 1 };
 /** Asks once and takes the first answer. */
 export const noWait: Wait = { attempts: 1, intervalSeconds: 0 };
 
+/** Hears of each check when it is first asked and when its last answer is known. */
+export type GateObserver = (check: Check, result?: CheckResult) => void;
+
 /** Checks asked at the same time: enough for a fleet, few enough for the host's file handles. */
 const parallelChecks = 64;
 
@@ -43,23 +46,31 @@ export async function runGate(
   checks: readonly Check[],
   wait: (job: string) => Wait,
   signal?: AbortSignal,
+  observe: GateObserver = () => undefined,
 ): Promise<CheckResult[]> {
   const limited = createLimiter(parallelChecks);
   return Promise.all(
     checks.map(async (check) => {
       const { attempts, intervalSeconds } = wait(check.job);
       const of = { job: check.job, workerIp: check.workerIp, check: check.name };
+      const end = (result: CheckResult): CheckResult => {
+        observe(check, result);
+        return result;
+      };
+      observe(check);
       for (let attempt = 1; ; attempt++) {
         const error = await limited(check.run);
-        if (error === undefined) return { ...of, ok: true, attempts: attempt };
-        if (attempt >= attempts || signal?.aborted === true) return { ...of, ok: false, error, attempts: attempt };
+        if (error === undefined) return end({ ...of, ok: true, attempts: attempt });
+        if (attempt >= attempts || signal?.aborted === true)
+          return end({ ...of, ok: false, error, attempts: attempt });
         await pause(intervalSeconds, signal);
       }
     }),
   );
 }
 
-function pause(seconds: number, signal?: AbortSignal): Promise<void> {
+/** Waits that many seconds, or until the signal is aborted. */
+export function pause(seconds: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     const timer = setTimeout(done, seconds * 1000);
     function done(): void {

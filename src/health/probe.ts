@@ -7,6 +7,7 @@ import { reasonOf } from "../model/error.ts";
 import type { Connection } from "../ssh/connection.ts";
 import { bash, raw, sh } from "../ssh/quote.ts";
 import type { Probe } from "../workspace/types.ts";
+import { failureText } from "./failure.ts";
 
 /** What a probe needs to know about its allocation. */
 export interface ProbeTarget {
@@ -44,7 +45,7 @@ export async function runProbe(probe: Probe, target: ProbeTarget): Promise<strin
         return await probeSsh(probe.command, target);
     }
   } catch (error) {
-    return reasonOf(error);
+    return failureText(error);
   }
 }
 

@@ -1,10 +1,9 @@
 // Transfers that break: killed processes, lost connections, deadlines, and what they must not leave behind.
 
-import { expect, setDefaultTimeout, test } from "bun:test";
+import { afterEach, beforeEach, expect, setDefaultTimeout, test } from "bun:test";
 import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { MaandError } from "../../src/model/error.ts";
 import { type Connection, openConnection } from "../../src/ssh/connection.ts";
@@ -15,6 +14,18 @@ import { listing, protect, self, useSyncRoom, write } from "./sync-room.ts";
 setDefaultTimeout(60_000);
 
 const room = useSyncRoom();
+
+// A temporary directory of our own, so that a socket left behind is surely one of ours.
+const tmpBefore = process.env.TMPDIR;
+
+beforeEach(() => {
+  process.env.TMPDIR = room.root;
+});
+
+afterEach(() => {
+  if (tmpBefore === undefined) delete process.env.TMPDIR;
+  else process.env.TMPDIR = tmpBefore;
+});
 
 test("one broken transfer is repeated: the second try completes the tree", async () => {
   for (let i = 0; i < 4; i++) write(room.staging, `jobs/api/f${i}`, randomBytes(15_000_000));
@@ -76,7 +87,6 @@ test("a lost connection is an error at once, or a second try on a new one", asyn
 });
 
 test("deadline and signal end a sync and leave no process and no socket", async () => {
-  const before = sockets();
   write(room.staging, "jobs/api/f", randomBytes(60_000_000));
   const slow = await rejectionOf(room.sync(["./jobs/api"], { timeoutSeconds: 0.15 }));
   expect(slow).toMatchObject({ kind: "remote" });
@@ -88,13 +98,12 @@ test("deadline and signal end a sync and leave no process and no socket", async 
   expect(aborted).toMatchObject({ kind: "interrupted" });
   await eventually(() => receivers().length === 0, "the remote rsync is gone");
   await eventually(() => descendants(process.pid).filter(isRsh).length === 0, "the child is gone");
-  expect(sockets()).toEqual(before);
+  expect(sockets()).toEqual([]);
   expect((await room.connection.exec(raw("true"))).exitCode).toBe(0);
 });
 
 test("kill -9 of maand mid-sync leaves no stray, here or on the worker", async () => {
   write(room.staging, "jobs/api/f", randomBytes(80_000_000));
-  const before = sockets();
   const program = join(room.root, "victim.ts");
   const source = join(import.meta.dir, "../../src/ssh");
   const options = {
@@ -111,26 +120,26 @@ test("kill -9 of maand mid-sync leaves no stray, here or on the worker", async (
     `import { openConnection } from ${JSON.stringify(join(source, "connection.ts"))};
 import { syncTree } from ${JSON.stringify(join(source, "sync.ts"))};
 const connection = await openConnection(${JSON.stringify(await room.sshd.target())}, ${JSON.stringify(room.sshd.settings())});
-await syncTree(room.connection, ${JSON.stringify(options)});
+await syncTree(connection, ${JSON.stringify(options)});
 process.exit(0);
 `,
   );
-  const victim = spawn(process.execPath, [program], { stdio: "ignore" });
+  const victim = spawn(process.execPath, [program], { stdio: "ignore", env: process.env });
   const ended = new Promise((resolve) => victim.once("exit", (code, signal) => resolve(signal ?? code)));
   await eventually(() => receivers().length > 0, "the remote rsync runs");
+  expect(sockets()).toEqual([]);
   const strays = descendants(victim.pid!);
   expect(strays.length).toBeGreaterThan(1);
   victim.kill("SIGKILL");
   expect(await ended).toBe("SIGKILL");
   await eventually(() => strays.every((pid) => !isRunning(pid)), "rsync and its child are gone");
   await eventually(() => receivers().length === 0, "the remote rsync is gone");
-  expect(sockets()).toEqual(before);
+  expect(sockets()).toEqual([]);
 });
 
+/** Directories of sockets that are there now. */
 function sockets(): string[] {
-  return readdirSync(tmpdir())
-    .filter((name) => name.startsWith("maand-rsh-"))
-    .sort();
+  return readdirSync(room.root).filter((name) => name.startsWith("maand-rsh-"));
 }
 
 function isRsh(pid: number): boolean {

@@ -18,8 +18,8 @@ export const textFunctions: FunctionTable = new Map<string, TemplateFunction>([
   ["split", strings(2, ([s, separator], budget) => split(s!, separator!, budget))],
   ["join", { parameters: ["any", "any"], call: ([a, b], budget) => join(a, b, budget) }],
   ["trim", strings(1, ([s]) => s!.replace(spaceAtEnds, ""))],
-  ["upper", strings(1, ([s]) => mapRunes(s!, (rune) => rune.toUpperCase()))],
-  ["lower", strings(1, ([s]) => mapRunes(s!, (rune) => rune.toLowerCase()))],
+  ["upper", strings(1, ([s]) => mapRunes(s!, upperRune))],
+  ["lower", strings(1, ([s]) => mapRunes(s!, lowerRune))],
   ["replace", strings(3, ([old, fresh, s], budget) => replace(old!, fresh!, s!, budget))],
   ["contains", strings(2, ([part, s]) => s!.includes(part!))],
   ["hasPrefix", strings(2, ([prefix, s]) => s!.startsWith(prefix!))],
@@ -97,6 +97,19 @@ function mapRunes(text: string, change: (rune: string) => string): string {
     out += ([...changed].length === 1 ? changed : rune).toWellFormed();
   }
   return out;
+}
+
+// Greek letters with iota below have a capital of their own, which JavaScript passes over for two letters.
+function upperRune(rune: string): string {
+  const code = rune.codePointAt(0)!;
+  if (code === 0x1fb3 || code === 0x1fc3 || code === 0x1ff3) return String.fromCodePoint(code + 9);
+  const hasIota = code >= 0x1f80 && code <= 0x1faf && (code & 8) === 0;
+  return hasIota ? String.fromCodePoint(code + 8) : rune.toUpperCase();
+}
+
+// The dotted capital I becomes a plain i, where JavaScript keeps the dot as a second character.
+function lowerRune(rune: string): string {
+  return rune === "\u0130" ? "i" : rune.toLowerCase();
 }
 
 function replace(old: string, fresh: string, text: string, budget: Budget): string {

@@ -13,7 +13,10 @@ const named = new Map([
   [0x5c, "\\\\"],
 ]);
 
-/** Whether Go prints this code point as it is: letters, marks, numbers, punctuation, symbols and the plain space. */
+/**
+ * Whether Go prints this code point as it is: letters, marks, numbers, punctuation, symbols and the plain space.
+ * By the Unicode version of the JavaScript engine, which is ahead of Go's: the two part only in characters since 2023.
+ */
 export function isPrintable(codePoint: number): boolean {
   if (codePoint < 0x7f) return codePoint >= 0x20;
   if (codePoint > 0x10ffff) return false;

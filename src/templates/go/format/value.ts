@@ -15,10 +15,10 @@ import { formatString } from "./string.ts";
  */
 export function formatValue(directive: Directive, verb: string, value: Value): string {
   const plain = unhide(value);
-  if (verb === "T") return formatString(directive, typeName(plain), "s")!;
   if (plain === undefined || plain === null) {
-    return verb === "v" ? pad(directive, "<nil>") : `%!${verb}(<nil>)`;
+    return verb === "v" || verb === "T" ? pad(directive, "<nil>") : `%!${verb}(<nil>)`;
   }
+  if (verb === "T") return formatString(directive, typeName(plain), "s")!;
   const isAddress = typeof plain === "object" && ["list", "map", "function"].includes(plain.kind);
   if (verb === "p" && isAddress) refuseAddress();
   return formatInside(directive, verb, plain);

@@ -1,0 +1,55 @@
+// maand logs show: flags → the reader of the log files.
+
+import { MaandError } from "../model/error.ts";
+import { suggestName } from "../model/nearest.ts";
+import type { BucketInvocation, Outcome } from "./invocation.ts";
+import { collectLogs, showLogs } from "./logs.ts";
+import { exitCodes } from "./output/exit-codes.ts";
+
+export interface LogsShowFlags {
+  worker?: string[] | undefined;
+  run?: string[] | undefined;
+  job?: string[] | undefined;
+  phase?: string[] | undefined;
+  event?: string[] | undefined;
+  tail?: number | undefined;
+  runDir?: string | undefined;
+  format?: string | undefined;
+  follow: boolean;
+}
+
+const formats = ["raw", "human"] as const;
+
+export async function logsShowCommand(
+  { interrupt, session, terminal }: BucketInvocation,
+  flags: LogsShowFlags,
+): Promise<Outcome> {
+  const format = formatOf(flags.format ?? "raw");
+  if (flags.follow && terminal.json)
+    throw new MaandError("usage", "--json and --follow exclude each other", {
+      why: "one JSON document has an end",
+      remedy: 'use --follow with log_format = "jsonl" in maand.conf for one object per line',
+    });
+  const { event, job, phase, run, worker } = flags;
+  const options = {
+    logsDir: session.paths.logs,
+    filter: present({ event, job, phase, run, worker }),
+    ...present({ tail: flags.tail, runDir: flags.runDir }),
+  };
+  if (terminal.json) return { json: { ...collectLogs(options) } };
+  await showLogs({ ...options, format, follow: flags.follow }, terminal.stdout, interrupt.stopping);
+  return interrupt.stopping.aborted ? { exitCode: exitCodes.interrupted } : {};
+}
+
+function formatOf(name: string): (typeof formats)[number] {
+  const format = formats.find((candidate) => candidate === name);
+  if (format !== undefined) return format;
+  throw new MaandError("usage", `there is no log format "${name}"`, { remedy: suggestName(name, formats) });
+}
+
+/** The members that are set: an absent filter and one that is undefined are not the same to the types. */
+function present<T extends Record<string, unknown>>(
+  values: T,
+): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as never;
+}

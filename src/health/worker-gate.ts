@@ -1,0 +1,78 @@
+// The worker gate: every worker must let us in, because a job's probes say nothing about the way to its worker.
+
+import { MaandError } from "../model/error.ts";
+import type { Session } from "../session/session.ts";
+import type { Connection } from "../ssh/connection.ts";
+import { mapLimited } from "../ssh/parallel.ts";
+import { failureText } from "./failure.ts";
+import { pause, type Wait } from "./gate.ts";
+
+export interface WorkerResult {
+  workerIp: string;
+  ok: boolean;
+  /** Why the last attempt failed; absent when it succeeded. */
+  error?: string;
+}
+
+/** What a worker that is coming up answers for a while. */
+const comingUp: ReadonlySet<unknown> = new Set([
+  "ECONNREFUSED",
+  "ECONNRESET",
+  "EHOSTDOWN",
+  "EHOSTUNREACH",
+  "ENETUNREACH",
+  "ETIMEDOUT",
+]);
+
+/** Connects to every worker; a bare dial would earn a ban from newer sshd. Never throws. */
+export async function checkWorkers(
+  session: Session,
+  workerIps: readonly string[],
+  wait: Wait,
+): Promise<WorkerResult[]> {
+  return mapLimited(workerIps, session.conf.maxParallelWorkers, async (workerIp) => {
+    const scope = { worker: workerIp, phase: "health" as const };
+    session.events.emit({ type: "progress", scope, text: "connect", state: "begin" });
+    const error = await connectWithin(session, workerIp, wait);
+    session.events.emit({ type: "progress", scope, text: "connect", state: "end", ok: error === undefined });
+    return error === undefined ? { workerIp, ok: true } : { workerIp, ok: false, error };
+  });
+}
+
+async function connectWithin(session: Session, workerIp: string, wait: Wait): Promise<string | undefined> {
+  const { stopping } = session.interrupt;
+  // An attempt may take as long as connect_timeout: the time counts as well as the number.
+  const until = performance.now() + wait.attempts * wait.intervalSeconds * 1000;
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await (attempt === 1 ? liveConnection(session, workerIp) : session.pool.reconnect(workerIp));
+      return undefined;
+    } catch (thrown) {
+      const isLast = attempt >= wait.attempts || performance.now() >= until || stopping.aborted;
+      if (isLast || !isComingUp(thrown)) return failureText(thrown);
+      await pause(wait.intervalSeconds, stopping);
+    }
+  }
+}
+
+/** The connection to a worker, a new one when the one at hand has died since. Throws what `ConnectionPool` throws. */
+export async function liveConnection(session: Session, workerIp: string): Promise<Connection> {
+  const connection = await session.pool.connect(workerIp);
+  return connection.lost === undefined ? connection : session.pool.reconnect(workerIp);
+}
+
+/** As `liveConnection`, and tries again where an earlier attempt of this run found a worker that was coming up. */
+export async function patientConnection(session: Session, workerIp: string): Promise<Connection> {
+  try {
+    return await liveConnection(session, workerIp);
+  } catch (thrown) {
+    if (!isComingUp(thrown)) throw thrown;
+    return session.pool.reconnect(workerIp);
+  }
+}
+
+/** A refused key or an unknown host key does not mend itself, and asking again and again earns a ban. */
+function isComingUp(thrown: unknown): boolean {
+  if (!(thrown instanceof MaandError) || thrown.kind !== "unreachable") return false;
+  return comingUp.has((thrown.cause as { code?: unknown } | undefined)?.code);
+}

@@ -1,0 +1,49 @@
+// The topics of `maand help <topic>`: one text file each, compiled into the executable.
+
+import build from "./build.md" with { type: "text" };
+import certs from "./certs.md" with { type: "text" };
+import deploy from "./deploy.md" with { type: "text" };
+import gc from "./gc.md" with { type: "text" };
+import health from "./health.md" with { type: "text" };
+import jobs from "./jobs.md" with { type: "text" };
+import kv from "./kv.md" with { type: "text" };
+import logs from "./logs.md" with { type: "text" };
+import model from "./model.md" with { type: "text" };
+import placement from "./placement.md" with { type: "text" };
+import quickstart from "./quickstart.md" with { type: "text" };
+import runCommand from "./run_command.md" with { type: "text" };
+import security from "./security.md" with { type: "text" };
+import troubleshooting from "./troubleshooting.md" with { type: "text" };
+import workspace from "./workspace.md" with { type: "text" };
+
+export interface Topic {
+  name: string;
+  brief: string;
+  text: string;
+  /** Other words that ask for the same topic: commands, mostly. */
+  aliases?: readonly string[];
+}
+
+/** In reading order. */
+export const topics: readonly Topic[] = [
+  { name: "quickstart", brief: "from nothing to a running job", text: quickstart, aliases: ["init"] },
+  { name: "model", brief: "the words, the bucket, what lies on a worker", text: model },
+  { name: "workspace", brief: "every file you edit and every field in it", text: workspace },
+  { name: "placement", brief: "which job runs where: labels, capacity, ports, waves", text: placement },
+  { name: "build", brief: "from workspace to catalog", text: build },
+  { name: "kv", brief: "the values that templates and hooks read", text: kv },
+  { name: "certs", brief: "the CA and certificates of jobs", text: certs },
+  { name: "deploy", brief: "plan, batches, gates, and going on after a failure", text: deploy },
+  {
+    name: "health",
+    brief: "worker gate, probes, waiting",
+    text: health,
+    aliases: ["health_check", "health-check"],
+  },
+  { name: "jobs", brief: "the Makefile contract, and job control", text: jobs, aliases: ["job"] },
+  { name: "run_command", brief: "ad-hoc shell on workers", text: runCommand, aliases: ["run-command"] },
+  { name: "gc", brief: "what is purged, and when", text: gc },
+  { name: "logs", brief: "what is logged, and reading it", text: logs },
+  { name: "security", brief: "keys, secrets, file modes, sudo", text: security },
+  { name: "troubleshooting", brief: "common errors and what to do about each", text: troubleshooting },
+];

@@ -1,0 +1,83 @@
+// kill -9 at random moments of a rolling deploy, then a plain deploy: it always converges and repeats nothing promoted.
+
+import { Database } from "bun:sqlite";
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { type Fleet, startFleet } from "../support/fleet.ts";
+import { type Bucket, newBucket } from "../support/maand.ts";
+import { allCalls, build, buildAndDeploy, writeJob } from "./jobs.ts";
+
+const rounds = Number(process.env.CRASH_ROUNDS ?? 50);
+const seed = Number(process.env.CRASH_SEED ?? Date.now() % 1_000_000);
+const jobs = ["alpha", "beta", "gamma"];
+
+let fleet: Fleet;
+let bucket: Bucket;
+
+beforeAll(async () => {
+  fleet = await startFleet(5);
+  bucket = await newBucket(fleet);
+});
+afterAll(async () => {
+  await bucket.cleanUp();
+  await fleet.down();
+});
+
+/** Mulberry32: a small generator whose whole state is the seed, so that a failing run can be repeated. */
+function randomFrom(start: number): () => number {
+  let state = start >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let t = state;
+    t = Math.imul(t ^ (t >>> 15), t | 1);
+    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
+    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
+  };
+}
+
+function integrity(): string {
+  const database = new Database(bucket.path("data/maand.db"), { readonly: true });
+  try {
+    return (database.query("PRAGMA integrity_check").get() as { integrity_check: string }).integrity_check;
+  } finally {
+    database.close();
+  }
+}
+
+test(
+  `${rounds} kills of a deploy of 3 jobs on 5 workers`,
+  async () => {
+    console.error(`CRASH_SEED=${seed}`);
+    const random = randomFrom(seed);
+    for (const job of jobs) writeJob(bucket, job, { manifest: { max_concurrent_upgrades: 1 } });
+    await buildAndDeploy(bucket);
+    // How long a whole rollout takes here: kills fall anywhere in it, and a little after.
+    const begun = performance.now();
+    for (const job of jobs) writeJob(bucket, job, { version: "1.1.0" });
+    await buildAndDeploy(bucket);
+    const whole = performance.now() - begun;
+
+    for (let round = 1; round <= rounds; round++) {
+      const version = `2.${round}.0`;
+      for (const job of jobs) writeJob(bucket, job, { version });
+      await build(bucket);
+      const run = bucket.start(["deploy", "--quiet"]);
+      await Bun.sleep(random() * whole * 1.1);
+      run.kill("SIGKILL");
+      await run.wait();
+      expect(integrity()).toBe("ok");
+      const after = await bucket.maand("deploy");
+      expect(`round ${round}: ${after.code} ${after.stdout}${after.stderr}`).toStartWith(`round ${round}: 0 `);
+      expect((await bucket.maand("deploy")).stdout).toContain("nothing to do");
+      for (const job of jobs) {
+        const restarts = (await allCalls(fleet, bucket, job)).map(
+          (calls) => calls.filter((call) => call.startsWith("restart") && call.endsWith(` ${version}`)).length,
+        );
+        expect(Math.min(...restarts)).toBe(1);
+        // Only the one allocation that was in flight when the kill came may have been restarted again.
+        expect(restarts.filter((count) => count > 1).length).toBeLessThanOrEqual(1);
+        expect(Math.max(...restarts)).toBeLessThanOrEqual(2);
+      }
+    }
+  },
+  10 * 60 * 1000,
+);
