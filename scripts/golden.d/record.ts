@@ -15,7 +15,10 @@ let different = 0;
 for (const { name, data, templates } of [...language, ...functions, ...printf]) {
   const cases: Case[] = templates.map((template) => ({ template, data }));
   const verdicts = await judge.ask(cases);
-  save(name.replaceAll(" ", "-"), { data, cases: templates.map((template, i) => ({ template, ...verdicts[i] })) });
+  save(name.replaceAll(" ", "-"), {
+    data,
+    cases: templates.map((template, i) => ({ template, ...verdicts[i] })),
+  });
   for (const [index, go] of verdicts.entries()) look(cases[index]!, go);
 }
 // What the fuzz found: each case has its own data, and the file is both source and record.

@@ -4,7 +4,8 @@ import type { Fault } from "../model/fault.ts";
 import { suggestName } from "../model/nearest.ts";
 import { compareVersions, formatVersion, parseVersion } from "../model/version.ts";
 import { manifestPath } from "../workspace/paths.ts";
-import type { HookDemand, WorkspaceJob, WorkspacePlaces } from "../workspace/types.ts";
+import type { HookDemand } from "../model/manifest.ts";
+import type { WorkspaceJob, WorkspacePlaces } from "../workspace/types.ts";
 
 /**
  * The `deployment_seq` of every job: the length of the longest chain of demands below it.

@@ -4,7 +4,8 @@ import type { Fault } from "../model/fault.ts";
 import { compareText } from "../model/order.ts";
 import type { PortRow } from "../model/state.ts";
 import { bucketConfPath, manifestPath } from "../workspace/paths.ts";
-import type { Bounds, WorkspaceJob, WorkspacePlaces } from "../workspace/types.ts";
+import type { Bounds } from "../model/manifest.ts";
+import type { WorkspaceJob, WorkspacePlaces } from "../workspace/types.ts";
 
 const portName = (port: { job: string; name: string }): string => `${port.job}.${port.name}`;
 

@@ -4,7 +4,8 @@ import type { Fault } from "../model/fault.ts";
 import type { AllocationRow, WorkerRow } from "../model/state.ts";
 import { isActive } from "../model/state.ts";
 import { plainDecimal } from "../model/units.ts";
-import type { Bounds, JobReservation, WorkspaceJob, WorkspacePlaces } from "../workspace/types.ts";
+import type { Bounds } from "../model/manifest.ts";
+import type { JobReservation, WorkspaceJob, WorkspacePlaces } from "../workspace/types.ts";
 import { bucketPath, jobsConfPath, manifestPath, workersPath } from "../workspace/paths.ts";
 
 /** What one allocation of a job takes, and between what bounds it was chosen. */

@@ -1,7 +1,7 @@
 // Decides which leaf certificates are made, kept or dropped. Data in, data out.
 
 import { createHash } from "node:crypto";
-import type { CertDeclaration } from "../workspace/types.ts";
+import type { CertDeclaration } from "../model/manifest.ts";
 import { type AlternativeName, alternativeNames } from "./alternative-names.ts";
 import type { KeyKind } from "./keys.ts";
 import { isDue } from "./lifetime.ts";

@@ -6,7 +6,7 @@ import { connect } from "node:net";
 import { reasonOf } from "../model/error.ts";
 import type { Connection } from "../ssh/connection.ts";
 import { bash, raw, sh } from "../ssh/quote.ts";
-import type { Probe } from "../workspace/types.ts";
+import type { Probe } from "../model/manifest.ts";
 import { failureText } from "./failure.ts";
 
 /** What a probe needs to know about its allocation. */

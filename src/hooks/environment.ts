@@ -1,7 +1,7 @@
 // What one invocation of a hook sees in its environment (05, "Environment"): a pure function.
 
 import type { AllocationRow } from "../model/state.ts";
-import type { HookEvent } from "../workspace/types.ts";
+import type { HookEvent } from "../model/manifest.ts";
 import type { DeployPhase, RolloutOrder } from "./plan.ts";
 
 /** What `job_control` hooks are told besides; lists hold worker addresses. */

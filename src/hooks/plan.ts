@@ -5,7 +5,7 @@ import type { KvStore } from "../kv/store.ts";
 import { compareText } from "../model/order.ts";
 import type { AllocationRow, JobRow } from "../model/state.ts";
 import { isActive } from "../model/state.ts";
-import type { HookDeclaration, HookEvent } from "../workspace/types.ts";
+import type { HookDeclaration, HookEvent } from "../model/manifest.ts";
 
 /** Which part of a rollout a hook belongs to; "" outside of one. */
 export type DeployPhase = "new" | "update" | "stop" | "";

@@ -1,6 +1,6 @@
 // The catalog as plain values: what build leaves behind and deploy plans from.
 
-import type { Manifest } from "../workspace/types.ts";
+import type { Manifest } from "./manifest.ts";
 
 export interface WorkerRow {
   host: string;

@@ -1,44 +1,29 @@
 // maand job: runs a Makefile target on a job's allocations, batch by batch, and records what is known afterwards.
 
-import { beginAttempts, readDeployments, readUpdateSeq, setStates } from "../catalog/deployments.ts";
-import { recordAllocation } from "../catalog/history.ts";
+import { beginAttempts, readDeployments, readUpdateSeq } from "../catalog/deployments.ts";
 import { readState } from "../catalog/state.ts";
 import { runTarget, targetFault } from "../deploy/lifecycle.ts";
 import type { AllocationStatus } from "../events/event.ts";
-import { hasHealthCheck } from "../health/checks.ts";
 import { failureText } from "../health/failure.ts";
-import type { CheckResult } from "../health/gate.ts";
 import type { HealthReport } from "../health/run.ts";
 import { checkJob, isHealthy } from "../health/run.ts";
 import { jobNamespace } from "../kv/namespaces.ts";
 import { MaandError } from "../model/error.ts";
 import type { CatalogState } from "../model/state.ts";
 import { isActive } from "../model/state.ts";
-import { noVersion } from "../model/version.ts";
 import type { Session } from "../session/session.ts";
 import type { Connection } from "../ssh/connection.ts";
 import { mapLimited } from "../ssh/parallel.ts";
 import type { Chosen, JobControlPlan, JobRequest } from "./job-plan.ts";
 import { planJobControl } from "./job-plan.ts";
-import type { HealthVerdict } from "./job-state.ts";
-import { hasPromotedFiles, stateAfter, unsettles } from "./job-state.ts";
+import type { TargetResult } from "./job-records.ts";
+import { recordResults, settleBatch, versionsOf } from "./job-records.ts";
+import { unsettles } from "./job-state.ts";
 import { connectKnownWorker } from "./worker-identity.ts";
 
 export interface JobControlRequest extends JobRequest {
   /** Run the job's health checks after each batch, waiting as the manifest says. */
   healthCheck: boolean;
-}
-
-/** How the target went on one allocation. */
-export interface TargetResult {
-  workerIp: string;
-  status: AllocationStatus;
-  /** The target's exit code; absent when it was not run to its end. */
-  exit?: number;
-  stdout: string;
-  stderr: string;
-  error?: MaandError;
-  durationMs: number;
 }
 
 export interface JobControlOutcome {
@@ -81,7 +66,7 @@ export async function controlJob(session: Session, request: JobControlRequest): 
       const isLast = index === plan.batches.length - 1;
       health = await checkJob(session, state, plan.job, toCheck(session, state, plan, batch, isLast));
     }
-    settle(session, plan, batch, ran, health?.checks);
+    settleBatch(session, plan, batch, ran, health?.checks);
     results.push(...ran);
     if (ran.some((result) => result.status === "failed")) stopped = "an earlier batch failed";
     else if (health !== undefined && !isHealthy(health)) stopped = "the health check after an earlier batch failed";
@@ -89,7 +74,7 @@ export async function controlJob(session: Session, request: JobControlRequest): 
   results.push(
     ...plan.refused.map(({ row, error }) => withoutRun(row.workerIp, "failed", error)),
   );
-  record(session, plan, results);
+  recordResults(session, plan, results);
   return {
     job: plan.job.name,
     target: plan.target,
@@ -163,21 +148,15 @@ async function runOne(
   try {
     const result = await runTarget(session, connection, run);
     const { exitCode: exit, stdout, stderr } = result;
-    const ended = { workerIp: row.workerIp, exit, stdout, stderr, durationMs: Math.round(performance.now() - started) };
+    const durationMs = Math.round(performance.now() - started);
+    const ended = { workerIp: row.workerIp, begun: true, exit, stdout, stderr, durationMs };
     if (exit === 0) return { ...ended, status: "done" };
     return { ...ended, status: "failed", error: targetFault(run, result) };
   } catch (thrown) {
     const error = asError(thrown, plan, row.workerIp);
     const status = error.kind === "interrupted" ? "interrupted" : "failed";
-    return { ...withoutRun(row.workerIp, status, error), durationMs: Math.round(performance.now() - started) };
+    return { ...withoutRun(row.workerIp, status, error), begun: true, durationMs: Math.round(performance.now() - started) };
   }
-}
-
-/** What the files on the worker are of: the new version is the promoted one unless a deploy was cut short there. */
-function versionsOf(plan: JobControlPlan, deployment: Chosen["deployment"]): { currentVersion: string; newVersion: string } {
-  const currentVersion = deployment.promotedVersion ?? noVersion;
-  const isPromoted = hasPromotedFiles(deployment) || deployment.state === "drained";
-  return { currentVersion, newVersion: isPromoted ? currentVersion : plan.job.version };
 }
 
 /** Between batches only what was acted on is asked; at the end the whole job, but for what is stopped by hand. */
@@ -199,71 +178,13 @@ function toCheck(
   });
 }
 
-/** Writes down what the batch has shown, and tells it. */
-function settle(
-  session: Session,
-  plan: JobControlPlan,
-  batch: readonly Chosen[],
-  results: readonly TargetResult[],
-  checks: readonly CheckResult[] | undefined,
-): void {
-  const changes = batch.flatMap(({ row, deployment }, i) => {
-    const result = results[i]!;
-    const touched = result.exit !== undefined || (result.error !== undefined && result.status !== "not_reached");
-    const refused = result.exit === undefined && result.durationMs === 0;
-    if (!touched || refused || !unsettles(deployment, plan.effect)) return [];
-    const failed = checks?.filter((check) => check.workerIp === row.workerIp && !check.ok) ?? [];
-    const failure = failed.map((check) => `${check.check}: ${check.error}`).join("; ") || result.error?.message;
-    const after = stateAfter(deployment, plan.effect, row.disabled, {
-      ok: result.exit === 0,
-      health: verdictOf(plan, row.workerIp, checks),
-      ...(failure === undefined ? {} : { failure }),
-    });
-    return [{ allocId: row.allocId, ...after }];
-  });
-  setStates(session.catalog, changes);
-  for (const result of results) {
-    session.events.emit({
-      type: "allocation",
-      scope: { worker: result.workerIp, job: plan.job.name, phase: "job_control", action: plan.target },
-      status: result.status,
-      ...(result.error === undefined ? {} : { reason: failureText(result.error) }),
-    });
-  }
-}
-
-function verdictOf(plan: JobControlPlan, workerIp: string, checks: readonly CheckResult[] | undefined): HealthVerdict {
-  if (!hasHealthCheck(plan.job)) return "no_checks";
-  const own = checks?.filter((check) => check.workerIp === workerIp) ?? [];
-  if (own.length === 0) return "not_asked";
-  return own.every((check) => check.ok) ? "passed" : "failed";
-}
-
-function record(session: Session, plan: JobControlPlan, results: readonly TargetResult[]): void {
-  const versions = new Map(plan.batches.flat().map(({ row, deployment }) => [row.workerIp, versionsOf(plan, deployment)]));
-  session.catalog.transaction(() => {
-    for (const result of results) {
-      recordAllocation(session.catalog, {
-        runId: session.identity.runId,
-        job: plan.job.name,
-        workerIp: result.workerIp,
-        action: plan.target,
-        status: result.status,
-        ...versions.get(result.workerIp),
-        ...(result.error === undefined ? {} : { reason: result.error.message }),
-        at: session.now(),
-      });
-    }
-  })();
-}
-
 function step(session: Session, plan: JobControlPlan, text: string): void {
   const scope = { worker: "-", job: plan.job.name, phase: "job_control" as const, action: plan.target };
   session.events.emit({ type: "step", scope, text });
 }
 
 function withoutRun(workerIp: string, status: AllocationStatus, error: MaandError): TargetResult {
-  return { workerIp, status, stdout: "", stderr: "", error, durationMs: 0 };
+  return { workerIp, status, begun: false, stdout: "", stderr: "", error, durationMs: 0 };
 }
 
 function notBegun(why: string): MaandError {

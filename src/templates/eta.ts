@@ -10,7 +10,7 @@ import { javascriptContext } from "./javascript.ts";
 import type { TemplateFile } from "./render.ts";
 
 /** Milliseconds that one file may take: an endless loop in it must not hang maand. */
-const timeout = 10_000;
+const timeout = 5_000;
 
 // The core build of Eta has no access to files, so there is nothing to include.
 const eta = new Eta({ autoEscape: false, autoFilter: true, cache: false, debug: true });

@@ -3,7 +3,7 @@
 import type { TomlTable } from "smol-toml";
 import type { TomlDocument } from "../bucket/toml.ts";
 import type { Fault } from "../model/fault.ts";
-import type { Bounds } from "./types.ts";
+import type { Bounds } from "../model/manifest.ts";
 import { varsOf } from "./vars.ts";
 
 export interface BucketConf {

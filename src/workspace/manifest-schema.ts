@@ -18,7 +18,7 @@ import {
   text,
   whole,
 } from "./fields.ts";
-import { hookEvents } from "./types.ts";
+import { hookEvents } from "../model/manifest.ts";
 
 /** Names of the fields that older maand had (02, `migrate`). */
 export const renamedManifestFields = {

@@ -9,7 +9,14 @@ import { checkAgainst } from "./issues.ts";
 import type { JsonDocument } from "./json.ts";
 import { checkManifestRules } from "./manifest-rules.ts";
 import { type ManifestInput, manifestSchema, renamedManifestFields } from "./manifest-schema.ts";
-import type { Bounds, CertDeclaration, HealthCheck, HookDeclaration, Manifest, Probe } from "./types.ts";
+import type {
+  Bounds,
+  CertDeclaration,
+  HealthCheck,
+  HookDeclaration,
+  Manifest,
+  Probe,
+} from "../model/manifest.ts";
 
 /**
  * @param job name of the job directory: the default selector

@@ -4,7 +4,8 @@ import { createHash } from "node:crypto";
 import fc from "fast-check";
 import { planBuild, type BuildInput, type BuildPlan } from "../../src/build/plan.ts";
 import type { CatalogState, RuntimeState } from "../../src/model/state.ts";
-import type { Manifest, Workspace, WorkspaceJob, WorkspacePlaces, WorkspaceWorker } from "../../src/workspace/types.ts";
+import type { Manifest } from "../../src/model/manifest.ts";
+import type { Workspace, WorkspaceJob, WorkspacePlaces, WorkspaceWorker } from "../../src/workspace/types.ts";
 
 export const noPlaces: WorkspacePlaces = { place: (file) => ({ path: file }) };
 

@@ -11,7 +11,7 @@ import {
   type StoredLeaf,
   storedLeaves,
 } from "../../src/certs/plan.ts";
-import type { CertDeclaration } from "../../src/workspace/types.ts";
+import type { CertDeclaration } from "../../src/model/manifest.ts";
 import { declaration, now } from "./support.ts";
 
 const authority = { fingerprint: "ca1", notAfter: now + 3650 * dayMs };

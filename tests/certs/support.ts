@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { alternativeNames } from "../../src/certs/alternative-names.ts";
 import type { LeafContent } from "../../src/certs/leaf.ts";
 import { MaandError } from "../../src/model/error.ts";
-import type { CertDeclaration } from "../../src/workspace/types.ts";
+import type { CertDeclaration } from "../../src/model/manifest.ts";
 
 export const now = Date.parse("2026-03-01T10:20:30.400Z");
 

@@ -5,7 +5,7 @@ import { type ActionOptions, type AllocationFacts, decideActions } from "../../s
 import type { RuntimeState } from "../../src/model/state.ts";
 import type { TreeFile } from "../../src/model/tree.ts";
 import { treeHash } from "../../src/model/tree.ts";
-import type { Manifest } from "../../src/workspace/types.ts";
+import type { Manifest } from "../../src/model/manifest.ts";
 import { manifest } from "../build/workspaces.ts";
 
 const file = (path: string, ref: string): TreeFile => ({ path, kind: "file", mode: 0o644, ref });

@@ -8,7 +8,7 @@ import { allocationId } from "../../src/model/ids.ts";
 import type { DeploymentRow, JobRow, RuntimeState } from "../../src/model/state.ts";
 import { hasFiles, mayRun } from "../../src/model/state.ts";
 import { treeHash } from "../../src/model/tree.ts";
-import type { RestartPolicy } from "../../src/workspace/types.ts";
+import type { RestartPolicy } from "../../src/model/manifest.ts";
 import { manifest } from "../build/workspaces.ts";
 
 const states: RuntimeState[] = ["absent", "unsettled", "running", "health_failed", "stopped", "drained", "cleaned"];

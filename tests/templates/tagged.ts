@@ -75,10 +75,7 @@ const withoutJudge = new Set([
 ]);
 
 const dataFunctions: Record<string, FunctionValue> = {
-  upper: functionValue("func(string) string", {
-    parameters: ["string"],
-    call: ([s]) => (s as string).toUpperCase(),
-  }),
+  upper: functionValue("func(string) string", pureFunctions.get("upper")!),
   sum: functionValue("func(int, int) int", {
     parameters: ["int", "int"],
     call: ([a, b]) => (a as bigint) + (b as bigint),
@@ -100,7 +97,7 @@ export const judgedFunctions: FunctionTable = new Map<string, TemplateFunction>(
     {
       parameters: ["string"],
       call: ([text]) => {
-        throw new CallFault(text as string);
+        throw new CallFault(text as string, { quotesArguments: true });
       },
     },
   ],

@@ -20,7 +20,21 @@ const data = {
   many: { $func: "many" },
 };
 
-const all = [".n", ".f", ".yes", ".nil", ".s", ".list", ".map", ".strings", ".pairs", ".missing", "nil", "1i", '(index .s 0)'];
+const all = [
+  ".n",
+  ".f",
+  ".yes",
+  ".nil",
+  ".s",
+  ".list",
+  ".map",
+  ".strings",
+  ".pairs",
+  ".missing",
+  "nil",
+  "1i",
+  "(index .s 0)",
+];
 
 const comparisons = ["eq", "ne", "lt", "le", "gt", "ge"].flatMap((name) => [
   `{{${name} 1 2}}{{${name} 2 1}}{{${name} 1 1}}`,
@@ -47,10 +61,16 @@ const comparisons = ["eq", "ne", "lt", "le", "gt", "ge"].flatMap((name) => [
 ]);
 
 const numbers =
-  "0 -0 +5 -5 007 017 0o17 0O17 0b101 0B1 0x1F 0XfF 0x_1F 1_000 1__0 1_ _1 0_7 08 09.5 1. .5 -.5 1.5e3 1e3 1E3 1e+3 1e-3 1e6 1e20 1e21 1e22 1e400 0x1p4 0x1.8p1 0x.8p0 0x1p-1074 0x1p-1075 0x1p1024 0x1.8 1p4 1i 1.5i 0i 1+2i 1-2i 1e3+2e3i 1+2 0x1i 010i 123456789.0 12345678.5 100000.0 1234567.0 0.0001 0.00001 9223372036854775807 9223372036854775808 -9223372036854775808 -9223372036854775809 18446744073709551616 1.7976931348623157e308 5e-324 1..2 1.2.3 0x 0b 0b2 0o8 1a 1e 'a' 'é' '日' '\\n' '\\'' '\\x41' '\\377' '\\u00e9' '' 'ab' '\\q' '😀'".split(" ");
+  "0 -0 +5 -5 007 017 0o17 0O17 0b101 0B1 0x1F 0XfF 0x_1F 1_000 1__0 1_ _1 0_7 08 09.5 1. .5 -.5 1.5e3 1e3 1E3 1e+3 1e-3 1e6 1e20 1e21 1e22 1e400 0x1p4 0x1.8p1 0x.8p0 0x1p-1074 0x1p-1075 0x1p1024 0x1.8 1p4 1i 1.5i 0i 1+2i 1-2i 1e3+2e3i 1+2 0x1i 010i 123456789.0 12345678.5 100000.0 1234567.0 0.0001 0.00001 9223372036854775807 9223372036854775808 -9223372036854775808 -9223372036854775809 18446744073709551616 1.7976931348623157e308 5e-324 1..2 1.2.3 0x 0b 0b2 0o8 1a 1e 'a' 'é' '日' '\\n' '\\'' '\\x41' '\\377' '\\u00e9' '' 'ab' '\\q' '😀'".split(
+    " ",
+  );
 
 export const functions: Group[] = [
-  { name: "constants", data: null, templates: numbers.map((text) => `{{${text}}} {{printf "%T %v" ${text} ${text}}}`) },
+  {
+    name: "constants",
+    data: null,
+    templates: numbers.map((text) => `{{${text}}} {{printf "%T %v" ${text} ${text}}}`),
+  },
   {
     name: "builtins",
     data,
@@ -116,12 +136,12 @@ export const functions: Group[] = [
       "{{slice .strings 1 | len}}",
       "{{len}}",
       "{{len 1 2}}",
-      "{{len ``}}{{len `é`}}{{len `😀`}}{{len \"\\xff\"}}",
+      '{{len ``}}{{len `é`}}{{len `😀`}}{{len "\\xff"}}',
       "{{print}}|{{println}}",
       "{{print 1 2}}|{{print 1 `a` 2}}|{{print `a` `b`}}|{{print nil nil}}|{{print 1.5 true}}|{{print .list 1 .map}}",
       "{{println 1 2}}{{println `a` 1 nil}}{{println}}",
-      "{{html `<a href=\"x\">&'` 1 2}}|{{html}}|{{html \"\\x00\"}}",
-      "{{js `it's \"q\" <b> \\ = & é 😀` 1}}|{{js \"\\u2028\\n\\t\\x7f\\u00ad\"}}|{{js}}",
+      '{{html `<a href="x">&\'` 1 2}}|{{html}}|{{html "\\x00"}}',
+      '{{js `it\'s "q" <b> \\ = & é 😀` 1}}|{{js "\\u2028\\n\\t\\x7f\\u00ad"}}|{{js}}',
       "{{urlquery `a b/c?d=é&f` 1}}|{{urlquery `-_.~*'()`}}|{{urlquery}}",
       "{{call .up `a`}}{{call .greet}}{{call .sum 1 2}}{{call .many}}{{call .many `a` `b`}}",
       "{{call .up}}",
@@ -193,7 +213,14 @@ export const functions: Group[] = [
   {
     name: "struct data",
     data: {
-      $context: { Job: "api", Index: 2, Ratio: 0.5, Ready: true, Labels: ["worker", "db"], Tags: { zone: "eu", rack: "r1" } },
+      $context: {
+        Job: "api",
+        Index: 2,
+        Ratio: 0.5,
+        Ready: true,
+        Labels: ["worker", "db"],
+        Tags: { zone: "eu", rack: "r1" },
+      },
     },
     templates: [
       "{{.Job}} {{.Index}} {{.Ratio}} {{.Ready}} {{.Labels}} {{.Tags}} {{.Nothing}}",

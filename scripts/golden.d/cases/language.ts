@@ -227,7 +227,7 @@ export const language: Group[] = [
       "{{$x = 1}}",
       "{{$x := }}",
       "{{$x :=}}",
-      "{{$x : 1}}",
+      "{{$x := 1}}{{$x : 1}}",
       "{{$x := $x}}",
       "{{$x:=1}}{{$x}}",
       "{{$x :=1}}{{$x}}",
@@ -257,8 +257,23 @@ export const language: Group[] = [
     name: "control",
     data,
     templates: [
-      ...["yes", "no", "nil", "empty", "zero", "none", "nothing", "missing", "list", "map", "name", "n", "f"].map(
-        (field) => `{{if .${field}}}T{{else}}F{{end}}{{with .${field}}}{{.}}{{else}}F{{end}}{{not .${field}}}`,
+      ...[
+        "yes",
+        "no",
+        "nil",
+        "empty",
+        "zero",
+        "none",
+        "nothing",
+        "missing",
+        "list",
+        "map",
+        "name",
+        "n",
+        "f",
+      ].map(
+        (field) =>
+          `{{if .${field}}}T{{else}}F{{end}}{{with .${field}}}{{.}}{{else}}F{{end}}{{not .${field}}}`,
       ),
       "{{if 0.0}}T{{else}}F{{end}}{{if 0i}}T{{else}}F{{end}}{{if 1i}}T{{else}}F{{end}}{{if ``}}T{{else}}F{{end}}",
       "{{if .no}}1{{else if .yes}}2{{else}}3{{end}}",

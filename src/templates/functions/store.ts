@@ -67,13 +67,17 @@ function missing(environment: TemplateEnvironment, namespace: string, key: strin
   if (jobs.length > 0) {
     return new CallFault(
       `key ${JSON.stringify(key)} of namespace "maand/bucket" means no single port: ${jobs.join(", ")} all use that name`,
-      { remedy: `name the job too: {{ port ${JSON.stringify(key)} ${JSON.stringify(jobs[0])} }}` },
+      {
+        remedy: `name the job too: {{ port ${JSON.stringify(key)} ${JSON.stringify(jobs[0])} }}`,
+        quotesArguments: true,
+      },
     );
   }
   const known = [...environment.store.keys(namespace)].sort(compareText);
   return new CallFault(
     `key ${JSON.stringify(key)} does not exist in namespace ${JSON.stringify(namespace)}`,
     {
+      quotesArguments: true,
       remedy:
         known.length === 0
           ? "the namespace has no keys; set the key, or use getOptional if it may be missing"
@@ -85,7 +89,8 @@ function missing(environment: TemplateEnvironment, namespace: string, key: strin
 // A job that is not in the bucket has no keys; whether it may be read is then no question (03, "Who may read").
 function readOptional(environment: TemplateEnvironment, namespace: string, key: string): Value {
   const job = jobOf(namespace);
-  if (job !== undefined && !environment.store.exists(job)) return "";
+  const isOther = job !== undefined && job !== environment.data.Job;
+  if (isOther && !environment.store.exists(job)) return "";
   const value = environment.store.get(namespace, key);
   return value === undefined ? "" : cover(environment, value);
 }
@@ -106,6 +111,7 @@ function port(environment: TemplateEnvironment, name: string, job: string): Valu
     .map((key) => key.slice("port_".length))
     .sort(compareText);
   throw new CallFault(`job ${JSON.stringify(job)} has no port named ${JSON.stringify(name)}`, {
+    quotesArguments: true,
     remedy:
       ports.length === 0 ? "declare it under resources.ports of its manifest" : suggestName(name, ports),
   });

@@ -10,14 +10,13 @@ import { isTrue } from "../go/truth.ts";
 import { stringList, typeName, type Value } from "../go/value.ts";
 
 // What Go counts as space at the ends of a string (Unicode White_Space).
-const spaceAtEnds =
-  /^[\t-\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+|[\t-\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+$/g;
+const space = /^[\t-\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]$/;
 
 /** Text functions; the order of arguments is that of 06 and, for the rest, that of Sprig. */
 export const textFunctions: FunctionTable = new Map<string, TemplateFunction>([
   ["split", strings(2, ([s, separator], budget) => split(s!, separator!, budget))],
   ["join", { parameters: ["any", "any"], call: ([a, b], budget) => join(a, b, budget) }],
-  ["trim", strings(1, ([s]) => s!.replace(spaceAtEnds, ""))],
+  ["trim", strings(1, ([s]) => trim(s!))],
   ["upper", strings(1, ([s]) => mapRunes(s!, upperRune))],
   ["lower", strings(1, ([s]) => mapRunes(s!, lowerRune))],
   ["replace", strings(3, ([old, fresh, s], budget) => replace(old!, fresh!, s!, budget))],
@@ -110,6 +109,14 @@ function upperRune(rune: string): string {
 // The dotted capital I becomes a plain i, where JavaScript keeps the dot as a second character.
 function lowerRune(rune: string): string {
   return rune === "\u0130" ? "i" : rune.toLowerCase();
+}
+
+function trim(text: string): string {
+  let from = 0;
+  let to = text.length;
+  while (from < to && space.test(text[from]!)) from++;
+  while (to > from && space.test(text[to - 1]!)) to--;
+  return text.slice(from, to);
 }
 
 function replace(old: string, fresh: string, text: string, budget: Budget): string {

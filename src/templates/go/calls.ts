@@ -3,7 +3,7 @@
 import { MaandError } from "../../model/error.ts";
 import { CallFault, SourceFault } from "./fault.ts";
 import type { ParameterType, TemplateFunction } from "./function.ts";
-import type { Budget } from "./limits.ts";
+import { type Budget, spendSize } from "./limits.ts";
 import type { Operand } from "./node.ts";
 import { nodeText } from "./node-text.ts";
 import { containsHidden, hide, isHidden, typeName, unhide, unhideAll, type Value } from "./value.ts";
@@ -75,6 +75,7 @@ export function runFunction(
 ): Value {
   const secret = args.some(containsHidden);
   try {
+    for (const value of args) spendSize(budget, sizeOf(value));
     const result = target.call(secret ? args.map(unhideAll) : args, budget);
     return secret ? hide(result) : result;
   } catch (thrown) {
@@ -82,21 +83,28 @@ export function runFunction(
   }
 }
 
+// What a function may have to look through, so that calls on something large in a loop are counted for what they cost.
+function sizeOf(value: Value): number {
+  const plain = unhide(value);
+  if (typeof plain === "string") return plain.length;
+  if (typeof plain !== "object" || plain === null) return 0;
+  return plain.kind === "list" ? plain.items.length : 0;
+}
+
 function explain(site: CallSite, thrown: unknown, secret: boolean): unknown {
+  const isOwn = thrown instanceof MaandError || thrown instanceof CallFault;
+  // Not the template's fault: the exit code must say so.
+  if (thrown instanceof MaandError && (thrown.kind === "catalog" || thrown.kind === "local")) return thrown;
+  if (isOwn && secret && (thrown instanceof MaandError || thrown.quotesArguments)) {
+    return faultAt(site, `${site.name} failed; the reason is not shown because an argument is a secret`);
+  }
   if (thrown instanceof CallFault) {
     const shown = thrown.shown === undefined ? "" : `: ${secret ? "***" : thrown.shown}`;
     return faultAt(site, thrown.message + shown, thrown.remedy);
   }
   if (thrown instanceof MaandError) {
-    if (secret)
-      return faultAt(site, `${site.name} failed; its reason is not shown because an argument is a secret`);
-    // Not the template's fault: the exit code must say so.
-    if (thrown.kind === "catalog" || thrown.kind === "local") return thrown;
-    return new SourceFault("render", site.offset, thrown.message, {
-      action: site.action,
-      why: thrown.why,
-      remedy: thrown.remedy,
-    });
+    const { message, why, remedy } = thrown;
+    return new SourceFault("render", site.offset, message, { action: site.action, why, remedy });
   }
   return thrown;
 }

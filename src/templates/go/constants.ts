@@ -55,7 +55,8 @@ const integerPattern = /^([+-]?)(0[xX][0-9a-fA-F_]+|0[bB][01_]+|0[oO]?[0-7_]*|[1
 
 function parseInteger(text: string): bigint | undefined {
   const match = integerPattern.exec(text);
-  if (match === null || !underscoresFit(match[2]!)) return undefined;
+  // No base needs as many digits for 64 bits; reading a million of them would take its time.
+  if (match === null || text.length > 400 || !underscoresFit(match[2]!)) return undefined;
   const digits = match[2]!.replaceAll("_", "");
   if (/^0[xXbBoO]$/.test(digits)) return undefined;
   const octal = /^0[0-7]+$/.test(digits);

@@ -4,7 +4,7 @@ import { assign, enter, evaluatePipe, type Scope } from "./evaluate.ts";
 import { CallFault, SourceFault } from "./fault.ts";
 import { printValue } from "./format/print.ts";
 import type { FunctionTable } from "./function.ts";
-import { newBudget, spendOutput, spendStep } from "./limits.ts";
+import { newBudget, spendOutput, spendSize, spendStep } from "./limits.ts";
 import type { BranchNode, Node, PipeNode, TemplateNode } from "./node.ts";
 import { nodeText } from "./node-text.ts";
 import type { TemplateBodies } from "./parser.ts";
@@ -107,7 +107,7 @@ function walkBranch(run: Run, dot: Value, node: BranchNode): Ending {
 function walkRange(run: Run, dot: Value, node: BranchNode, value: Value): Ending {
   const mark = run.variables.length;
   let turns = 0;
-  for (const [key, element] of elementsOf(node, value)) {
+  for (const [key, element] of elementsOf(run, node, value)) {
     turns++;
     spendStep(run.budget);
     setLoopVariables(run, node.pipe, key, element);
@@ -132,7 +132,7 @@ function setLoopVariables(run: Run, pipe: PipeNode, key: Value, element: Value):
 }
 
 // Index or key, and element, of each turn. What comes out of a secret is a secret.
-function* elementsOf(node: BranchNode, value: Value): Iterable<[Value, Value]> {
+function* elementsOf(run: Run, node: BranchNode, value: Value): Iterable<[Value, Value]> {
   const plain = unhide(value);
   const cover = isHidden(value) ? hide : (item: Value) => item;
   if (plain === undefined || plain === null) return;
@@ -149,6 +149,7 @@ function* elementsOf(node: BranchNode, value: Value): Iterable<[Value, Value]> {
     return;
   }
   if (typeof plain === "object" && plain.kind === "map") {
+    spendSize(run.budget, plain.entries.size);
     for (const key of sortedKeys(plain)) yield [cover(key), cover(plain.entries.get(key))];
     return;
   }

@@ -2,16 +2,25 @@
 
 import { MaandError } from "../../model/error.ts";
 
+interface CallFaultDetails {
+  shown?: string | undefined;
+  remedy?: string | undefined;
+  quotesArguments?: boolean;
+}
+
 /** Something is wrong in a call; the evaluator knows the function and the place and adds them. */
 export class CallFault extends Error {
   /** A value that helps to understand the fault; left out of the message when an argument was a secret. */
   readonly shown: string | undefined;
   readonly remedy: string | undefined;
+  /** The words themselves hold arguments: all of them are left out when an argument was a secret. */
+  readonly quotesArguments: boolean;
 
-  constructor(what: string, details: { shown?: string | undefined; remedy?: string | undefined } = {}) {
+  constructor(what: string, details: CallFaultDetails = {}) {
     super(what);
     this.shown = details.shown;
     this.remedy = details.remedy;
+    this.quotesArguments = details.quotesArguments ?? false;
   }
 }
 

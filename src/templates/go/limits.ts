@@ -6,8 +6,8 @@ import { CallFault } from "./fault.ts";
 export const limits = {
   /** Longest output, and longest text or list that one call may make: UTF-16 units or items. */
   size: 16 * 1024 * 1024,
-  /** Text made by all calls of one rendering together. */
-  work: 256 * 1024 * 1024,
+  /** Text read and made by all calls of one rendering together. */
+  work: 1024 * 1024 * 1024,
   /** Nodes and loop turns evaluated. */
   steps: 5_000_000,
   /** Templates, blocks and parentheses inside each other while rendering. */
@@ -38,12 +38,12 @@ export function spendStep(budget: Budget): void {
   }
 }
 
-/** Counts text or items that a call is about to make; ask before allocating. */
+/** Counts text or items that a call looks through or is about to make; ask before allocating. */
 export function spendSize(budget: Budget, size: number): void {
   if (size > limits.size) throw new CallFault(`a value would be larger than ${limits.size} characters`);
   budget.work += size;
   if (budget.work > limits.work) {
-    throw new CallFault(`the template makes more than ${limits.work} characters of text in all`);
+    throw new CallFault(`the template works on more than ${limits.work} characters of text in all`);
   }
 }
 

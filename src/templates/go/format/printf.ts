@@ -130,7 +130,8 @@ function readWidth(scan: Scan, directive: Directive): string {
 }
 
 function readPrecision(scan: Scan, directive: Directive): string {
-  if (scan.format[scan.at] !== ".") return "";
+  // A point at the very end is taken for the verb.
+  if (scan.format[scan.at] !== "." || scan.at + 1 === scan.format.length) return "";
   scan.at++;
   if (scan.afterIndex) scan.goodIndex = false;
   readIndex(scan);
@@ -154,7 +155,8 @@ function readIndex(scan: Scan): void {
   }
   scan.reordered = true;
   const close = scan.format.indexOf("]", scan.at);
-  if (close < 0) {
+  // Without a `]`, or with nothing but `[]` left, only the `[` is skipped.
+  if (close < 0 || scan.at + 2 >= scan.format.length) {
     scan.at++;
     scan.goodIndex = false;
     scan.afterIndex = false;

@@ -21,6 +21,8 @@ export function formatValue(directive: Directive, verb: string, value: Value): s
   if (verb === "T") return formatString(directive, typeName(plain), "s")!;
   const isAddress = typeof plain === "object" && ["list", "map", "function"].includes(plain.kind);
   if (verb === "p" && isAddress) refuseAddress();
+  // %w is for errors; Go refuses lists and maps with it as a whole.
+  if (verb === "w") return misfit(directive, verb, plain);
   return formatInside(directive, verb, plain);
 }
 

@@ -1,0 +1,102 @@
+// What the helper modules do on workers, over the connections that this maand holds.
+
+import { targetCommand } from "../../deploy/commands.ts";
+import type { CatalogState } from "../../model/state.ts";
+import type { Session } from "../../session/session.ts";
+import { remoteDirectory } from "../../session/session.ts";
+import type { ExecOptions } from "../../ssh/connection.ts";
+import type { ShellText } from "../../ssh/quote.ts";
+import { sh, sudo, withEnv } from "../../ssh/quote.ts";
+import type { Invocation } from "./tokens.ts";
+
+/** How a command on a worker ended: its exit status and the last 4 MiB of each output. */
+export interface WorkerResult {
+  returncode: number;
+  stdout: string;
+  stderr: string;
+}
+
+interface Bounded {
+  /** Seconds; `command_timeout` when absent. */
+  timeoutSeconds: number | undefined;
+  signal: AbortSignal;
+}
+
+/** Commands on workers. All of them throw MaandError ("unreachable", "remote", "interrupted") when there is no result. */
+export interface WorkerAccess {
+  /** Whether the address belongs to the bucket: a worker of the catalog, or one that an allocation is still on. */
+  knows(workerIp: string): boolean;
+  /** Runs text under `bash` as the ssh user, or through sudo when asked to. */
+  run(
+    workerIp: string,
+    request: Bounded & { command: string; sudo: boolean; input: string | undefined },
+  ): Promise<WorkerResult>;
+  /** Runs a target of jobs through the worker's `runner.py`. */
+  runner(workerIp: string, by: Invocation, request: Bounded & { target: string; jobs: string[] }): Promise<WorkerResult>;
+  /** Runs `make` in the directory of the hook's own job, with variables on its command line. */
+  make(
+    workerIp: string,
+    by: Invocation,
+    request: Bounded & { target: string; variables: Record<string, string> },
+  ): Promise<WorkerResult>;
+  /** How to reach workers by other means. */
+  settings(): { user: string; key_path: string; use_sudo: boolean };
+}
+
+/** Access to the workers of a session's bucket. Nothing is connected before it is used. */
+export function workerAccess(session: Session, state: CatalogState): WorkerAccess {
+  const { conf, paths, pool } = session;
+  const known = new Set([
+    ...state.workers.map((worker) => worker.host),
+    ...state.allocations.map((allocation) => allocation.workerIp),
+  ]);
+  const secondsOf = ({ timeoutSeconds }: Bounded): number => timeoutSeconds ?? conf.commandTimeoutSeconds;
+  const execute = async (
+    workerIp: string,
+    command: ShellText,
+    label: string,
+    request: Bounded & { input?: string | undefined },
+  ): Promise<WorkerResult> => {
+    const connection = await pool.connect(workerIp);
+    const options: ExecOptions = { timeoutSeconds: secondsOf(request), signal: request.signal, label };
+    if (request.input !== undefined) options.stdin = request.input;
+    const { exitCode, stdout, stderr } = await connection.exec(command, options);
+    return { returncode: exitCode, stdout, stderr };
+  };
+  const versions = (by: Invocation): Record<string, string> => ({
+    CURRENT_VERSION: by.currentVersion,
+    NEW_VERSION: by.newVersion,
+    JOB: by.job,
+    BUCKET_ID: session.bucketId,
+  });
+
+  return {
+    knows: (workerIp) => known.has(workerIp),
+    run(workerIp, request) {
+      const command = sudo(request.sudo, sh`bash -c ${request.command}`);
+      return execute(workerIp, command, "a command of a hook", request);
+    },
+    runner(workerIp, by, request) {
+      const command = targetCommand({
+        directory: remoteDirectory(session),
+        bucketId: session.bucketId,
+        useSudo: conf.useSudo,
+        job: request.jobs.join(","),
+        workerIp,
+        target: request.target,
+        currentVersion: by.currentVersion,
+        newVersion: by.newVersion,
+        timeoutSeconds: secondsOf(request),
+      });
+      return execute(workerIp, command, `target ${request.target}`, request);
+    },
+    make(workerIp, by, request) {
+      const words = Object.entries(request.variables).map(([name, value]) => `${name}=${value}`);
+      const directory = `${remoteDirectory(session)}/jobs/${by.job}`;
+      const make = sh`make -s -C ${directory} ${request.target} ${words}`;
+      const command = sudo(conf.useSudo, withEnv({ ...versions(by), ALLOCATION_IP: workerIp }, make));
+      return execute(workerIp, command, `make ${request.target}`, request);
+    },
+    settings: () => ({ user: conf.sshUser, key_path: `${paths.secrets}/${conf.sshKey}`, use_sudo: conf.useSudo }),
+  };
+}

@@ -1,0 +1,67 @@
+// Merging what was probed into workers.json: every field that the user wrote stays as it was written.
+
+import { compareText } from "../model/order.ts";
+import type { WorkerRow as CatalogWorker } from "../model/state.ts";
+import { parseCpu, parseMemory, plainDecimal } from "../model/units.ts";
+import type { WorkerRow } from "../workspace/workers-file.ts";
+
+/** Capacity that a worker told; a value that it could not tell is absent. */
+export interface Capacity {
+  memoryMb?: number;
+  /** All cores together. */
+  cpuMhz?: number;
+}
+
+/**
+ * The rows of a complete workers.json.
+ * @param fileRows rows as the file has them, undefined when the file is empty or missing: then the catalog stands in
+ * @param catalog workers as the last build left them
+ * @param probed what was found out, by host; hosts that neither the file nor the catalog knows come last, in this order
+ */
+export function mergeFacts(
+  fileRows: readonly WorkerRow[] | undefined,
+  catalog: readonly CatalogWorker[],
+  probed: ReadonlyMap<string, Capacity>,
+): WorkerRow[] {
+  const known = new Map(catalog.map((worker) => [worker.host, worker]));
+  const rows = fileRows ?? catalogRows(catalog);
+  const listed = new Set(rows.map((row) => row.host));
+  const added = [...probed.keys()]
+    .filter((host) => !listed.has(host))
+    .map((host): WorkerRow => {
+      const worker = known.get(host);
+      return worker === undefined ? { host } : rowOf(worker);
+    });
+  return [...rows, ...added].map((row) => withCapacity(row, probed.get(row.host)));
+}
+
+/** The catalog's workers as rows; a position is written only where the place in the list does not say the same. */
+export function catalogRows(catalog: readonly CatalogWorker[]): WorkerRow[] {
+  const ordered = [...catalog].sort((a, b) => a.position - b.position || compareText(a.host, b.host));
+  return ordered.map((worker, index) =>
+    worker.position === index ? rowOf(worker) : { ...rowOf(worker), position: worker.position },
+  );
+}
+
+function rowOf(worker: CatalogWorker): WorkerRow {
+  return {
+    host: worker.host,
+    ...(worker.hostname === undefined ? {} : { hostname: worker.hostname }),
+    labels: worker.labels,
+    ...(worker.memoryMb === undefined ? {} : { memory: `${plainDecimal(worker.memoryMb)} mb` }),
+    ...(worker.cpuMhz === undefined ? {} : { cpu: `${plainDecimal(worker.cpuMhz)} mhz` }),
+    ...(Object.keys(worker.tags).length === 0 ? {} : { tags: worker.tags }),
+  };
+}
+
+/** What was not probed stays as it is; a value that says the same as what was probed keeps its spelling. */
+function withCapacity(row: WorkerRow, { memoryMb, cpuMhz }: Capacity = {}): WorkerRow {
+  const merged = { ...row };
+  if (memoryMb !== undefined && !says(row.memory, memoryMb, parseMemory)) merged.memory = `${plainDecimal(memoryMb)} mb`;
+  if (cpuMhz !== undefined && !says(row.cpu, cpuMhz, parseCpu)) merged.cpu = `${plainDecimal(cpuMhz)} mhz`;
+  return merged;
+}
+
+function says(written: string | number | undefined, value: number, parse: typeof parseCpu): boolean {
+  return written !== undefined && parse(written) === value;
+}
