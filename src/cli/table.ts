@@ -113,6 +113,34 @@ const runCommand = defineCommand({
   load: async () => (await import("./run-command.ts")).runCommandCommand,
 });
 
+const collect = buildRouteMap<string, ParseContext>({
+  routes: {
+    facts: defineCommand({
+      name: "collect facts",
+      brief: "ask workers for their memory and CPU",
+      description:
+        "Prints what workers have, or the workers.json that says so: memory and cpu as probed, every other field kept.\nA worker that cannot be asked keeps its last known values, with a warning and exit code 1.",
+      examples: [
+        ["maand collect facts -w 10.0.0.1,10.0.0.2", "what two workers have"],
+        ["maand collect facts --write", "update workspace/workers.json in place"],
+        ["maand collect facts --generate-workers > workspace/workers.json", "the same through the shell"],
+      ],
+      flags: {
+        workers: workersFlag,
+        labels: { kind: "list", brief: "only workers with any of these labels", placeholder: "a,b" },
+        concurrency: { kind: "number", brief: "workers at a time (default max_parallel_workers)" },
+        generateWorkers: { kind: "boolean", brief: "print a complete workers.json" },
+        write: { kind: "boolean", brief: "update workspace/workers.json in place" },
+      },
+      aliases: { w: "workers", l: "labels", c: "concurrency" },
+      access: "write",
+      graceful: true,
+      load: async () => (await import("./collect.ts")).collectFactsCommand,
+    }),
+  },
+  docs: { brief: "ask workers about themselves" },
+});
+
 const gc = defineCommand({
   name: "gc",
   brief: "purge removed allocations and old history",
@@ -211,8 +239,28 @@ const jobRun = defineCommand({
   },
 });
 
+const jobCreate = defineCommand({
+  name: "job create",
+  brief: "write the files of a new job",
+  description:
+    "Writes a manifest, a Makefile with every lifecycle target and a README into workspace/jobs/<job>; never overwrites.\nWith --runtime the lifecycle works as it is: containers (compose), a service (systemd) or a background process.",
+  examples: [
+    ["maand job create api --selectors web", "for all workers with the label web"],
+    ["maand job create api --runtime process --hooks ts", "a background process, and an example hook"],
+  ],
+  flags: {
+    selectors: { kind: "list", brief: "labels that a worker must carry (default worker)", placeholder: "a,b" },
+    runtime: { kind: "text", brief: "compose, systemd or process", placeholder: "name" },
+    hooks: { kind: "text", brief: "also write an example hook: py or ts", placeholder: "py|ts" },
+  },
+  positional: ["job"],
+  access: "write",
+  load: async () => (await import("./job-create.ts")).jobCreateCommand,
+});
+
 const job = buildRouteMap<string, ParseContext>({
   routes: {
+    create: jobCreate,
     start: jobAction("start", "run the start target of a job"),
     stop: jobAction("stop", "stop a job and keep it stopped"),
     restart: jobAction("restart", "run the restart target of a job"),
@@ -348,7 +396,7 @@ const logs = buildRouteMap<string, ParseContext>({
 });
 
 const root = buildRouteMap<string, ParseContext>({
-  routes: { init, build, deploy, health_check: healthCheck, job, run_command: runCommand, gc, info, cat, logs, schema },
+  routes: { init, build, deploy, health_check: healthCheck, job, run_command: runCommand, collect, gc, info, cat, logs, schema },
   aliases: { "health-check": "health_check", "run-command": "run_command" },
   docs: { brief: "agentless orchestrator for a fixed pool of Linux workers" },
 });

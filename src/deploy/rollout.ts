@@ -132,15 +132,17 @@ async function actOn(run: DeployRun, batch: readonly Action[]): Promise<Attempt[
         await run.links.sync(action.workerIp, action.job);
         const target = targetOf(action.kind);
         if (target !== undefined) {
-          await requireTarget(session, run.links.connectionTo(action.workerIp), {
-            job: action.job,
-            workerIp: action.workerIp,
-            target,
-            currentVersion: action.currentVersion,
-            newVersion: action.newVersion,
-            timeoutSeconds: job.manifest.lifecycleTimeout ?? session.conf.commandTimeoutSeconds,
-            phase: "rollout",
-          });
+          await run.limit(() =>
+            requireTarget(session, run.links.connectionTo(action.workerIp), {
+              job: action.job,
+              workerIp: action.workerIp,
+              target,
+              currentVersion: action.currentVersion,
+              newVersion: action.newVersion,
+              timeoutSeconds: job.manifest.lifecycleTimeout ?? session.conf.commandTimeoutSeconds,
+              phase: "rollout",
+            }),
+          );
         }
         return { action };
       } catch (error) {

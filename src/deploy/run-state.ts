@@ -13,6 +13,8 @@ export interface DeployRun {
   /** Facts of every allocation in the plan, by allocation id. */
   facts: ReadonlyMap<string, AllocationFacts>;
   contents: ContentBook;
+  /** Lets at most `max_parallel_workers` remote targets run at once, over all jobs. */
+  limit<R>(work: () => Promise<R>): Promise<R>;
 }
 
 /** The facts an action was decided from. */

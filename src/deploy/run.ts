@@ -1,10 +1,11 @@
 // maand deploy: plan, reach the workers, reconcile, roll out wave by wave, refresh; the outcome says how it went.
 
-import { nextUpdateSeq, readUpdateSeq } from "../catalog/deployments.ts";
+import { nextUpdateSeq } from "../catalog/deployments.ts";
 import { recordAllocation } from "../catalog/history.ts";
 import { MaandError } from "../model/error.ts";
 import { suggestName } from "../model/nearest.ts";
 import type { Session } from "../session/session.ts";
+import { createLimiter } from "../ssh/parallel.ts";
 import type { DeployFacts } from "./facts.ts";
 import { loadFacts } from "./facts.ts";
 import type { AllocationOutcome, DeployOutcome, JobOutcome, UnreachedWorker } from "./outcome.ts";
@@ -67,7 +68,8 @@ export async function runDeploy(session: Session, options: DeployOptions): Promi
   const gone = new Set([...workers].filter((workerIp) => !present.has(workerIp)));
   step(session, `connecting to ${count(workers.size, "worker")}`);
   const links = await linkWorkers(session, { state: facts.state, updateSeq, due, gone, workers: [...workers] });
-  const run: DeployRun = { session, state: facts.state, links, facts: facts.byId, contents: facts.contents };
+  const limit = createLimiter(session.conf.maxParallelWorkers);
+  const run: DeployRun = { session, state: facts.state, links, facts: facts.byId, contents: facts.contents, limit };
 
   if (plan.reconcile.length > 0) step(session, "stopping what is no longer wanted");
   const stopped = await reconcile(run, plan.reconcile);
@@ -156,9 +158,4 @@ function step(session: Session, text: string): void {
 
 function count(number: number, noun: string): string {
   return `${number} ${noun}${number === 1 ? "" : "s"}`;
-}
-
-/** The sequence number that `worker.json` on every worker should carry. */
-export function currentUpdateSeq(session: Session): number {
-  return readUpdateSeq(session.catalog);
 }

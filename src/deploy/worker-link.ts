@@ -7,11 +7,15 @@ import type { AllocationRow, CatalogState } from "../model/state.ts";
 import type { Session } from "../session/session.ts";
 import { remoteDirectory } from "../session/session.ts";
 import type { Connection } from "../ssh/connection.ts";
+import { createLimiter, mapLimited } from "../ssh/parallel.ts";
 import { syncTree } from "../ssh/sync.ts";
 import type { WorkerFiles } from "./commands.ts";
 import { checkCommand, readCheck } from "./commands.ts";
 import runner from "./runner.py" with { type: "text" };
 import { stageWorkerFiles, workerStaging } from "./stage.ts";
+
+/** Local rsync processes at once: more gain nothing on a small host and each takes memory. */
+const parallelTransfers = 16;
 
 /** One worker in one deploy. */
 export interface WorkerLink {
@@ -81,18 +85,17 @@ export async function linkWorkers(session: Session, options: LinkOptions): Promi
     link.refreshed = answer.refreshed;
   };
 
-  await Promise.all(
-    options.workers.map(async (workerIp) => {
-      const link: WorkerLink = { workerIp, gone: options.gone.has(workerIp), refreshed: false };
-      all.set(workerIp, link);
-      try {
-        link.connection = await session.pool.connect(workerIp);
-        await check(link, !options.due.has(workerIp));
-      } catch (error) {
-        link.failure = asMaandError(error, workerIp);
-      }
-    }),
-  );
+  for (const workerIp of options.workers) {
+    all.set(workerIp, { workerIp, gone: options.gone.has(workerIp), refreshed: false });
+  }
+  await mapLimited([...all.values()], session.conf.maxParallelWorkers, async (link) => {
+    try {
+      link.connection = await session.pool.connect(link.workerIp);
+      await check(link, !options.due.has(link.workerIp));
+    } catch (error) {
+      link.failure = asMaandError(error, link.workerIp);
+    }
+  });
 
   const connectionTo = (workerIp: string): Connection => {
     const link = all.get(workerIp);
@@ -106,16 +109,14 @@ export async function linkWorkers(session: Session, options: LinkOptions): Promi
     connectionTo,
     sync: syncs,
     async refreshRest() {
-      await Promise.all(
-        [...all.values()].map(async (link) => {
-          if (link.refreshed || link.gone || link.failure !== undefined) return;
-          try {
-            await check(link, true);
-          } catch (error) {
-            link.failure = asMaandError(error, link.workerIp);
-          }
-        }),
-      );
+      const rest = [...all.values()].filter((link) => !link.refreshed && !link.gone && link.failure === undefined);
+      await mapLimited(rest, session.conf.maxParallelWorkers, async (link) => {
+        try {
+          await check(link, true);
+        } catch (error) {
+          link.failure = asMaandError(error, link.workerIp);
+        }
+      });
     },
   };
 }
@@ -134,19 +135,23 @@ function createSyncQueues(session: Session, context: QueueContext): (workerIp: s
     busy: boolean;
   }
   const queues = new Map<string, Queue>();
+  const transferLimit = createLimiter(Math.min(parallelTransfers, session.conf.maxParallelWorkers));
 
   const drain = async (workerIp: string, queue: Queue): Promise<void> => {
     queue.busy = true;
     // Let everything that becomes due in the same turn join.
     await new Promise((resolve) => setImmediate(resolve));
     while (queue.waiting.length > 0) {
-      const together = queue.waiting.splice(0);
-      try {
-        await transfer(workerIp, [...new Set(together.map((entry) => entry.job))].sort());
-        for (const entry of together) entry.resolve();
-      } catch (error) {
-        for (const entry of together) entry.reject(error);
-      }
+      await transferLimit(async () => {
+        // Taken only when its turn has come: what became due while it waited goes along.
+        const together = queue.waiting.splice(0);
+        try {
+          await transfer(workerIp, [...new Set(together.map((entry) => entry.job))].sort());
+          for (const entry of together) entry.resolve();
+        } catch (error) {
+          for (const entry of together) entry.reject(error);
+        }
+      });
     }
     queue.busy = false;
   };

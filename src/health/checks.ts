@@ -1,7 +1,7 @@
 // The checks that an allocation's manifest asks for.
 
-import type { CatalogState, JobRow } from "../model/state.ts";
 import { workersNamespace } from "../kv/namespaces.ts";
+import type { CatalogState, JobRow } from "../model/state.ts";
 import type { Session } from "../session/session.ts";
 import type { Connection } from "../ssh/connection.ts";
 import type { Check, Wait } from "./gate.ts";
@@ -34,7 +34,8 @@ export function allocationChecks(
   const caCert = session.kv.get(workersNamespace, "certs/ca.crt");
   const target = {
     workerIp,
-    portNumber: (name: string) => state.ports.find((port) => port.job === job.name && port.name === name)?.number,
+    portNumber: (name: string) =>
+      state.ports.find((port) => port.job === job.name && port.name === name)?.number,
     caCert: typeof caCert === "string" ? caCert : "",
     connect,
     timeoutSeconds: health.timeoutSeconds ?? defaultTimeoutSeconds,

@@ -4,9 +4,9 @@ import { request as httpRequest } from "node:http";
 import { request as httpsRequest } from "node:https";
 import { connect } from "node:net";
 import { reasonOf } from "../model/error.ts";
+import type { Probe } from "../model/manifest.ts";
 import type { Connection } from "../ssh/connection.ts";
 import { bash, raw, sh } from "../ssh/quote.ts";
-import type { Probe } from "../model/manifest.ts";
 import { failureText } from "./failure.ts";
 
 /** What a probe needs to know about its allocation. */
@@ -51,7 +51,8 @@ export async function runProbe(probe: Probe, target: ProbeTarget): Promise<strin
 
 function numberOf(name: string, target: ProbeTarget): number {
   const number = target.portNumber(name);
-  if (number === undefined) throw new Error(`the job has no port "${name}" in the catalog; run "maand build"`);
+  if (number === undefined)
+    throw new Error(`the job has no port "${name}" in the catalog; run "maand build"`);
   return number;
 }
 
@@ -72,7 +73,10 @@ function probeTcp(host: string, port: number, timeoutSeconds: number): Promise<s
   });
 }
 
-function probeHttp(probe: Extract<Probe, { type: "http" }>, target: ProbeTarget): Promise<string | undefined> {
+function probeHttp(
+  probe: Extract<Probe, { type: "http" }>,
+  target: ProbeTarget,
+): Promise<string | undefined> {
   const port = numberOf(probe.port, target);
   const host = target.workerIp.includes(":") ? `[${target.workerIp}]` : target.workerIp;
   const url = `${probe.scheme}://${host}:${port}${probe.path}`;
@@ -102,7 +106,11 @@ function probeHttp(probe: Extract<Probe, { type: "http" }>, target: ProbeTarget)
     request.once("response", (response) => {
       const status = response.statusCode ?? 0;
       response.resume();
-      finish(status === probe.expectStatus ? undefined : `${url} answered ${status}, expected ${probe.expectStatus}`);
+      finish(
+        status === probe.expectStatus
+          ? undefined
+          : `${url} answered ${status}, expected ${probe.expectStatus}`,
+      );
     });
     request.once("error", (error) => finish(`${url}: ${reasonOf(error)}`));
     request.end();

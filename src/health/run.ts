@@ -31,7 +31,11 @@ export interface HealthOptions {
 }
 
 /** What `maand health_check` does: the worker gate over the whole catalog, then the checks of the jobs. Never throws. */
-export async function checkHealth(session: Session, state: CatalogState, options: HealthOptions): Promise<HealthReport> {
+export async function checkHealth(
+  session: Session,
+  state: CatalogState,
+  options: HealthOptions,
+): Promise<HealthReport> {
   const jobs = state.jobs.filter(
     (job) => !job.removed && (options.jobs === undefined || options.jobs.includes(job.name)),
   );
@@ -78,7 +82,8 @@ async function checkAllocations(
     session.interrupt.stopping,
     (check, result) => {
       const scope = { worker: check.workerIp, job: check.job, phase: "health" as const };
-      if (result === undefined) session.events.emit({ type: "progress", scope, text: check.name, state: "begin" });
+      if (result === undefined)
+        session.events.emit({ type: "progress", scope, text: check.name, state: "begin" });
       else session.events.emit({ type: "progress", scope, text: check.name, state: "end", ok: result.ok });
     },
   );

@@ -44,7 +44,9 @@ export function splitChoice(
   const existing = [...new Set(known.flatMap((worker) => worker.labels))].sort();
   for (const label of wanted) {
     if (existing.includes(label)) continue;
-    throw new MaandError("usage", `no worker has the label "${label}"`, { remedy: suggestName(label, existing) });
+    throw new MaandError("usage", `no worker has the label "${label}"`, {
+      remedy: suggestName(label, existing),
+    });
   }
   const hosts = known.filter((worker) => wanted.some((label) => worker.labels.includes(label)));
   return { hosts: hosts.map((worker) => worker.host), unknown: [] };
@@ -70,5 +72,7 @@ export function chooseWorkers(known: readonly Candidate[], choice: WorkerChoice)
 export function chooseConcurrency(asked: number | undefined, byDefault: number): number {
   if (asked === undefined) return byDefault;
   if (asked >= 1) return asked;
-  throw new MaandError("usage", "--concurrency must be at least 1", { remedy: "leave it out to use max_parallel_workers" });
+  throw new MaandError("usage", "--concurrency must be at least 1", {
+    remedy: "leave it out to use max_parallel_workers",
+  });
 }

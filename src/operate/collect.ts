@@ -76,10 +76,15 @@ function chooseHosts(
 ): string[] {
   const known = file?.candidates ?? catalog;
   if (file === undefined && catalog.length === 0 && request.workers === undefined) {
-    throw new MaandError("workspace", `${workersPath} is empty and the catalog has no workers: there is nobody to ask`, {
-      why: 'a shell empties the file of "> workspace/workers.json" before maand starts, and no build has read it yet',
-      remedy: "restore the file or name the workers with -w; --write updates the file in place and never empties it",
-    });
+    throw new MaandError(
+      "workspace",
+      `${workersPath} is empty and the catalog has no workers: there is nobody to ask`,
+      {
+        why: 'a shell empties the file of "> workspace/workers.json" before maand starts, and no build has read it yet',
+        remedy:
+          "restore the file or name the workers with -w; --write updates the file in place and never empties it",
+      },
+    );
   }
   const spelling = new Map([...catalog, ...known].map((worker) => [canonicalHost(worker.host), worker.host]));
   const workers = request.workers?.map((host) => spelling.get(canonicalHost(host)) ?? host);
@@ -97,7 +102,10 @@ async function askWorker(session: Session, workerIp: string): Promise<FactsResul
   const { events, interrupt } = session;
   const scope = { worker: workerIp, phase: "collect" as const };
   if (interrupt.stopping.aborted) {
-    return { workerIp, error: new MaandError("interrupted", "not asked", { where: { worker: workerIp }, why: "interrupted" }) };
+    return {
+      workerIp,
+      error: new MaandError("interrupted", "not asked", { where: { worker: workerIp }, why: "interrupted" }),
+    };
   }
   events.emit({ type: "progress", scope, text: "facts", state: "begin" });
   const result = await ask(session, workerIp);
@@ -122,7 +130,10 @@ async function ask(session: Session, workerIp: string): Promise<FactsResult> {
     });
   } catch (thrown) {
     if (thrown instanceof MaandError) return { workerIp, error: thrown };
-    return { workerIp, error: new MaandError("remote", failureText(thrown), { where: { worker: workerIp }, cause: thrown }) };
+    return {
+      workerIp,
+      error: new MaandError("remote", failureText(thrown), { where: { worker: workerIp }, cause: thrown }),
+    };
   }
 }
 
@@ -130,7 +141,8 @@ function warn(session: Session, workers: readonly FactsResult[], keeps: boolean)
   const kept = keeps ? "; its last known values are kept" : "";
   for (const { workerIp, facts, error } of workers) {
     const scope = { worker: workerIp, phase: "collect" as const };
-    const say = (text: string): void => session.events.emit({ type: "warning", scope, text: `${text}${kept}` });
+    const say = (text: string): void =>
+      session.events.emit({ type: "warning", scope, text: `${text}${kept}` });
     if (error !== undefined) say(failureText(error));
     if (facts === undefined) continue;
     if (cpuCapacity(facts) === undefined) say("it does not tell the MHz of its CPU");

@@ -101,10 +101,15 @@ export function parseFacts(stdout: string): Facts | undefined {
 
 /** Capacity in MHz as workers.json has it: cores × MHz (07), rounded; undefined where either is not known. */
 export function cpuCapacity(facts: Facts): number | undefined {
-  return facts.cores === undefined || facts.mhz === undefined ? undefined : Math.round(facts.cores * facts.mhz);
+  return facts.cores === undefined || facts.mhz === undefined
+    ? undefined
+    : Math.round(facts.cores * facts.mhz);
 }
 
-function text<K extends "hostname" | "kernel" | "arch" | "os">(key: K, found: Map<string, string>): { [P in K]?: string } {
+function text<K extends "hostname" | "kernel" | "arch" | "os">(
+  key: K,
+  found: Map<string, string>,
+): { [P in K]?: string } {
   const value = found.get(key);
   return value === undefined ? {} : ({ [key]: value } as { [P in K]: string });
 }

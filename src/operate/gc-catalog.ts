@@ -65,8 +65,17 @@ function deleteRows(catalog: Catalog, purged: readonly AllocationRow[]): number 
 function deleteKeys(catalog: Catalog, kv: KvStore, options: PurgeOptions): number {
   const state = readState(catalog);
   const live = kv.namespaces();
-  const orphans = orphanedNamespaces(live, state.workers, state.allocations, runtimeStates(readDeployments(catalog)));
-  const ownerless = ownerlessNamespaces(live, new Set(state.jobs.map((job) => job.name)), options.workspaceJobs);
+  const orphans = orphanedNamespaces(
+    live,
+    state.workers,
+    state.allocations,
+    runtimeStates(readDeployments(catalog)),
+  );
+  const ownerless = ownerlessNamespaces(
+    live,
+    new Set(state.jobs.map((job) => job.name)),
+    options.workspaceJobs,
+  );
   const changes = [...new Set([...orphans, ...ownerless])].flatMap((namespace) =>
     kv.keys(namespace).map((key) => ({ namespace, key })),
   );

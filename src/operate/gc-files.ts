@@ -48,5 +48,9 @@ export function jobDirectories(workspace: string): Set<string> {
   const jobs = join(workspace, "jobs");
   if (!existsSync(jobs)) return new Set();
   const entries = readdirSync(jobs, { withFileTypes: true });
-  return new Set(entries.filter((entry) => entry.isDirectory() && !unindexedNames.has(entry.name)).map((entry) => entry.name));
+  return new Set(
+    entries
+      .filter((entry) => entry.isDirectory() && !unindexedNames.has(entry.name))
+      .map((entry) => entry.name),
+  );
 }

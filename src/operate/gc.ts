@@ -67,7 +67,9 @@ interface Call {
 export async function collectGarbage(session: Session, request: GcRequest): Promise<GcOutcome> {
   const { catalog, paths, identity } = session;
   const plan = planGc(readState(catalog), readDeployments(catalog));
-  const calls = await mapLimited(plan.visits, session.conf.maxParallelWorkers, (visit) => reach(session, visit));
+  const calls = await mapLimited(plan.visits, session.conf.maxParallelWorkers, (visit) =>
+    reach(session, visit),
+  );
   const callOf = new Map(calls.map((call) => [call.visit.workerIp, call]));
   for (const wave of stopWaves(plan)) {
     await mapLimited(wave, session.conf.maxParallelWorkers, (garbage) =>
@@ -78,7 +80,9 @@ export async function collectGarbage(session: Session, request: GcRequest): Prom
 
   const allocations = [
     ...calls.flatMap((call) => call.visit.garbage.map((garbage) => outcomeOf(call, garbage))),
-    ...plan.rowsOnly.map(({ row }): GcAllocation => ({ job: row.job, workerIp: row.workerIp, status: "purged", stopped: false })),
+    ...plan.rowsOnly.map(
+      ({ row }): GcAllocation => ({ job: row.job, workerIp: row.workerIp, status: "purged", stopped: false }),
+    ),
   ];
   record(session, allocations);
   const purgedKeys = new Set(
@@ -148,10 +152,19 @@ async function deleteOn(session: Session, call: Call): Promise<GcWorker | undefi
   const { useSudo } = session.conf;
   const free = visit.garbage.filter(({ row }) => !faults.has(row.allocId));
   // Before the files go: a pair that comes back after a crash has to be deployed as new.
-  forgetPromotions(session.catalog, free.filter(({ remove }) => remove).map(({ row }) => row.allocId));
+  forgetPromotions(
+    session.catalog,
+    free.filter(({ remove }) => remove).map(({ row }) => row.allocId),
+  );
   if (visit.gone && faults.size === 0) {
     try {
-      await deleteRemote(session, connection, { worker: workerIp }, directory, deleteBucketCommand(directory, useSudo));
+      await deleteRemote(
+        session,
+        connection,
+        { worker: workerIp },
+        directory,
+        deleteBucketCommand(directory, useSudo),
+      );
       return { workerIp, status: "deleted" };
     } catch (thrown) {
       const error = asError(thrown, { worker: workerIp });
@@ -163,7 +176,13 @@ async function deleteOn(session: Session, call: Call): Promise<GcWorker | undefi
     if (!remove) continue;
     const where = { job: row.job, worker: workerIp };
     try {
-      await deleteRemote(session, connection, where, `jobs/${row.job}`, deleteJobCommand(directory, row.job, useSudo));
+      await deleteRemote(
+        session,
+        connection,
+        where,
+        `jobs/${row.job}`,
+        deleteJobCommand(directory, row.job, useSudo),
+      );
     } catch (thrown) {
       faults.set(row.allocId, asError(thrown, where));
     }
@@ -189,7 +208,12 @@ async function deleteRemote(
   if (session.interrupt.stopping.aborted) throw interrupted();
   const scope = { ...where, phase: "gc" as const, action: "delete" };
   const title = `rm -rf ${path}`;
-  const result = await runLogged(session, connection, { scope, title, command, timeoutSeconds: deleteSeconds });
+  const result = await runLogged(session, connection, {
+    scope,
+    title,
+    command,
+    timeoutSeconds: deleteSeconds,
+  });
   if (result.exitCode === 0) return;
   throw new MaandError("remote", `${path} could not be deleted`, {
     where,
@@ -201,7 +225,8 @@ async function deleteRemote(
 function outcomeOf(call: Call, { row }: Garbage): GcAllocation {
   const of = { job: row.job, workerIp: row.workerIp, stopped: call.stopped.has(row.allocId) };
   const unreached = call.connection === undefined;
-  if (unreached && call.visit.gone && call.failure!.kind === "unreachable") return { ...of, status: "purged" };
+  if (unreached && call.visit.gone && call.failure!.kind === "unreachable")
+    return { ...of, status: "purged" };
   const error = unreached ? call.failure : call.faults.get(row.allocId);
   return error === undefined ? { ...of, status: "purged" } : { ...of, status: "kept", error };
 }

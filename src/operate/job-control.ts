@@ -48,7 +48,12 @@ export function isDone(outcome: JobControlOutcome): boolean {
  */
 export async function controlJob(session: Session, request: JobControlRequest): Promise<JobControlOutcome> {
   const state = readState(session.catalog);
-  const plan = planJobControl(state, readDeployments(session.catalog), request, rolloutOrder(session, request.job));
+  const plan = planJobControl(
+    state,
+    readDeployments(session.catalog),
+    request,
+    rolloutOrder(session, request.job),
+  );
   const results: TargetResult[] = [];
   const links = await reach(session, state, plan);
   let health: HealthReport | undefined;
@@ -69,11 +74,10 @@ export async function controlJob(session: Session, request: JobControlRequest): 
     settleBatch(session, plan, batch, ran, health?.checks);
     results.push(...ran);
     if (ran.some((result) => result.status === "failed")) stopped = "an earlier batch failed";
-    else if (health !== undefined && !isHealthy(health)) stopped = "the health check after an earlier batch failed";
+    else if (health !== undefined && !isHealthy(health))
+      stopped = "the health check after an earlier batch failed";
   }
-  results.push(
-    ...plan.refused.map(({ row, error }) => withoutRun(row.workerIp, "failed", error)),
-  );
+  results.push(...plan.refused.map(({ row, error }) => withoutRun(row.workerIp, "failed", error)));
   recordResults(session, plan, results);
   return {
     job: plan.job.name,
@@ -155,7 +159,11 @@ async function runOne(
   } catch (thrown) {
     const error = asError(thrown, plan, row.workerIp);
     const status = error.kind === "interrupted" ? "interrupted" : "failed";
-    return { ...withoutRun(row.workerIp, status, error), begun: true, durationMs: Math.round(performance.now() - started) };
+    return {
+      ...withoutRun(row.workerIp, status, error),
+      begun: true,
+      durationMs: Math.round(performance.now() - started),
+    };
   }
 }
 

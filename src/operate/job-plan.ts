@@ -71,7 +71,9 @@ export function planJobControl(
     });
   }
   const traits = traitsOf(target);
-  const present = state.allocations.filter((allocation) => allocation.job === job.name && !allocation.removed);
+  const present = state.allocations.filter(
+    (allocation) => allocation.job === job.name && !allocation.removed,
+  );
   const rows = inOrder(chooseAllocations(present, request, traits), present, rolloutOrder);
   const chosen: Chosen[] = [];
   const refused: JobControlPlan["refused"] = [];
@@ -100,38 +102,59 @@ function findJob(state: CatalogState, name: string): JobRow {
   });
 }
 
-function chooseAllocations(present: readonly AllocationRow[], request: JobRequest, traits: Traits): AllocationRow[] {
+function chooseAllocations(
+  present: readonly AllocationRow[],
+  request: JobRequest,
+  traits: Traits,
+): AllocationRow[] {
   if (request.allocations === undefined) return present.filter((allocation) => !allocation.disabled);
   const hosts = present.map((allocation) => allocation.workerIp);
   for (const host of request.allocations) {
     if (hosts.includes(host)) continue;
-    throw new MaandError("usage", `--allocations names "${host}", where job "${request.job}" has no allocation`, {
-      remedy: suggestName(host, hosts),
-    });
+    throw new MaandError(
+      "usage",
+      `--allocations names "${host}", where job "${request.job}" has no allocation`,
+      {
+        remedy: suggestName(host, hosts),
+      },
+    );
   }
   const named = present.filter((allocation) => request.allocations!.includes(allocation.workerIp));
   const disabled = named.find((allocation) => allocation.disabled);
   if (disabled !== undefined && !traits.onDisabled) {
-    throw new MaandError("usage", `${disabled.job}@${disabled.workerIp} is disabled: only stop and status work on it`, {
-      remedy: 'take it out of workspace/disabled.json, then run "maand build" and "maand deploy"',
-    });
+    throw new MaandError(
+      "usage",
+      `${disabled.job}@${disabled.workerIp} is disabled: only stop and status work on it`,
+      {
+        remedy: 'take it out of workspace/disabled.json, then run "maand build" and "maand deploy"',
+      },
+    );
   }
   return named;
 }
 
 /** What a target cannot be run on: no files of it are there, or other ones than the catalog calls promoted. */
-function refusal(row: AllocationRow, deployment: DeploymentRow, target: string, traits: Traits): MaandError | undefined {
+function refusal(
+  row: AllocationRow,
+  deployment: DeploymentRow,
+  target: string,
+  traits: Traits,
+): MaandError | undefined {
   const where = { job: row.job, worker: row.workerIp };
   const remedy = "run maand deploy";
   if (deployment.state === "absent" || deployment.state === "cleaned")
     return new MaandError("remote", "it has not been deployed yet", { where, remedy });
   // While it was disabled its content was kept current in the catalog, not on the worker.
   if (deployment.state === "drained" && !traits.onDisabled) {
-    return new MaandError("remote", `it was stopped because it was disabled: ${target} has to wait for a deploy`, {
-      where,
-      why: "its files on the worker may be older than what the catalog holds",
-      remedy,
-    });
+    return new MaandError(
+      "remote",
+      `it was stopped because it was disabled: ${target} has to wait for a deploy`,
+      {
+        where,
+        why: "its files on the worker may be older than what the catalog holds",
+        remedy,
+      },
+    );
   }
   return undefined;
 }
@@ -142,7 +165,9 @@ function inOrder(
   present: readonly AllocationRow[],
   order: readonly string[] | undefined,
 ): AllocationRow[] {
-  const active = present.filter((allocation) => !allocation.disabled).map((allocation) => allocation.workerIp);
+  const active = present
+    .filter((allocation) => !allocation.disabled)
+    .map((allocation) => allocation.workerIp);
   const rank = new Map((order ?? []).map((host, i) => [host, i]));
   const usable = order?.length === active.length && active.every((host) => rank.has(host));
   if (!usable) return [...rows];

@@ -28,7 +28,10 @@ export interface TargetResult {
 }
 
 /** What the files on the worker are of: the new version is the promoted one unless a deploy was cut short there. */
-export function versionsOf(plan: JobControlPlan, deployment: Chosen["deployment"]): { currentVersion: string; newVersion: string } {
+export function versionsOf(
+  plan: JobControlPlan,
+  deployment: Chosen["deployment"],
+): { currentVersion: string; newVersion: string } {
   const currentVersion = deployment.promotedVersion ?? noVersion;
   const isPromoted = hasPromotedFiles(deployment) || deployment.state === "drained";
   return { currentVersion, newVersion: isPromoted ? currentVersion : plan.job.version };
@@ -46,7 +49,8 @@ export function settleBatch(
     const result = results.find((candidate) => candidate.workerIp === row.workerIp)!;
     if (!result.begun || !unsettles(deployment, plan.effect)) return [];
     const failed = checks?.filter((check) => check.workerIp === row.workerIp && !check.ok) ?? [];
-    const failure = failed.map((check) => `${check.check}: ${check.error}`).join("; ") || result.error?.message;
+    const failure =
+      failed.map((check) => `${check.check}: ${check.error}`).join("; ") || result.error?.message;
     const after = stateAfter(deployment, plan.effect, row.disabled, {
       ok: result.exit === 0,
       health: verdictOf(plan, row.workerIp, checks),
@@ -65,7 +69,11 @@ export function settleBatch(
   }
 }
 
-function verdictOf(plan: JobControlPlan, workerIp: string, checks: readonly CheckResult[] | undefined): HealthVerdict {
+function verdictOf(
+  plan: JobControlPlan,
+  workerIp: string,
+  checks: readonly CheckResult[] | undefined,
+): HealthVerdict {
   if (!hasHealthCheck(plan.job)) return "no_checks";
   const own = checks?.filter((check) => check.workerIp === workerIp) ?? [];
   if (own.length === 0) return "not_asked";
@@ -73,8 +81,14 @@ function verdictOf(plan: JobControlPlan, workerIp: string, checks: readonly Chec
 }
 
 /** Puts the results into the history (07, "job"). */
-export function recordResults(session: Session, plan: JobControlPlan, results: readonly TargetResult[]): void {
-  const versions = new Map(plan.batches.flat().map(({ row, deployment }) => [row.workerIp, versionsOf(plan, deployment)]));
+export function recordResults(
+  session: Session,
+  plan: JobControlPlan,
+  results: readonly TargetResult[],
+): void {
+  const versions = new Map(
+    plan.batches.flat().map(({ row, deployment }) => [row.workerIp, versionsOf(plan, deployment)]),
+  );
   session.catalog.transaction(() => {
     for (const result of results) {
       recordAllocation(session.catalog, {

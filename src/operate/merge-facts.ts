@@ -57,7 +57,8 @@ function rowOf(worker: CatalogWorker): WorkerRow {
 /** What was not probed stays as it is; a value that says the same as what was probed keeps its spelling. */
 function withCapacity(row: WorkerRow, { memoryMb, cpuMhz }: Capacity = {}): WorkerRow {
   const merged = { ...row };
-  if (memoryMb !== undefined && !says(row.memory, memoryMb, parseMemory)) merged.memory = `${plainDecimal(memoryMb)} mb`;
+  if (memoryMb !== undefined && !says(row.memory, memoryMb, parseMemory))
+    merged.memory = `${plainDecimal(memoryMb)} mb`;
   if (cpuMhz !== undefined && !says(row.cpu, cpuMhz, parseCpu)) merged.cpu = `${plainDecimal(cpuMhz)} mhz`;
   return merged;
 }

@@ -93,15 +93,26 @@ export async function runCommand(session: Session, request: RunCommandRequest): 
 const script = raw('cd -- "$1" 2>/dev/null; exec bash -c "$2"');
 
 /** The user's text as one argument of `bash -c`, in the bucket's directory when it is there. */
-export function shellCommand(directory: string, bucketId: string, workerIp: string, shell: string): ShellText {
-  return withEnv({ BUCKET_ID: bucketId, WORKER_IP: workerIp }, sh`bash -c ${script.text} bash ${directory} ${shell}`);
+export function shellCommand(
+  directory: string,
+  bucketId: string,
+  workerIp: string,
+  shell: string,
+): ShellText {
+  return withEnv(
+    { BUCKET_ID: bucketId, WORKER_IP: workerIp },
+    sh`bash -c ${script.text} bash ${directory} ${shell}`,
+  );
 }
 
 function refuseUnusable(session: Session, shell: string): void {
   if (shell.trim() === "") {
-    throw new MaandError("usage", "the command is empty", { remedy: 'write it in quotes: maand run_command "uptime"' });
+    throw new MaandError("usage", "the command is empty", {
+      remedy: 'write it in quotes: maand run_command "uptime"',
+    });
   }
-  const bytes = Buffer.byteLength(shellCommand(remoteDirectory(session), session.bucketId, "", shell).text) + 256;
+  const bytes =
+    Buffer.byteLength(shellCommand(remoteDirectory(session), session.bucketId, "", shell).text) + 256;
   if (bytes <= maxCommandBytes) return;
   throw new MaandError("usage", "the command is too long", {
     why: `it takes ${bytes} bytes, Linux allows ${maxCommandBytes}`,
@@ -109,7 +120,11 @@ function refuseUnusable(session: Session, shell: string): void {
   });
 }
 
-async function runOnWorker(session: Session, request: RunCommandRequest, workerIp: string): Promise<ShellResult> {
+async function runOnWorker(
+  session: Session,
+  request: RunCommandRequest,
+  workerIp: string,
+): Promise<ShellResult> {
   const { events, interrupt, conf } = session;
   if (interrupt.stopping.aborted) return notBegun(workerIp, "interrupted");
   const scope = { worker: workerIp, phase: "run_command" as const };

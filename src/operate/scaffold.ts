@@ -41,7 +41,9 @@ export function planScaffold(request: ScaffoldRequest): Scaffold {
   const selectors = [...new Set((request.selectors ?? ["worker"]).map(canonicalLabel))];
   for (const selector of selectors) {
     if (isName("label", selector)) continue;
-    throw new MaandError("usage", `"${selector}" cannot be a label`, { remedy: `use ${namePatterns.label.rule}` });
+    throw new MaandError("usage", `"${selector}" cannot be a label`, {
+      remedy: `use ${namePatterns.label.rule}`,
+    });
   }
   const runtime = oneOf("--runtime", request.runtime, runtimes);
   const language = oneOf("--hooks", request.hooks, hookLanguages);
@@ -49,7 +51,9 @@ export function planScaffold(request: ScaffoldRequest): Scaffold {
     { path: "manifest.json", content: manifest(selectors, language) },
     ...lifecycleFiles(job, runtime),
     { path: "README.md", content: readme(job, runtime, language) },
-    ...(language === undefined ? [] : [{ path: `_hooks/${hookName}.${language}`, content: hookExamples[language] }]),
+    ...(language === undefined
+      ? []
+      : [{ path: `_hooks/${hookName}.${language}`, content: hookExamples[language] }]),
   ];
   return { job, selectors, files };
 }
@@ -89,7 +93,11 @@ export function writeScaffold(paths: BucketPaths, scaffold: Scaffold): void {
   }
 }
 
-function oneOf<T extends string>(flag: string, value: string | undefined, allowed: readonly T[]): T | undefined {
+function oneOf<T extends string>(
+  flag: string,
+  value: string | undefined,
+  allowed: readonly T[],
+): T | undefined {
   if (value === undefined) return undefined;
   const found = allowed.find((candidate) => candidate === value);
   if (found !== undefined) return found;
@@ -114,7 +122,8 @@ function manifest(selectors: readonly string[], language: HookLanguage | undefin
 const aboutRuntime: Record<Runtime, string> = {
   compose: "`docker-compose.yml` says which containers run; workers need docker with its compose plugin.",
   systemd: "`service.unit` is the systemd unit, `run.sh` the program that it runs.",
-  process: "`service.sh` keeps the process: pid file in `data/`, output in `logs/`. `run.sh` is the program itself.",
+  process:
+    "`service.sh` keeps the process: pid file in `data/`, output in `logs/`. `run.sh` is the program itself.",
 };
 
 function readme(job: string, runtime: Runtime | undefined, language: HookLanguage | undefined): string {

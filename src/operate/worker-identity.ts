@@ -24,7 +24,8 @@ export function identityMismatch(text: string, expected: WorkerIdentity): string
     return "its worker.json is not JSON";
   }
   const { bucket_id, worker_id, update_seq } = (found ?? {}) as Record<string, unknown>;
-  if (bucket_id !== expected.bucketId) return `its worker.json is of bucket ${shown(bucket_id)}, not ${expected.bucketId}`;
+  if (bucket_id !== expected.bucketId)
+    return `its worker.json is of bucket ${shown(bucket_id)}, not ${expected.bucketId}`;
   if (worker_id !== expected.workerId)
     return `its worker.json is of worker ${shown(worker_id)}, the catalog has ${expected.workerId}`;
   if (update_seq !== expected.updateSeq)
@@ -46,10 +47,13 @@ export async function connectKnownWorker(
   expected: WorkerIdentity,
 ): Promise<Connection> {
   const connection = await session.pool.connect(workerIp);
-  const result = await connection.exec(readWorkerJsonCommand(remoteDirectory(session), session.conf.useSudo), {
-    signal: session.interrupt.aborting,
-    label: "reading worker.json",
-  });
+  const result = await connection.exec(
+    readWorkerJsonCommand(remoteDirectory(session), session.conf.useSudo),
+    {
+      signal: session.interrupt.aborting,
+      label: "reading worker.json",
+    },
+  );
   if (result.exitCode !== 0) {
     throw new MaandError("remote", "worker.json could not be read", {
       where: { worker: workerIp },

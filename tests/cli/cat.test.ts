@@ -1,11 +1,12 @@
 // maand cat and info on a bucket that was built: columns, filters, JSON, secrets.
 
+import { Database } from "bun:sqlite";
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { join } from "node:path";
 import { openCatalog } from "../../src/catalog/open.ts";
 import { cipherFromFile } from "../../src/kv/cipher.ts";
 import { openKv } from "../../src/kv/store.ts";
-import { type Bucket, newBucket } from "../support/maand.ts";
+import { type Bucket, maand, newBucket } from "../support/maand.ts";
 
 let bucket: Bucket;
 
@@ -345,13 +346,11 @@ test("info counts", async () => {
 });
 
 test("reading goes on beside a writer, and from below the bucket", async () => {
-  const { Database } = await import("bun:sqlite");
   const holder = new Database(bucket.path("data/lock.db"), { create: true });
   holder.run("BEGIN EXCLUSIVE");
   expect((await bucket.maand("cat", "jobs")).code).toBe(0);
   expect((await bucket.maand("info")).code).toBe(0);
   expect((await bucket.maand("build")).code).toBe(3);
   holder.close();
-  const { maand } = await import("../support/maand.ts");
   expect((await maand(["cat", "jobs"], { cwd: join(bucket.dir, "workspace/jobs/api") })).code).toBe(0);
 });

@@ -83,6 +83,8 @@ test.each(topics.map((topic) => topic.name))("the topic %s stands on its own and
   expect(text).toEndWith("\n");
   expect(text.length).toBeGreaterThan(400);
   expect(text.split("\n").filter((line) => line.length > 130)).toEqual([]);
+  // What a formatter for web pages makes of a * or _ that stands outside of code.
+  expect(text).not.toMatch(/\\[*_]|\*\*py/);
   expect(helpText()).toContain(`  ${name} `);
 });
 

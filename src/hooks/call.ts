@@ -1,0 +1,58 @@
+// What a caller asks the hook host to run, and what comes back.
+
+import type { MaandError } from "../model/error.ts";
+import type { AllocationRow } from "../model/state.ts";
+import type { HookEvent } from "../workspace/types.ts";
+import type { JobControl } from "./environment.ts";
+import type { DeployPhase } from "./plan.ts";
+
+/** One allocation to run hooks for. */
+export interface HookTarget {
+  allocation: AllocationRow;
+  /** What is promoted; read from the catalog when absent. */
+  currentVersion?: string;
+  /** What is coming; the job's version when absent. */
+  newVersion?: string;
+}
+
+/** One event of one job. */
+export interface HookCall {
+  event: HookEvent;
+  job: string;
+  /** All non-removed allocations of the job when absent. Any order: they are worked on in rollout order. */
+  targets?: readonly HookTarget[];
+  /** `DEPLOY_PHASE`; also decides the batch width. "" when absent. */
+  phase?: DeployPhase;
+  /** The place of these allocations in a rollout: they are one batch of it and stay together. */
+  batch?: { index: number; count: number };
+  /** For `job_control`. */
+  control?: JobControl;
+  /** Only the hook of this name: `maand hooks`. */
+  hook?: string;
+  /** Seconds for one invocation; see `timeoutOf` for what holds when it is absent. */
+  timeoutSeconds?: number;
+}
+
+/** One hook of one allocation. */
+export interface HookResult {
+  hook: string;
+  job: string;
+  workerIp: string;
+  allocId: string;
+  /** `skipped`: an earlier batch or hook failed, or Ctrl-C came. */
+  status: "done" | "failed" | "skipped";
+  /** Kind "hook", or "interrupted" for one that Ctrl-C ended. */
+  error?: MaandError;
+  /** 0 for skipped ones. */
+  durationMs: number;
+}
+
+/** How an event of a job went. */
+export interface HookRun {
+  /** By hook, then in rollout order; empty when the job has no hook for the event. */
+  results: HookResult[];
+  /** All failures as one error; undefined when there is none. */
+  error?: MaandError;
+  /** Something was skipped because of Ctrl-C. */
+  interrupted: boolean;
+}

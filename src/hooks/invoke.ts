@@ -1,0 +1,200 @@
+// Runs one hook for one allocation: token, environment, runtime, deadline, output, error, and nothing left behind.
+
+import { join, relative } from "node:path";
+import type { Phase } from "../events/event.ts";
+import type { MaandError } from "../model/error.ts";
+import type { Session } from "../session/session.ts";
+import type { HookDeclaration, HookEvent } from "../workspace/types.ts";
+import type { Semaphores } from "./api/semaphores.ts";
+import type { Invocation, Tokens } from "./api/tokens.ts";
+import type { EnvironmentInput } from "./environment.ts";
+import { hookEnvironment } from "./environment.ts";
+import type { Ended } from "./failure.ts";
+import { hookFailure } from "./failure.ts";
+import { hooksSource } from "./layout.ts";
+import { createHookOutput } from "./output.ts";
+import { endGroup, endProcessesWith, hasChildren } from "./runtime/leftovers.ts";
+import type { OutputName } from "./runtime/messages.ts";
+import type { RuntimeEnd, RuntimeRequest } from "./runtime/run.ts";
+import { noPython, pythonFor, runtimeOf } from "./runtimes.ts";
+
+/** Everything that invocations of one run share. */
+export interface InvocationContext {
+  session: Session;
+  tokens: Tokens;
+  semaphores: Semaphores;
+  /** The command line that runs this maand again. */
+  self: readonly string[];
+  memoryLimitMb: number;
+  /** Begins to catch what threads write past their own streams; returns how to end that for one invocation. */
+  shieldThread(onBytes: (stream: OutputName, bytes: Uint8Array) => void): () => void;
+}
+
+export interface InvocationRequest {
+  hook: HookDeclaration;
+  environment: Omit<EnvironmentInput, "api" | "hook" | "event" | "bucketRoot" | "bucketId" | "inherited">;
+  event: HookEvent;
+  demands: readonly string[];
+  /** Where the hook's files lie for this allocation. */
+  laidOutIn: string;
+  /** Secrets among those files. */
+  secrets: readonly string[];
+  api: { host: string; port: number };
+  timeoutSeconds: number;
+}
+
+const phases: Record<HookEvent, Phase> = {
+  post_build: "post_build",
+  pre_deploy: "hook",
+  job_control: "job_control",
+  after_allocation_started: "hook",
+  after_allocation_stopped: "hook",
+  health_check: "health",
+  post_deploy: "hook",
+  cli: "hook",
+};
+
+let lastId = 0;
+
+/** Runs it to its end; what goes wrong is the error that comes back, nothing is thrown for it. */
+export async function invokeHook(
+  context: InvocationContext,
+  request: InvocationRequest,
+): Promise<{ error?: MaandError; durationMs: number }> {
+  const { session, tokens } = context;
+  const { hook, event, environment: facts } = request;
+  const { job, workerIp, allocId } = facts.allocation;
+  const scope = { worker: workerIp, job, phase: phases[event], action: hook.name };
+  const id = session.events.nextId();
+  const output = createHookOutput((stream, line) => session.events.emit({ type: "output", scope, id, stream, line }));
+  for (const secret of request.secrets) output.hide(secret);
+
+  const over = new AbortController();
+  const invocation: Invocation = {
+    id: String(++lastId),
+    job,
+    allocId,
+    workerIp,
+    event,
+    hook: hook.name,
+    demands: request.demands,
+    currentVersion: facts.currentVersion,
+    newVersion: facts.newVersion,
+    signal: over.signal,
+    onSecret: (text) => output.hide(text),
+  };
+  const token = tokens.mint(invocation);
+  const environment = hookEnvironment({
+    ...facts,
+    event,
+    hook: hook.name,
+    bucketRoot: session.paths.root,
+    bucketId: session.bucketId,
+    api: { ...request.api, token },
+    inherited: process.env,
+  });
+
+  const started = performance.now();
+  session.events.emit({ type: "command_begin", scope, id, cmd: `_hooks/${hook.file} (${event})` });
+  const deadline = startDeadline(request.timeoutSeconds, session.interrupt.aborting);
+  let end: RuntimeEnd = { status: undefined, returned: false, abandoned: false };
+  try {
+    end = await runIn(context, request, {
+      file: join(request.laidOutIn, hook.file),
+      environment,
+      workingDirectory: session.paths.root,
+      onOutput: output.push,
+      kill: deadline.signal,
+      onTooMuchMemory: () => deadline.end({ by: "memory", limitMb: context.memoryLimitMb }),
+      memoryLimitMb: context.memoryLimitMb,
+    });
+  } finally {
+    deadline.stop();
+    tokens.revoke(token);
+    over.abort();
+    context.semaphores.endInvocation(invocation.id);
+    output.close();
+    const durationMs = Math.round(performance.now() - started);
+    session.events.emit({ type: "command_end", scope, id, exit: end.status ?? -1, durationMs });
+  }
+  const left = end.leftBehind ?? 0;
+  if (left > 0) {
+    const text = `hook ${hook.name} left ${left} process${left === 1 ? "" : "es"} running; ended, nothing may outlive its hook`;
+    session.events.emit({ type: "warning", scope, text });
+  }
+  const error = hookFailure({
+    event,
+    hook: hook.name,
+    job,
+    workerIp,
+    laidOutIn: request.laidOutIn,
+    knownAs: relative(session.paths.root, hooksSource(session.paths.workspace, job)),
+    end,
+    ended: deadline.ended(),
+    lastLines: output.lastLines(),
+    masked: output.masked,
+  });
+  const durationMs = Math.round(performance.now() - started);
+  return error === undefined ? { durationMs } : { error, durationMs };
+}
+
+async function runIn(
+  context: InvocationContext,
+  { hook, environment }: InvocationRequest,
+  request: RuntimeRequest,
+): Promise<RuntimeEnd> {
+  const { paths } = context.session;
+  switch (runtimeOf(hook)) {
+    case "thread": {
+      const { runThread } = await import("./runtime/run-thread.ts");
+      const unshield = context.shieldThread(request.onOutput);
+      try {
+        return await runThread(request);
+      } finally {
+        unshield();
+      }
+    }
+    case "process": {
+      const { runProcess } = await import("./runtime/run-process.ts");
+      return runProcess([...context.self, "__hook", request.file], request);
+    }
+    case "python": {
+      const { job } = environment.allocation;
+      const python = pythonFor(hooksSource(paths.workspace, job), request.environment["PATH"]);
+      if (python === undefined) throw noPython([{ job, hook }]);
+      const { runProcess } = await import("./runtime/run-process.ts");
+      // Unbuffered, so that lines come as they are printed; without bytecode files beside the scripts.
+      return runProcess([python, "-u", "-B", request.file], request);
+    }
+  }
+}
+
+interface HookDeadline {
+  signal: AbortSignal;
+  end(why: Ended): void;
+  ended(): Ended | undefined;
+  stop(): void;
+}
+
+/** The first of: the time is up, Ctrl-C for the second time, or another reason of the caller's. */
+function startDeadline(seconds: number, aborting: AbortSignal): HookDeadline {
+  const controller = new AbortController();
+  let why: Ended | undefined;
+  const end = (reason: Ended): void => {
+    why ??= reason;
+    controller.abort();
+  };
+  const onAbort = (): void => end({ by: "interrupt" });
+  const timer = setTimeout(() => end({ by: "time", seconds }), seconds * 1000);
+  aborting.addEventListener("abort", onAbort, { once: true });
+  if (aborting.aborted) onAbort();
+  return {
+    signal: controller.signal,
+    end,
+    ended: () => why,
+    stop() {
+      clearTimeout(timer);
+      aborting.removeEventListener("abort", onAbort);
+    },
+  };
+}
