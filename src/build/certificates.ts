@@ -29,6 +29,8 @@ export interface CertificateChanges {
   keep(namespace: string, key: string): boolean;
   issued: StoredLeaf[];
   dropped: Pick<StoredLeaf, "job" | "worker" | "cert">[];
+  /** Records whose PEM went before them (with an allocation that deploy cleaned up): worth no commit of their own. */
+  stale: Pick<StoredLeaf, "job" | "worker" | "cert">[];
   /** Pairs that were made, renewals among them. */
   madeCount: number;
   renewedCount: number;
@@ -43,6 +45,10 @@ export async function makeCertificates(input: CertificateInput): Promise<Certifi
   if (authority === undefined) throw new MaandError("local", "secrets/ca.crt is not a certificate");
   const live = next.allocations.filter((allocation) => !allocation.removed);
   const hostsByJob = Map.groupBy(live, (allocation) => allocation.job);
+  // A record without its PEM is as good as no record.
+  const [held, lost] = partition(input.stored, ({ job, worker, cert }) =>
+    keysOf(cert).every((key) => kv.get(allocationNamespace(job, worker), key) !== undefined),
+  );
   const plan = planCertificates({
     jobs: next.jobs
       .filter((job) => !job.removed)
@@ -51,10 +57,7 @@ export async function makeCertificates(input: CertificateInput): Promise<Certifi
         certs: job.manifest.certs,
         workers: (hostsByJob.get(job.name) ?? []).map((allocation) => allocation.workerIp),
       })),
-    // A row without its PEM is as good as no row.
-    stored: input.stored.filter(({ job, worker, cert }) =>
-      keysOf(cert).every((key) => kv.get(allocationNamespace(job, worker), key) !== undefined),
-    ),
+    stored: held,
     authority: { fingerprint: authority.fingerprint, notAfter: authority.notAfter },
     now: input.now,
     ttlDays: input.ttlDays,
@@ -96,9 +99,17 @@ export async function makeCertificates(input: CertificateInput): Promise<Certifi
     keep: (namespace, key) => kept.has(`${namespace}\n${key}`),
     issued,
     dropped: plan.drop.filter((leaf) => !waiting.includes(leaf)),
+    stale: lost,
     madeCount: plan.issue.length,
     renewedCount,
   };
+}
+
+function partition<T>(items: readonly T[], belongs: (item: T) => boolean): [T[], T[]] {
+  const yes: T[] = [];
+  const no: T[] = [];
+  for (const item of items) (belongs(item) ? yes : no).push(item);
+  return [yes, no];
 }
 
 function textOf(kv: KvStore, job: string, worker: string, key: string): string {

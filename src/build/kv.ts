@@ -65,14 +65,15 @@ export function kvValues(input: KvInput): { values: KvValues; warnings: Fault[] 
   for (const [label, workers] of byLabel) put(workersNamespace, labelEntries(label, workers));
   for (const worker of state.workers) {
     put(workerNamespace(worker.host), workerEntries(worker, byLabel, liveByWorker.get(worker.host) ?? []));
-    if (Object.keys(worker.tags).length > 0) put(workerTagsNamespace(worker.host), Object.entries(worker.tags));
+    put(workerTagsNamespace(worker.host), Object.entries(worker.tags));
   }
 
   const workspaceJobs = new Map(workspace.jobs.map((job) => [job.name, job]));
+  const portsByJob = Map.groupBy(state.ports, (port) => port.job);
   for (const job of jobs) {
     const allocations = liveByJob.get(job.name) ?? [];
     if (allocations.length === 0) continue;
-    const ports = state.ports.filter((port) => port.job === job.name);
+    const ports = portsByJob.get(job.name) ?? [];
     put(jobNamespace(job.name), [
       ...jobEntries(job, allocations, input.reservations.get(job.name) ?? {}),
       ...ports.map((port) => [`port_${port.name}`, String(port.number)] as const),

@@ -71,10 +71,9 @@ export function assignPorts(
     }
     while (next <= pool.max && holders.has(next)) next++;
     if (next > pool.max) {
-      const inPool = ports.filter((p) => p.number >= pool.min && p.number <= pool.max).length;
       faults.push({
         ...placeOf(port),
-        what: `no number is left for port ${portName(port)}: all ${inPool} of the pool ${pool.min},${pool.max} are taken`,
+        what: `no number is left for port ${portName(port)}: the pool ${pool.min},${pool.max} is taken by ${holdersIn(pool, holders)}`,
         remedy: `widen port_range in ${bucketConfPath}`,
       });
       continue;
@@ -83,4 +82,15 @@ export function assignPorts(
   }
   ports.sort((a, b) => compareText(a.job, b.job) || compareText(a.name, b.name));
   return { ports, faults };
+}
+
+/** Who holds the numbers of the pool, by number; a long list is cut. */
+function holdersIn(pool: Bounds, holders: ReadonlyMap<number, PortRow>): string {
+  const shown = 8;
+  const names: string[] = [];
+  for (let number = pool.min; number <= pool.max && names.length < shown; number++) {
+    names.push(`${portName(holders.get(number)!)} (${number})`);
+  }
+  const more = pool.max - pool.min + 1 - names.length;
+  return `${names.join(", ")}${more > 0 ? ` and ${more} more` : ""}`;
 }

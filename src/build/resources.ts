@@ -83,7 +83,7 @@ export function checkCapacity(
         return amount === undefined ? [] : [{ job, amount }];
       });
       if (parts.length === 0) continue;
-      const required = parts.reduce((sum, part) => sum + part.amount, 0);
+      const required = total(parts.map((part) => part.amount));
       const available = resource.ofWorker(worker);
       const { field, unit } = resource;
       const sum = `${plainDecimal(required)} ${unit} of ${field} (${parts.map((p) => `${p.job} ${plainDecimal(p.amount)}`).join(" + ")})`;
@@ -110,4 +110,9 @@ export function checkCapacity(
     }
   }
   return { faults, warnings };
+}
+
+/** A sum without the dust of binary fractions: 0.1 + 0.2 fits into 0.3. Six decimals are what `plainDecimal` shows. */
+function total(amounts: readonly number[]): number {
+  return Math.round(amounts.reduce((sum, amount) => sum + amount, 0) * 1e6) / 1e6;
 }

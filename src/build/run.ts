@@ -3,6 +3,7 @@
 import { randomUUID } from "node:crypto";
 import { readStoredLeaves, writeStoredLeaves } from "../catalog/certificates.ts";
 import { readDeployments } from "../catalog/deployments.ts";
+import { catalogFailure } from "../catalog/failure.ts";
 import { diffState, readState, writeState } from "../catalog/state.ts";
 import { authorityStatus, readAuthority, requireLiveAuthority } from "../certs/authority.ts";
 import { parseNamespace } from "../kv/namespaces.ts";
@@ -13,9 +14,10 @@ import { isActive } from "../model/state.ts";
 import type { Session } from "../session/session.ts";
 import { checkWorkspace } from "../workspace/check.ts";
 import { readWorkspace } from "../workspace/read.ts";
-import type { Workspace } from "../workspace/types.ts";
+import type { JobFile, Workspace } from "../workspace/types.ts";
 import type { CertificateChanges } from "./certificates.ts";
 import { makeCertificates } from "./certificates.ts";
+import { faultsBetween } from "./partial.ts";
 import { diffKv, planBuild } from "./plan.ts";
 
 export interface BuildOptions {
@@ -33,6 +35,8 @@ export interface BuildSummary {
   disabled: number;
   certificatesIssued: number;
   certificatesRenewed: number;
+  /** Keys of `vars/job` and `secrets/job` that `purgeSecretsKv` deleted. */
+  purged: number;
   warnings: Fault[];
   durationMs: number;
 }
@@ -55,7 +59,11 @@ export async function runBuild(session: Session, options: BuildOptions): Promise
   requireLiveAuthority(authority.certPem, now);
 
   const checked = checkWorkspace(readWorkspace(paths.root, conf.jobConfigSelector));
-  if (checked.workspace === undefined) throw buildFailed(checked.faults);
+  if (checked.workspace === undefined) {
+    const { faults, sound, places } = checked;
+    const between = sound === undefined ? [] : faultsBetween(sound, places, conf.jobConfigSelector);
+    throw buildFailed([...faults, ...between]);
+  }
   const previous = readState(catalog);
   const runtime = new Map([...readDeployments(catalog)].map(([id, row]) => [id, row.state]));
   const plan = planBuild({
@@ -79,13 +87,15 @@ export async function runBuild(session: Session, options: BuildOptions): Promise
     renewalBufferDays: conf.certsRenewalBufferDays,
     now,
   });
-  const changed = commit(session, { workspace: checked.workspace, previous, plan, certificates, options, now });
+  const purges = options.purgeSecretsKv ? purgeable(session, plan.next) : [];
+  const changed = commit(session, { workspace: checked.workspace, previous, plan, certificates, purges, now });
   const warnings = [...checked.warnings, ...plan.warnings, ...authorityWarnings(authority.certPem, now, conf.certsRenewalBufferDays)];
   return {
     changed,
     ...countChanges(previous, plan.next),
     certificatesIssued: certificates.madeCount,
     certificatesRenewed: certificates.renewedCount,
+    purged: purges.length,
     warnings,
     durationMs: Math.round(performance.now() - started),
   };
@@ -96,11 +106,14 @@ interface Commit {
   previous: CatalogState;
   plan: ReturnType<typeof planBuild>;
   certificates: CertificateChanges;
-  options: BuildOptions;
+  purges: { namespace: string; key: string }[];
   now: number;
 }
 
-/** Writes the difference between what is there and what was planned; returns whether there was any. */
+/**
+ * Writes the difference between what is there and what was planned; returns whether there was any.
+ * @throws MaandError("catalog") when the disk refuses: then nothing of it is written
+ */
 function commit(session: Session, build: Commit): boolean {
   const { catalog, kv, blobs } = session;
   const { previous, plan, certificates } = build;
@@ -116,25 +129,36 @@ function commit(session: Session, build: Commit): boolean {
     certificates.keep,
     difference.length > 0,
   );
-  const purges = build.options.purgeSecretsKv ? purgeable(session, plan.next) : [];
-  const changes = [...keyDifference.deletes, ...purges, ...keyDifference.puts];
+  const changes = [...keyDifference.deletes, ...build.purges, ...keyDifference.puts];
   const touchesLeaves = certificates.issued.length + certificates.dropped.length > 0;
-  if (difference.length === 0 && changes.length === 0 && !touchesLeaves) return false;
+  const contents = newContents(build, blobs.missing());
+  if (difference.length === 0 && changes.length === 0 && contents.length === 0 && !touchesLeaves) return false;
 
-  const known = new Set([...previous.files.values()].flatMap((files) => files.map((f) => (f.kind === "file" ? f.sha256 : ""))));
-  catalog
-    .transaction(() => {
-      for (const job of build.workspace.jobs) {
-        for (const file of job.files) {
-          if (file.kind === "file" && !known.has(file.sha256)) blobs.put(file.sha256, file.content, false);
-        }
-      }
-      writeState(catalog, difference);
-      writeStoredLeaves(catalog, certificates.issued, certificates.dropped);
-      kv.apply(changes, build.now);
-    })
-    .immediate();
+  const write = catalog.transaction(() => {
+    for (const { sha256, content } of contents) blobs.put(sha256, content, false);
+    writeState(catalog, difference);
+    // What is stale goes first: an allocation that came back may have a new certificate in the same place.
+    writeStoredLeaves(catalog, certificates.issued, [...certificates.stale, ...certificates.dropped]);
+    kv.apply(changes, build.now);
+  });
+  try {
+    write.immediate();
+  } catch (error) {
+    throw catalogFailure(error, session.paths.catalog);
+  }
   return true;
+}
+
+/** Files whose content the catalog does not have: those that no earlier build saw, and those that it lost. */
+function newContents({ workspace, previous }: Commit, lost: readonly string[]): Extract<JobFile, { kind: "file" }>[] {
+  const known = new Set<string>();
+  for (const files of previous.files.values()) {
+    for (const file of files) if (file.kind === "file") known.add(file.sha256);
+  }
+  for (const sha256 of lost) known.delete(sha256);
+  return workspace.jobs.flatMap((job) =>
+    job.files.filter((file) => file.kind === "file").filter((file) => !known.has(file.sha256)),
+  );
 }
 
 /** Keys that `--purge-secrets-kv` deletes: of jobs without a non-removed allocation (03). */

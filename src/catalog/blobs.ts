@@ -8,6 +8,8 @@ export interface BlobStore {
   has(sha256: string): boolean;
   /** @throws MaandError("catalog") when the content is not there. */
   read(sha256: string): Uint8Array;
+  /** Hashes of current job files whose content is not there: none, unless the catalog was damaged. */
+  missing(): string[];
   /** Keeps content. Sealed content (rendered files, which may hold secrets) is stored encrypted. */
   put(sha256: string, content: Uint8Array, sealed: boolean): void;
 }
@@ -28,6 +30,15 @@ export function openBlobs(catalog: Catalog, cipher: Cipher): BlobStore {
         });
       }
       return row.sealed === 1 ? cipher.open(["blob", sha256], row.content) : row.content;
+    },
+    missing() {
+      return catalog
+        .query<{ sha256: string }, []>(
+          `SELECT DISTINCT sha256 FROM job_file
+           WHERE sha256 IS NOT NULL AND NOT EXISTS (SELECT 1 FROM blob WHERE blob.sha256 = job_file.sha256)`,
+        )
+        .all()
+        .map((row) => row.sha256);
     },
     put(sha256, content, sealed) {
       catalog

@@ -155,4 +155,10 @@ export const migrations: readonly string[] = [
     PRIMARY KEY (run_id, job, worker_ip, action)
   ) STRICT, WITHOUT ROWID;
   `,
+  // Workers may share a position number; readers must see them in the order that build worked with.
+  `
+  ALTER TABLE worker ADD COLUMN place INTEGER NOT NULL DEFAULT 0;
+  UPDATE worker SET place =
+    (SELECT count(*) FROM worker AS w WHERE (w.position, w.host) < (worker.position, worker.host));
+  `,
 ];

@@ -26,10 +26,10 @@ const orNull = <T extends SqlValue>(value: T | undefined): T | null => value ?? 
 const tables: readonly Table[] = [
   {
     name: "worker",
-    columns: ["host", "worker_id", "hostname", "position", "memory_mb", "cpu_mhz", "labels", "tags"],
+    columns: ["host", "worker_id", "hostname", "position", "memory_mb", "cpu_mhz", "labels", "tags", "place"],
     keyLength: 1,
     rows: (state) =>
-      state.workers.map((w) => [
+      state.workers.map((w, place) => [
         w.host,
         w.workerId,
         orNull(w.hostname),
@@ -38,6 +38,7 @@ const tables: readonly Table[] = [
         orNull(w.cpuMhz),
         JSON.stringify(w.labels),
         JSON.stringify(w.tags),
+        place,
       ]),
   },
   {
@@ -110,7 +111,7 @@ const tables: readonly Table[] = [
 /** Everything that build owns, as it was last committed. */
 export function readState(catalog: Catalog): CatalogState {
   const bucket = catalog.query("SELECT bucket_id FROM bucket").get() as { bucket_id: string };
-  const workers = catalog.query<WorkerRecord, []>("SELECT * FROM worker ORDER BY position, host").all().map(toWorker);
+  const workers = catalog.query<WorkerRecord, []>("SELECT * FROM worker ORDER BY place").all().map(toWorker);
   const positions = new Map(workers.map((worker, i) => [worker.host, i]));
   const positionOf = (a: AllocationRow): number => positions.get(a.workerIp) ?? workers.length;
   const allocations = catalog

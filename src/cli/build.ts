@@ -44,6 +44,7 @@ export function summaryLine(summary: BuildSummary): string {
     const renewed = summary.certificatesRenewed > 0 ? ` (${summary.certificatesRenewed} renewed)` : "";
     parts.push(`${plural(summary.certificatesIssued, "certificate")} issued${renewed}`);
   }
+  if (summary.purged > 0) parts.push(`${plural(summary.purged, "variable or secret", "variables and secrets")} purged`);
   if (summary.warnings.length > 0) parts.push(plural(summary.warnings.length, "warning"));
   return `build: ${summary.changed ? "" : "nothing changed: "}${parts.join(", ")} in ${took}`;
 }
@@ -59,11 +60,12 @@ export function summaryJson(summary: BuildSummary): Record<string, unknown> {
     disabled: summary.disabled,
     certificates_issued: summary.certificatesIssued,
     certificates_renewed: summary.certificatesRenewed,
+    purged: summary.purged,
     warnings: summary.warnings,
     duration_ms: summary.durationMs,
   };
 }
 
-function plural(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? "" : "s"}`;
+function plural(count: number, noun: string, many = `${noun}s`): string {
+  return `${count} ${count === 1 ? noun : many}`;
 }

@@ -5,10 +5,10 @@ import type { InitReport } from "./init-bucket.ts";
 /**
  * The lines for sudoers that let `user` do what maand does on a worker with `use_sudo = true`: `sh` runs the checks and
  * deletions, `env` the Makefile targets (see src/deploy/commands.ts), `mkdir` and `rsync` receive files (src/ssh/rsync.ts),
- * `rm` cleans up. Both paths of each: sudo finds them by its own `secure_path`.
+ * `rm` cleans up, `bash` runs what a hook asks for with sudo. Both paths of each: sudo finds them by its own `secure_path`.
  */
 export function sudoersLines(user: string): string[] {
-  const programs = ["env", "mkdir", "rm", "rsync", "sh"].flatMap((name) => [
+  const programs = ["bash", "env", "mkdir", "rm", "rsync", "sh"].flatMap((name) => [
     `/usr/bin/${name}`,
     `/bin/${name}`,
   ]);
@@ -22,8 +22,9 @@ export function nextSteps(report: InitReport): string[] {
   return [
     ...(hasSshKey ? [] : [`put the workers' SSH key into ${key}: maand init --ssh-key ~/.ssh/id_ed25519`]),
     ...(hasWorkers ? [] : ["list the workers in workspace/workers.json: maand init --worker 10.0.0.1"]),
-    "describe a job below workspace/jobs/: maand help quickstart",
+    "make a job and fill it in: maand job create web",
     "maand build && maand deploy",
+    "how it all goes together: maand help quickstart",
   ];
 }
 

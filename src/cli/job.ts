@@ -1,6 +1,7 @@
 // maand job start|stop|restart|status|run: one row per allocation, then what failed and why.
 
 import { isHealthy } from "../health/run.ts";
+import { foldResults } from "../operate/fold.ts";
 import type { JobControlOutcome } from "../operate/job-control.ts";
 import { controlJob, isDone } from "../operate/job-control.ts";
 import type { TargetResult } from "../operate/job-records.ts";
@@ -60,11 +61,13 @@ function outcomeText(outcome: JobControlOutcome, channel: Channel): string {
     outputOf(entry),
   ]);
   const parts = [formatTable(columns, rows, options)];
-  // The table of `status` says all there is to say of a target that ended; what did not run needs its reason.
-  for (const entry of allocations) {
-    if (entry.error === undefined || (target === "status" && entry.exit !== undefined)) continue;
-    parts.push(failureLines(`${job}@${entry.workerIp}`, entry.error));
-  }
+  // One cause is told once, however many workers it struck.
+  const failures = foldResults(
+    allocations.filter((entry) => needsReason(target, entry)),
+    ({ error }) => JSON.stringify([error?.message, error?.why, error?.remedy]),
+  );
+  for (const group of failures)
+    parts.push(failureLines(group.map((entry) => `${job}@${entry.workerIp}`).join(", "), group[0]!.error!));
   if (health !== undefined) parts.push(healthText(health, false));
   if (target !== "status") parts.push(closingLine(outcome));
   return parts.join("");
@@ -87,7 +90,13 @@ function statusOf(target: string, entry: TargetResult): string {
   return entry.status.replace("_", " ");
 }
 
-function outputOf(entry: TargetResult): string {
+/** The table of `status` says all there is to say of a target that ended; other failures need their reason. */
+function needsReason(target: string, entry: TargetResult): boolean {
+  return entry.error !== undefined && !(target === "status" && entry.exit !== undefined);
+}
+
+function outputOf(target: string, entry: TargetResult): string {
+  if (needsReason(target, entry)) return "";
   const lines = `${entry.stdout}\n${entry.stderr}`.split(/\r?\n/).filter((line) => line.trim() !== "");
   return lines.join("; ");
 }

@@ -21,7 +21,11 @@ const init = defineCommand({
     yes: { kind: "boolean", brief: "take the defaults, ask nothing" },
     sshUser: { kind: "text", brief: "remote user (default agent)", placeholder: "user" },
     sshKey: { kind: "text", brief: "private key to copy to secrets/", placeholder: "path" },
-    worker: { kind: "repeat", brief: "a worker to write into workers.json (repeatable)", placeholder: "host" },
+    worker: {
+      kind: "repeat",
+      brief: "a worker to write into workers.json (repeatable)",
+      placeholder: "host",
+    },
   },
   access: "none",
   load: async () => (await import("./init.ts")).initCommand,
@@ -249,7 +253,11 @@ const jobCreate = defineCommand({
     ["maand job create api --runtime process --hooks ts", "a background process, and an example hook"],
   ],
   flags: {
-    selectors: { kind: "list", brief: "labels that a worker must carry (default worker)", placeholder: "a,b" },
+    selectors: {
+      kind: "list",
+      brief: "labels that a worker must carry (default worker)",
+      placeholder: "a,b",
+    },
     runtime: { kind: "text", brief: "compose, systemd or process", placeholder: "name" },
     hooks: { kind: "text", brief: "also write an example hook: py or ts", placeholder: "py|ts" },
   },
@@ -396,7 +404,20 @@ const logs = buildRouteMap<string, ParseContext>({
 });
 
 const root = buildRouteMap<string, ParseContext>({
-  routes: { init, build, deploy, health_check: healthCheck, job, run_command: runCommand, collect, gc, info, cat, logs, schema },
+  routes: {
+    init,
+    build,
+    deploy,
+    health_check: healthCheck,
+    job,
+    run_command: runCommand,
+    collect,
+    gc,
+    info,
+    cat,
+    logs,
+    schema,
+  },
   aliases: { "health-check": "health_check", "run-command": "run_command" },
   docs: { brief: "agentless orchestrator for a fixed pool of Linux workers" },
 });

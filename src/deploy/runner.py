@@ -4,13 +4,11 @@ Written by maand; python3 standard library only. It finds its root from its own 
 `make -s -C jobs/<job> <target>` for each job and exits with the first failing target's status.
 """
 
+# Only what every run needs is imported here: on a small worker the imports take longer than the rest of the runner.
 import fcntl
-import json
 import os
-import re
-import selectors
+import select
 import signal
-import subprocess
 import sys
 import time
 
@@ -27,12 +25,30 @@ def fail(status, message):
     sys.exit(status)
 
 
-def read_json(path):
+def read_text(path):
     try:
         with open(path, encoding="utf-8") as file:
-            return json.load(file)
+            return file.read()
     except (OSError, ValueError) as error:
         fail(EX_CONFIG, "cannot read %s: %s; run maand deploy" % (path, error))
+
+
+def read_json(path):
+    import json
+
+    try:
+        return json.loads(read_text(path))
+    except ValueError as error:
+        fail(EX_CONFIG, "cannot read %s: %s; run maand deploy" % (path, error))
+
+
+def check_bucket(root, bucket_id):
+    path = os.path.join(root, "worker.json")
+    if '"bucket_id":"%s"' % bucket_id in read_text(path):
+        return
+    found = read_json(path).get("bucket_id")
+    if found != bucket_id:
+        fail(EX_CONFIG, "this worker belongs to bucket %s, not %s" % (found, bucket_id))
 
 
 def choose_jobs(root, target, named):
@@ -56,65 +72,95 @@ def lock_job(directory, name):
     return handle
 
 
-def forward(process):
-    """Passes make's output on until make ends, not until the last holder of the pipe ends."""
-    selector = selectors.DefaultSelector()
-    for source, sink in ((process.stdout, sys.stdout.buffer), (process.stderr, sys.stderr.buffer)):
-        os.set_blocking(source.fileno(), False)
-        selector.register(source, selectors.EVENT_READ, sink)
-    deadline = None
-    while selector.get_map():
-        if deadline is None and process.poll() is not None:
-            deadline = time.monotonic() + GRACE_SECONDS
-        if deadline is not None and time.monotonic() > deadline:
-            return False
-        for key, _ in selector.select(0.05):
-            chunk = os.read(key.fd, 65536)
-            if not chunk:
-                selector.unregister(key.fileobj)
-                continue
-            key.data.write(chunk)
-            key.data.flush()
-    process.wait()
-    return True
+def spawn_make(arguments, environment, stdout, stderr):
+    """Starts make with these descriptors as its output and no input; returns its pid."""
+    null = os.open(os.devnull, os.O_RDWR)
+    try:
+        moves = [(os.POSIX_SPAWN_DUP2, source, target) for source, target in ((null, 0), (stdout or null, 1), (stderr, 2))]
+        # Python ignores SIGPIPE; what make starts must not.
+        return os.posix_spawnp("make", ["make"] + arguments, environment, file_actions=moves, setsigdef=[signal.SIGPIPE])
+    finally:
+        os.close(null)
+
+
+def exit_status(wait_status):
+    """The status as a shell would report it: 128 and the number for a signal."""
+    code = os.waitstatus_to_exitcode(wait_status)
+    return code if code >= 0 else 128 - code
+
+
+def forward(pid, sources):
+    """Passes output on until make ends, not until the last holder of the pipes ends: (status, everything was read)."""
+    poller = select.poll()
+    for source in sources:
+        os.set_blocking(source, False)
+        poller.register(source, select.POLLIN | select.POLLHUP)
+    left, status, deadline = len(sources), None, None
+    while left > 0:
+        if status is None:
+            ended, wait_status = os.waitpid(pid, os.WNOHANG)
+            if ended:
+                status, deadline = exit_status(wait_status), time.monotonic() + GRACE_SECONDS
+        elif time.monotonic() > deadline:
+            return status, False
+        for source, _ in poller.poll(50):
+            chunk = os.read(source, 65536)
+            if chunk:
+                write_all(sources[source], chunk)
+            else:
+                poller.unregister(source)
+                left -= 1
+    return (exit_status(os.waitpid(pid, 0)[1]) if status is None else status), True
+
+
+def write_all(target, chunk):
+    while chunk:
+        chunk = chunk[os.write(target, chunk) :]
+
+
+def run_make(arguments, environment):
+    out_read, out_write = os.pipe()
+    err_read, err_write = os.pipe()
+    pid = spawn_make(arguments, environment, out_write, err_write)
+    os.close(out_write)
+    os.close(err_write)
+    try:
+        return forward(pid, {out_read: 1, err_read: 2})
+    finally:
+        os.close(out_read)
+        os.close(err_read)
 
 
 def has_target(directory, target, environment):
     """Whether make knows the target; asked only after it failed, because a dry run still expands $(shell ...)."""
-    probe = subprocess.run(
-        ["make", "-n", "-s", "-C", directory, target],
-        env=dict(environment, LC_ALL="C"),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-    )
-    return re.search(rb"No rule to make target '%s'" % re.escape(target.encode()), probe.stderr) is None
+    read, write = os.pipe()
+    pid = spawn_make(["-n", "-s", "-C", directory, target], dict(environment, LC_ALL="C"), None, write)
+    os.close(write)
+    with os.fdopen(read, "rb") as answer:
+        said = answer.read()
+    os.waitpid(pid, 0)
+    return b"No rule to make target '%s'" % target.encode() not in said
 
 
 def run_target(root, name, target, environment):
     directory = os.path.join(root, "jobs", name)
     if not os.path.isdir(directory):
         fail(EX_CONFIG, "job %s is not on this worker (%s); run maand deploy" % (name, directory))
+    environment = dict(environment, JOB=environment.get("JOB") or name)
     lock = lock_job(directory, name)
     try:
-        process = subprocess.Popen(
-            ["make", "-s", "-C", directory, target],
-            env=dict(environment, JOB=environment.get("JOB") or name),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        )
-        if not forward(process):
-            sys.stderr.write(
-                "runner: a process that '%s' of %s left behind still holds its output and will lose it;"
-                " redirect it in the Makefile, such as '>logs/out.log 2>&1'\n" % (target, name)
-            )
+        status, complete = run_make(["-s", "-C", directory, target], environment)
     finally:
         os.close(lock)
-    if process.returncode != 0 and not has_target(directory, target, environment):
+    if not complete:
+        sys.stderr.write(
+            "runner: a process that '%s' of %s left behind still holds its output and will lose it;"
+            " redirect it in the Makefile, such as '>logs/out.log 2>&1'\n" % (target, name)
+        )
+    if status != 0 and not has_target(directory, target, environment):
         sys.stderr.write("runner: the Makefile of %s has no target '%s'\n" % (name, target))
     sys.stderr.flush()
-    return process.returncode if process.returncode >= 0 else 128 - process.returncode
+    return status
 
 
 def main(arguments):
@@ -129,9 +175,7 @@ def main(arguments):
         fail(EX_USAGE, "usage: runner.py <bucket_id> <target> [--jobs a,b]")
     bucket_id, target = arguments
     root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    found = read_json(os.path.join(root, "worker.json")).get("bucket_id")
-    if found != bucket_id:
-        fail(EX_CONFIG, "this worker belongs to bucket %s, not %s" % (found, bucket_id))
+    check_bucket(root, bucket_id)
     # A closed connection must end the run, not be swallowed.
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     environment = {key: value for key, value in os.environ.items() if key not in PASSED_THROUGH or value}

@@ -11,6 +11,8 @@ export const commandGroups: readonly CommandGroup[] = [
     title: "set up",
     commands: [
       ["init", "create or upgrade a bucket in this directory"],
+      ["job create <job>", "write the files of a new job"],
+      ["collect facts", "ask workers for their memory and CPU"],
       ["schema <file>", "JSON Schema of manifest, workers or disabled"],
     ],
   },

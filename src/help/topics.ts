@@ -2,6 +2,7 @@
 
 import build from "./build.md" with { type: "text" };
 import certs from "./certs.md" with { type: "text" };
+import collect from "./collect.md" with { type: "text" };
 import deploy from "./deploy.md" with { type: "text" };
 import gc from "./gc.md" with { type: "text" };
 import health from "./health.md" with { type: "text" };
@@ -42,6 +43,7 @@ export const topics: readonly Topic[] = [
   },
   { name: "jobs", brief: "the Makefile contract, and job control", text: jobs, aliases: ["job"] },
   { name: "run_command", brief: "ad-hoc shell on workers", text: runCommand, aliases: ["run-command"] },
+  { name: "collect", brief: "memory and CPU of workers, probed", text: collect },
   { name: "gc", brief: "what is purged, and when", text: gc },
   { name: "logs", brief: "what is logged, and reading it", text: logs },
   { name: "security", brief: "keys, secrets, file modes, sudo", text: security },

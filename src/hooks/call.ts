@@ -2,7 +2,7 @@
 
 import type { MaandError } from "../model/error.ts";
 import type { AllocationRow } from "../model/state.ts";
-import type { HookEvent } from "../workspace/types.ts";
+import type { HookEvent } from "../model/manifest.ts";
 import type { JobControl } from "./environment.ts";
 import type { DeployPhase } from "./plan.ts";
 

@@ -2,7 +2,7 @@
 
 import type { ErrorDetails, Place } from "../model/error.ts";
 import { MaandError } from "../model/error.ts";
-import type { HookEvent } from "../workspace/types.ts";
+import type { HookEvent } from "../model/manifest.ts";
 import type { RuntimeEnd } from "./runtime/run.ts";
 
 /** Why a hook was ended by maand. */

@@ -4,7 +4,7 @@ import { join, relative } from "node:path";
 import type { Phase } from "../events/event.ts";
 import type { MaandError } from "../model/error.ts";
 import type { Session } from "../session/session.ts";
-import type { HookDeclaration, HookEvent } from "../workspace/types.ts";
+import type { HookDeclaration, HookEvent } from "../model/manifest.ts";
 import type { Semaphores } from "./api/semaphores.ts";
 import type { Invocation, Tokens } from "./api/tokens.ts";
 import type { EnvironmentInput } from "./environment.ts";
@@ -13,7 +13,6 @@ import type { Ended } from "./failure.ts";
 import { hookFailure } from "./failure.ts";
 import { hooksSource } from "./layout.ts";
 import { createHookOutput } from "./output.ts";
-import { endGroup, endProcessesWith, hasChildren } from "./runtime/leftovers.ts";
 import type { OutputName } from "./runtime/messages.ts";
 import type { RuntimeEnd, RuntimeRequest } from "./runtime/run.ts";
 import { noPython, pythonFor, runtimeOf } from "./runtimes.ts";
@@ -97,7 +96,7 @@ export async function invokeHook(
   const started = performance.now();
   session.events.emit({ type: "command_begin", scope, id, cmd: `_hooks/${hook.file} (${event})` });
   const deadline = startDeadline(request.timeoutSeconds, session.interrupt.aborting);
-  let end: RuntimeEnd = { status: undefined, returned: false, abandoned: false };
+  let end: RuntimeEnd = { status: undefined, returned: false, abandoned: false, leftBehind: 0 };
   try {
     end = await runIn(context, request, {
       file: join(request.laidOutIn, hook.file),
@@ -117,7 +116,7 @@ export async function invokeHook(
     const durationMs = Math.round(performance.now() - started);
     session.events.emit({ type: "command_end", scope, id, exit: end.status ?? -1, durationMs });
   }
-  const left = end.leftBehind ?? 0;
+  const left = end.leftBehind;
   if (left > 0) {
     const text = `hook ${hook.name} left ${left} process${left === 1 ? "" : "es"} running; ended, nothing may outlive its hook`;
     session.events.emit({ type: "warning", scope, text });

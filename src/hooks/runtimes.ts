@@ -3,7 +3,7 @@
 import { existsSync } from "node:fs";
 import { extname, join } from "node:path";
 import { MaandError } from "../model/error.ts";
-import type { HookDeclaration } from "../workspace/types.ts";
+import type { HookDeclaration } from "../model/manifest.ts";
 
 /** How a hook is run. */
 export type Runtime = "python" | "thread" | "process";

@@ -36,6 +36,7 @@ export interface KvStore {
   /**
    * Writes the changes as new versions, in one transaction (or inside the caller's). A value that is already
    * there is not written again. Returns how many keys changed.
+   * @throws MaandError("catalog") when a secret is among them and the key is missing or not the one of the others
    */
   apply(changes: readonly KvChange[], now: number): number;
 }
@@ -58,6 +59,15 @@ export function openKv(catalog: Catalog, cipher: Cipher): KvStore {
     return new Secret(() => cipher.open([row.namespace, row.key], row.value).toString("utf8"));
   };
 
+  let isKeyChecked = false;
+  /** A key that cannot open what is stored must not seal more: the bucket's secrets would hang on two keys. */
+  const checkKey = (): void => {
+    if (isKeyChecked) return;
+    const sealed = catalog.query<Row, []>("SELECT * FROM kv WHERE secret = 1 AND deleted = 0 LIMIT 1").get();
+    if (sealed !== null) cipher.open([sealed.namespace, sealed.key], sealed.value);
+    isKeyChecked = true;
+  };
+
   const write = (change: KvChange, now: number): boolean => {
     const current = one.get(change.namespace, change.key);
     if (change.value === undefined) {
@@ -78,7 +88,9 @@ export function openKv(catalog: Catalog, cipher: Cipher): KvStore {
     }
     const secret = isSecretKey(change.namespace, change.key);
     const plain = Buffer.from(change.value ?? "", "utf8");
-    const stored = secret && change.value !== undefined ? cipher.seal([change.namespace, change.key], plain) : plain;
+    const isSealed = secret && change.value !== undefined;
+    if (isSealed) checkKey();
+    const stored = isSealed ? cipher.seal([change.namespace, change.key], plain) : plain;
     catalog
       .query("INSERT OR REPLACE INTO kv VALUES (?, ?, ?, ?, ?, ?, ?)")
       .run(change.namespace, change.key, version, stored, secret ? 1 : 0, change.value === undefined ? 1 : 0, now);

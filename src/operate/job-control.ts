@@ -2,7 +2,8 @@
 
 import { beginAttempts, readDeployments, readUpdateSeq } from "../catalog/deployments.ts";
 import { readState } from "../catalog/state.ts";
-import { runTarget, targetFault } from "../deploy/lifecycle.ts";
+import { timedOutStatus } from "../deploy/commands.ts";
+import { type Lifecycle, runTarget, targetFault } from "../deploy/lifecycle.ts";
 import type { AllocationStatus } from "../events/event.ts";
 import { failureText } from "../health/failure.ts";
 import type { HealthReport } from "../health/run.ts";
@@ -12,7 +13,7 @@ import { MaandError } from "../model/error.ts";
 import type { CatalogState } from "../model/state.ts";
 import { isActive } from "../model/state.ts";
 import type { Session } from "../session/session.ts";
-import type { Connection } from "../ssh/connection.ts";
+import type { Connection, ExecResult } from "../ssh/connection.ts";
 import { mapLimited } from "../ssh/parallel.ts";
 import type { Chosen, JobControlPlan, JobRequest } from "./job-plan.ts";
 import { planJobControl } from "./job-plan.ts";
@@ -155,7 +156,7 @@ async function runOne(
     const durationMs = Math.round(performance.now() - started);
     const ended = { workerIp: row.workerIp, begun: true, exit, stdout, stderr, durationMs };
     if (exit === 0) return { ...ended, status: "done" };
-    return { ...ended, status: "failed", error: targetFault(run, result) };
+    return { ...ended, status: "failed", error: manualFault(run, result) };
   } catch (thrown) {
     const error = asError(thrown, plan, row.workerIp);
     const status = error.kind === "interrupted" ? "interrupted" : "failed";
@@ -165,6 +166,19 @@ async function runOne(
       durationMs: Math.round(performance.now() - started),
     };
   }
+}
+
+/** As in a deploy, but what to do next is to run this command again. */
+function manualFault(run: Lifecycle, result: ExecResult): MaandError {
+  const { kind, message, where, why } = targetFault(run, result);
+  return new MaandError(kind, message, {
+    where,
+    ...(why === undefined ? {} : { why }),
+    remedy:
+      result.exitCode === timedOutStatus
+        ? "raise command_timeout in maand.conf or lifecycle_timeout in the manifest, or find out what it waits for"
+        : "mend the job's Makefile or the worker, then run the command again",
+  });
 }
 
 /** Between batches only what was acted on is asked; at the end the whole job, but for what is stopped by hand. */

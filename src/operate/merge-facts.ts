@@ -1,6 +1,5 @@
 // Merging what was probed into workers.json: every field that the user wrote stays as it was written.
 
-import { compareText } from "../model/order.ts";
 import type { WorkerRow as CatalogWorker } from "../model/state.ts";
 import { parseCpu, parseMemory, plainDecimal } from "../model/units.ts";
 import type { WorkerRow } from "../workspace/workers-file.ts";
@@ -35,12 +34,25 @@ export function mergeFacts(
   return [...rows, ...added].map((row) => withCapacity(row, probed.get(row.host)));
 }
 
-/** The catalog's workers as rows; a position is written only where the place in the list does not say the same. */
+/**
+ * The catalog's workers, given by position, as rows that a build reads back with the same positions. A worker stands at
+ * the index that is its position where that is free, and names its position elsewhere. Of two with the same position
+ * the first one must have named it (01: it stands before the one that has it by its index).
+ */
 export function catalogRows(catalog: readonly CatalogWorker[]): WorkerRow[] {
-  const ordered = [...catalog].sort((a, b) => a.position - b.position || compareText(a.host, b.host));
-  return ordered.map((worker, index) =>
-    worker.position === index ? rowOf(worker) : { ...rowOf(worker), position: worker.position },
-  );
+  const slots = new Array<WorkerRow | undefined>(catalog.length);
+  const elsewhere: CatalogWorker[] = [];
+  for (const worker of [...catalog].reverse()) {
+    const { position } = worker;
+    const fits = Number.isInteger(position) && position < slots.length && slots[position] === undefined;
+    if (fits) slots[position] = rowOf(worker);
+    else elsewhere.unshift(worker);
+  }
+  return Array.from(slots, (row): WorkerRow => {
+    if (row !== undefined) return row;
+    const worker = elsewhere.shift()!;
+    return { ...rowOf(worker), position: worker.position };
+  });
 }
 
 function rowOf(worker: CatalogWorker): WorkerRow {

@@ -28,11 +28,22 @@ import { checkWorkers } from "./workers.ts";
 export interface CheckedWorkspace {
   /** Absent when there is any fault. */
   workspace?: Workspace;
+  /** What is left when everything with a fault is taken away; absent when there is no fault. */
+  sound?: SoundParts;
   /** In the order in which they are printed. */
   faults: Fault[];
   warnings: Fault[];
   /** Where values stand, for faults that only the build can see. */
   places: WorkspacePlaces;
+}
+
+/** The parts of a faulty workspace that have no fault, so that faults between them can be told in the same run. */
+export interface SoundParts {
+  workspace: Workspace;
+  /** Jobs that are there and are not in `workspace`. */
+  brokenJobs: string[];
+  /** Whether a file right below `workspace/` has a fault; what it says is then not in `workspace`. */
+  isFaulty(path: string): boolean;
 }
 
 interface Check {
@@ -57,7 +68,6 @@ export function checkWorkspace(source: WorkspaceSource): CheckedWorkspace {
   const faults = check.faults.map(printableFault).sort(compareFaults);
   const warnings = check.warnings.map(printableFault).sort(compareFaults);
   const checked = { faults, warnings, places: placesOf(check.documents) };
-  if (faults.length > 0) return checked;
   const range = bucket?.portRange;
   const workspace: Workspace = {
     workers,
@@ -67,7 +77,17 @@ export function checkWorkspace(source: WorkspaceSource): CheckedWorkspace {
     reservations,
     jobs,
   };
-  return { ...checked, workspace };
+  if (faults.length === 0) return { ...checked, workspace };
+  return { ...checked, sound: soundParts(workspace, names, faults) };
+}
+
+function soundParts(workspace: Workspace, names: readonly string[], faults: readonly Fault[]): SoundParts {
+  const faulty = new Set(faults.map((fault) => fault.path));
+  const valid = new Set(workspace.jobs.map((job) => job.name));
+  // A job that could not even be read is known only by its fault.
+  const told = faults.flatMap((fault) => /^workspace\/jobs\/([^/]+)/.exec(fault.path)?.[1] ?? []);
+  const brokenJobs = [...new Set([...names, ...told])].filter((name) => !valid.has(name));
+  return { workspace, brokenJobs, isFaulty: (path) => faulty.has(path) };
 }
 
 function isJob(check: Check, job: SourceJob): boolean {

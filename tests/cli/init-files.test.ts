@@ -60,6 +60,6 @@ test("the sudoers lines name programs only, each by both of its paths", () => {
   expect(defaults).toBe("Defaults:ops !requiretty");
   const programs = rule!.replace("ops ALL=(root) NOPASSWD: ", "").split(", ");
   expect(programs).toEqual(
-    ["env", "mkdir", "rm", "rsync", "sh"].flatMap((name) => [`/usr/bin/${name}`, `/bin/${name}`]),
+    ["bash", "env", "mkdir", "rm", "rsync", "sh"].flatMap((name) => [`/usr/bin/${name}`, `/bin/${name}`]),
   );
 });

@@ -17,6 +17,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { migrations } from "../../src/catalog/schema.ts";
 import { maand, startMaand } from "../support/maand.ts";
 
 const key = "-----BEGIN OPENSSH PRIVATE KEY-----\nbm90IGEga2V5\n-----END OPENSSH PRIVATE KEY-----\n";
@@ -251,6 +252,25 @@ test("a catalog of a newer maand is refused, untouched", async () => {
   expect(outcome.json.error.message).toContain("schema 9999");
 });
 
+test("a catalog of any older schema is upgraded and keeps its bucket", async () => {
+  for (const version of migrations.keys()) {
+    if (version === 0) continue;
+    const dir = emptyDirectory();
+    await init(dir);
+    rmSync(join(dir, "data"), { recursive: true });
+    mkdirSync(join(dir, "data"));
+    const catalog = new Database(join(dir, "data/maand.db"), { create: true });
+    for (const migration of migrations.slice(0, version)) catalog.run(migration);
+    catalog.run(`PRAGMA user_version = ${version}`);
+    catalog.run("INSERT INTO bucket (one, bucket_id, update_seq) VALUES (1, 'old-bucket', 7)");
+    catalog.close();
+    const { stdout } = await maand(["init", "--yes"], { cwd: dir });
+    expect(stdout).toContain(`updated data/maand.db (schema ${version} → ${migrations.length})`);
+    const info = JSON.parse((await maand(["info", "--json"], { cwd: dir })).stdout);
+    expect(info).toMatchObject({ bucket_id: "old-bucket", update_seq: 7 });
+  }
+});
+
 test("inside a hook it is refused", async () => {
   const dir = emptyDirectory();
   const outcome = await maand(["init", "--yes"], { cwd: dir, env: { HOOK_API_TOKEN: "t" } });
@@ -279,6 +299,6 @@ test("the text names what was made, the next steps and the sudoers lines", async
   expect(stderr).toBe("");
   expect(stdout).toContain("made    secrets/ca.key\n");
   expect(stdout).toContain("next:\n  1. ");
-  expect(stdout).toContain("  agent ALL=(root) NOPASSWD: /usr/bin/env,");
+  expect(stdout).toContain("  agent ALL=(root) NOPASSWD: /usr/bin/bash,");
   expect(stdout).not.toContain("\x1b");
 });

@@ -1,7 +1,11 @@
 // Keeps hooks from taking the memory that the run needs: their use is looked at, and who takes too much is named.
 
 import { readFileSync, writeFileSync } from "node:fs";
+import { freemem } from "node:os";
 import type { Worker } from "node:worker_threads";
+
+/** What the runtime's types leave out. */
+type WorkerWithHeap = Worker & { getHeapStatistics(): Promise<{ used_heap_size: number }> };
 
 const mebibyte = 1024 * 1024;
 /** Enough for any script, little enough for a laptop; `MAAND_HOOK_MEMORY_MB` in the environment overrides it. */
@@ -18,8 +22,13 @@ const askMs = 200;
 export function hookMemoryLimitMb(environment: Readonly<Record<string, string | undefined>>): number {
   const asked = environment["MAAND_HOOK_MEMORY_MB"] ?? "";
   if (/^[1-9]\d{0,6}$/.test(asked)) return Math.max(leastLimitMb, Number(asked));
-  const availableMb = Math.floor(process.availableMemory() / mebibyte);
+  const availableMb = Math.floor(available() / mebibyte);
   return Math.max(leastLimitMb, Math.min(usualLimitMb, Math.floor(availableMb / 2)));
+}
+
+/** Bytes; the limits of a container count where the runtime knows them, which its types do not say. */
+function available(): number {
+  return (process as { availableMemory?(): number }).availableMemory?.() ?? freemem();
 }
 
 /** Calls back once when the process has more resident memory than allowed. Returns how to stop looking. */
@@ -98,7 +107,7 @@ async function heapOf(worker: Worker): Promise<number | undefined> {
   const { promise: late, resolve } = Promise.withResolvers<undefined>();
   const waiting = setTimeout(() => resolve(undefined), askMs);
   try {
-    const statistics = await Promise.race([worker.getHeapStatistics(), late]);
+    const statistics = await Promise.race([(worker as WorkerWithHeap).getHeapStatistics(), late]);
     return statistics?.used_heap_size;
   } catch {
     return 0;

@@ -1,6 +1,6 @@
 // Runs a hook in a process of its own: Python, or a script in a re-executed maand.
 
-import { endGroup, endProcessesWith } from "./leftovers.ts";
+import { endGroup, endProcessesWith, markOf } from "./leftovers.ts";
 import { watchProcess } from "./memory.ts";
 import type { RuntimeEnd, RuntimeRequest } from "./run.ts";
 
@@ -21,7 +21,7 @@ export async function runProcess(command: readonly string[], request: RuntimeReq
   const stopWatching = watchProcess(child.pid, request.memoryLimitMb, request.onTooMuchMemory);
   const kill = (): void => {
     endGroup(child.pid);
-    endProcessesWith(`HOOK_API_TOKEN=${request.environment["HOOK_API_TOKEN"]}`);
+    endProcessesWith(markOf(request.environment));
   };
   request.kill.addEventListener("abort", kill, { once: true });
   if (request.kill.aborted) kill();
@@ -32,15 +32,34 @@ export async function runProcess(command: readonly string[], request: RuntimeReq
   await child.exited;
   request.kill.removeEventListener("abort", kill);
   stopWatching();
+  const leftBehind = endLeftovers(child.pid, request);
   await Promise.race([Promise.all(outputs.map((output) => output.done)), Bun.sleep(drainMs)]);
   for (const output of outputs) output.stop();
   const signal = child.signalCode;
   return {
     status: signal === null ? (child.exitCode ?? undefined) : undefined,
-    ...(signal === null ? {} : { signal }),
+    ...(signal === null ? {} : { signal: String(signal) }),
     returned: false,
     abandoned: false,
+    leftBehind,
   };
+}
+
+/** Ends what is left of the hook's group; how many there were. What was ended on purpose leaves nothing to tell of. */
+function endLeftovers(leader: number, request: RuntimeRequest): number {
+  // The token also finds those that have left the group, but looking for it costs more.
+  const found = isGroupAlive(leader) ? Math.max(1, endProcessesWith(markOf(request.environment))) : 0;
+  endGroup(leader);
+  return request.kill.aborted ? 0 : found;
+}
+
+function isGroupAlive(leader: number): boolean {
+  try {
+    process.kill(-leader, 0);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** Hands on a stream piece by piece, at the reader's pace, until it ends or is told to stop. */

@@ -2,7 +2,7 @@
 
 import { fileURLToPath } from "node:url";
 import { MessageChannel, receiveMessageOnPort, Worker } from "node:worker_threads";
-import { endProcessesWith } from "./leftovers.ts";
+import { endProcessesWith, hasChildren, markOf } from "./leftovers.ts";
 import { describeThrown } from "./load.ts";
 import { watchThread } from "./memory.ts";
 import type { ThreadData, ThreadMessage } from "./messages.ts";
@@ -22,7 +22,7 @@ export async function runThread(request: RuntimeRequest): Promise<RuntimeEnd> {
   const { port1: port, port2 } = new MessageChannel();
   const data: ThreadData = { file: request.file, port: port2, unread: new SharedArrayBuffer(4) };
   const unread = new Int32Array(data.unread);
-  const end: RuntimeEnd = { status: undefined, returned: false, abandoned: false };
+  const end: RuntimeEnd = { status: undefined, returned: false, abandoned: false, leftBehind: 0 };
 
   const take = (message: ThreadMessage): void => {
     switch (message.kind) {
@@ -62,7 +62,7 @@ export async function runThread(request: RuntimeRequest): Promise<RuntimeEnd> {
       abandon = setTimeout(() => resolve(undefined), endMs);
       void worker.terminate();
       // A thread that waits for a child of its own cannot be ended while that child lives.
-      endProcessesWith(`HOOK_API_TOKEN=${request.environment["HOOK_API_TOKEN"]}`);
+      endProcessesWith(markOf(request.environment));
     };
     if (request.kill.aborted) kill();
     else request.kill.addEventListener("abort", kill, { once: true });
@@ -79,5 +79,6 @@ export async function runThread(request: RuntimeRequest): Promise<RuntimeEnd> {
     end.abandoned = true;
     worker.unref();
   } else end.status = status;
+  if (hasChildren() && !request.kill.aborted) end.leftBehind = endProcessesWith(markOf(request.environment));
   return end;
 }

@@ -29,4 +29,6 @@ export interface RuntimeEnd {
   returned: boolean;
   /** It could not be ended and is left behind without a token. */
   abandoned: boolean;
+  /** Processes that it had started, that were still there after its end, and that were ended. */
+  leftBehind: number;
 }

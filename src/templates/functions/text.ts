@@ -4,7 +4,7 @@ import { CallFault } from "../go/fault.ts";
 import { printValue } from "../go/format/print.ts";
 import { quoteText } from "../go/format/quote.ts";
 import type { FunctionTable, TemplateFunction } from "../go/function.ts";
-import { type Budget, spendSize } from "../go/limits.ts";
+import { type Budget, spendSize, spendWork } from "../go/limits.ts";
 import { normalizeText } from "../go/text.ts";
 import { isTrue } from "../go/truth.ts";
 import { stringList, typeName, type Value } from "../go/value.ts";
@@ -17,8 +17,8 @@ export const textFunctions: FunctionTable = new Map<string, TemplateFunction>([
   ["split", strings(2, ([s, separator], budget) => split(s!, separator!, budget))],
   ["join", { parameters: ["any", "any"], call: ([a, b], budget) => join(a, b, budget) }],
   ["trim", strings(1, ([s]) => trim(s!))],
-  ["upper", strings(1, ([s]) => mapRunes(s!, upperRune))],
-  ["lower", strings(1, ([s]) => mapRunes(s!, lowerRune))],
+  ["upper", strings(1, ([s], budget) => (isAscii(s!) ? s!.toUpperCase() : mapRunes(s!, upperRune, budget)))],
+  ["lower", strings(1, ([s], budget) => (isAscii(s!) ? s!.toLowerCase() : mapRunes(s!, lowerRune, budget)))],
   ["replace", strings(3, ([old, fresh, s], budget) => replace(old!, fresh!, s!, budget))],
   ["contains", strings(2, ([part, s]) => s!.includes(part!))],
   ["hasPrefix", strings(2, ([prefix, s]) => s!.startsWith(prefix!))],
@@ -89,13 +89,19 @@ function describe(value: Value): string {
 }
 
 // Go maps case rune by rune: a mapping to several ("ß" to "SS") is not one, and what is no UTF-8 becomes U+FFFD.
-function mapRunes(text: string, change: (rune: string) => string): string {
+function mapRunes(text: string, change: (rune: string) => string, budget: Budget): string {
+  spendWork(budget, text.length * 16);
   let out = "";
   for (const rune of text) {
     const changed = change(rune);
     out += ([...changed].length === 1 ? changed : rune).toWellFormed();
   }
   return out;
+}
+
+function isAscii(text: string): boolean {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what ASCII has
+  return /^[\x00-\x7f]*$/.test(text);
 }
 
 // Greek letters with iota below have a capital of their own, which JavaScript passes over for two letters.
@@ -129,7 +135,11 @@ function replace(old: string, fresh: string, text: string, budget: Budget): stri
 function quote(args: readonly Value[], budget: Budget): string {
   const quoted = args
     .filter((value) => value !== null && value !== undefined)
-    .map((value) => quoteText(printValue(value, budget)));
+    .map((value) => {
+      const plain = printValue(value, budget);
+      spendWork(budget, plain.length * 16);
+      return quoteText(plain);
+    });
   const text = quoted.join(" ");
   spendSize(budget, text.length);
   return text;

@@ -7,7 +7,7 @@ import { CallFault } from "./fault.ts";
 import { sprint, sprintln } from "./format/print.ts";
 import { sprintf } from "./format/printf.ts";
 import type { FunctionTable, TemplateFunction } from "./function.ts";
-import { type Budget, spendSize } from "./limits.ts";
+import { type Budget, spendSize, spendWork } from "./limits.ts";
 import { isTrue } from "./truth.ts";
 import { typeName, unhide, type Value } from "./value.ts";
 
@@ -76,9 +76,10 @@ function escaper(escapeText: (text: string) => string): TemplateFunction {
     rest: "any",
     call: (args, budget) => {
       const text = textOf(args, budget);
-      // The longest escape takes six characters for one.
-      spendSize(budget, text.length * 6);
-      return escapeText(text);
+      spendWork(budget, text.length * 16);
+      const escaped = escapeText(text);
+      spendSize(budget, escaped.length);
+      return escaped;
     },
   };
 }

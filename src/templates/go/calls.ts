@@ -3,7 +3,7 @@
 import { MaandError } from "../../model/error.ts";
 import { CallFault, SourceFault } from "./fault.ts";
 import type { ParameterType, TemplateFunction } from "./function.ts";
-import { type Budget, spendSize } from "./limits.ts";
+import { type Budget, spendWork } from "./limits.ts";
 import type { Operand } from "./node.ts";
 import { nodeText } from "./node-text.ts";
 import { containsHidden, hide, isHidden, typeName, unhide, unhideAll, type Value } from "./value.ts";
@@ -75,7 +75,7 @@ export function runFunction(
 ): Value {
   const secret = args.some(containsHidden);
   try {
-    for (const value of args) spendSize(budget, sizeOf(value));
+    for (const value of args) spendWork(budget, sizeOf(value));
     const result = target.call(secret ? args.map(unhideAll) : args, budget);
     return secret ? hide(result) : result;
   } catch (thrown) {

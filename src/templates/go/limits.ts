@@ -38,9 +38,14 @@ export function spendStep(budget: Budget): void {
   }
 }
 
-/** Counts text or items that a call looks through or is about to make; ask before allocating. */
+/** Counts text or items that a call is about to make; ask before allocating. */
 export function spendSize(budget: Budget, size: number): void {
   if (size > limits.size) throw new CallFault(`a value would be larger than ${limits.size} characters`);
+  spendWork(budget, size);
+}
+
+/** Counts what a call looks through; work that is slower than copying text counts several times. */
+export function spendWork(budget: Budget, size: number): void {
   budget.work += size;
   if (budget.work > limits.work) {
     throw new CallFault(`the template works on more than ${limits.work} characters of text in all`);

@@ -1,6 +1,6 @@
 // Floats and complex numbers under the verbs v e E f F g G b x X.
 
-import { spendSize } from "../limits.ts";
+import { spendSize, spendWork } from "../limits.ts";
 import type { ComplexValue } from "../value.ts";
 import { type Directive, pad } from "./directive.ts";
 import { type FloatFormat, floatText } from "./float-text.ts";
@@ -24,6 +24,8 @@ export function formatFloat(directive: Directive, value: number, verb: string): 
   const known = Object.hasOwn(verbs, verb) ? verbs[verb]! : undefined;
   if (known === undefined) return undefined;
   const precision = directive.precision ?? known.precision;
+  // A float can have a thousand digits before it is rounded.
+  if (precision >= 0) spendWork(directive.budget, 4000);
   if (precision > 0) spendSize(directive.budget, precision);
   const text = floatText(value, known.format, precision);
   let sign = text[0] === "-" || text[0] === "+" ? text[0] : "+";

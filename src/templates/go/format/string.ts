@@ -1,6 +1,6 @@
 // Strings under the verbs v s q x X.
 
-import { spendSize } from "../limits.ts";
+import { spendSize, spendWork } from "../limits.ts";
 import { encodeText } from "../text.ts";
 import { type Directive, pad } from "./directive.ts";
 import { fitsBackquotes, quoteText } from "./quote.ts";
@@ -38,7 +38,7 @@ function truncated(directive: Directive, value: string): string {
 
 function quoted(directive: Directive, value: string): string {
   const text = truncated(directive, value);
-  spendSize(directive.budget, text.length);
+  spendWork(directive.budget, text.length * 16);
   const quotedText =
     directive.sharp && fitsBackquotes(text) ? `\`${text}\`` : quoteText(text, directive.plus);
   return pad(directive, quotedText);

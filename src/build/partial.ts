@@ -1,0 +1,65 @@
+// Faults between the sound parts of a workspace that has faults elsewhere: told in the same run, and none made up.
+
+import type { CatalogState } from "../model/state.ts";
+import type { Fault } from "../model/fault.ts";
+import type { SoundParts } from "../workspace/check.ts";
+import { bucketConfPath, disabledPath, jobsConfPath, workersPath } from "../workspace/paths.ts";
+import type { Workspace, WorkspaceJob, WorkspacePlaces } from "../workspace/types.ts";
+import { planBuild } from "./plan.ts";
+
+/** The plan's faults that hold whatever the broken parts turn out to say. */
+export function faultsBetween(sound: SoundParts, places: WorkspacePlaces, selector: string): Fault[] {
+  const nothing: CatalogState = {
+    bucketId: "",
+    workers: [],
+    jobs: [],
+    allocations: [],
+    ports: [],
+    files: new Map(),
+  };
+  return planBuild({
+    workspace: withoutUnknowns(sound, selector),
+    places,
+    previous: nothing,
+    runtime: new Map(),
+    jobConfigSelector: selector,
+    caCert: "",
+    newWorkerId: (host) => host,
+  }).faults;
+}
+
+/** Takes away every demand on the plan that a broken part might meet once it is mended. */
+function withoutUnknowns(sound: SoundParts, selector: string): Workspace {
+  const { workspace, isFaulty } = sound;
+  const broken = new Set(sound.brokenJobs);
+  const isAmountKnown = !isFaulty(jobsConfPath(selector));
+  const isPlacementKnown = !isFaulty(workersPath);
+  const isPoolKnown = !isFaulty(bucketConfPath);
+  const reduce = (job: WorkspaceJob): WorkspaceJob => {
+    const { memory, cpu, ...rest } = job.manifest;
+    const ports = Object.entries(rest.ports).filter(([, port]) => isPoolKnown || port !== "pool");
+    return {
+      ...job,
+      manifest: {
+        ...rest,
+        ...(isAmountKnown && memory !== undefined ? { memory } : {}),
+        ...(isAmountKnown && cpu !== undefined ? { cpu } : {}),
+        ports: Object.fromEntries(ports),
+        hooks: rest.hooks.map(({ demand, ...hook }) =>
+          demand === undefined || broken.has(demand.job) ? hook : { ...hook, demand },
+        ),
+        minAllocationsCount: isPlacementKnown ? rest.minAllocationsCount : 0,
+      },
+    };
+  };
+  return {
+    ...workspace,
+    jobs: workspace.jobs.map(reduce),
+    workers: isPlacementKnown ? workspace.workers : [],
+    // With everything disabled no capacity is asked for.
+    disabled: isFaulty(disabledPath)
+      ? { jobs: new Map(workspace.jobs.map((job) => [job.name, "all" as const])), workers: [] }
+      : workspace.disabled,
+    reservations: isAmountKnown ? workspace.reservations : new Map(),
+  };
+}

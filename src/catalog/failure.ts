@@ -1,0 +1,27 @@
+// What SQLite says when it cannot do its work, as an error that the operator can act on.
+
+import { SQLiteError } from "bun:sqlite";
+import { MaandError } from "../model/error.ts";
+
+const remedies: readonly [code: string, remedy: string][] = [
+  ["SQLITE_FULL", "free space on the disk that holds data/, then run the command again"],
+  ["SQLITE_IOERR", "check the disk that holds data/ and the space that is left on it, then run the command again"],
+  ["SQLITE_READONLY", "make data/ and the files in it writable for the user who runs maand"],
+  ["SQLITE_CANTOPEN", "make data/ and the files in it readable and writable for the user who runs maand"],
+  ["SQLITE_BUSY", "wait until the program that has data/maand.db open is done, then run the command again"],
+];
+
+const otherwise = "restore data/ from a backup if the file is damaged";
+
+/** MaandError("catalog") for an error of SQLite; anything else comes back as it is. `file` is the catalog's path. */
+export function catalogFailure(thrown: unknown, file: string): unknown {
+  if (!(thrown instanceof SQLiteError)) return thrown;
+  const code = thrown.code ?? "";
+  const remedy = remedies.find(([prefix]) => code.startsWith(prefix))?.[1] ?? otherwise;
+  return new MaandError("catalog", "cannot write the catalog", {
+    where: { file },
+    why: `${thrown.message} (${code}); what was not committed is undone`,
+    remedy,
+    cause: thrown,
+  });
+}

@@ -1,0 +1,296 @@
+// The hooks of one run: what build, deploy, health_check, job control and `maand hooks` call. Everything else is behind it.
+
+import type { KvOverlay } from "../kv/overlay.ts";
+import { overlayKv } from "../kv/overlay.ts";
+import { MaandError } from "../model/error.ts";
+import type { AllocationRow, CatalogState, DeploymentRow, JobRow } from "../model/state.ts";
+import { noVersion } from "../model/version.ts";
+import type { Session } from "../session/session.ts";
+import { createLineSplitter } from "../ssh/capture.ts";
+import { createLimiter } from "../ssh/parallel.ts";
+import { selfCommand } from "../ssh/self.ts";
+import type { HookDeclaration, HookEvent } from "../model/manifest.ts";
+import type { ApiServer } from "./api/server.ts";
+import { createSemaphores } from "./api/semaphores.ts";
+import { createTokens } from "./api/tokens.ts";
+import type { HookCall, HookResult, HookRun, HookTarget } from "./call.ts";
+import { demandsOn } from "./demands.ts";
+import { combineFailures } from "./failure.ts";
+import type { InvocationContext } from "./invoke.ts";
+import { invokeHook } from "./invoke.ts";
+import { hooksSource, layOutHooks } from "./layout.ts";
+import { batchWidth, hookBatches, hooksFor, inOrder, rolloutOrder, stopsAtFailure } from "./plan.ts";
+import { hookMemoryLimitMb } from "./runtime/memory.ts";
+import { noPython, pythonFor, runtimeOf } from "./runtimes.ts";
+import type { SharedShield } from "./shared-shield.ts";
+import { sharedShield } from "./shared-shield.ts";
+
+export interface HookHostOptions {
+  state: CatalogState;
+  /** What is promoted, by allocation id, when the run begins. */
+  deployments: ReadonlyMap<string, DeploymentRow>;
+  /** Hooks see `ROLLBACK=1`. */
+  rollback?: boolean;
+  /** Hears of every request to the runtime API, without values. */
+  onRequest?(who: { job: string; workerIp: string; hook: string }, line: string): void;
+  /** The command line that runs this maand again. */
+  self?: readonly string[];
+}
+
+export interface HookHost {
+  /** The KV with what hooks have written and not yet made durable: what renders of this run must read. */
+  kv: KvOverlay;
+  hasHooks(job: string, event: HookEvent): boolean;
+  /**
+   * Says what is missing on this host for the hooks of these jobs and events, before anything runs.
+   * @throws MaandError("local")
+   */
+  requireRuntimes(jobs: readonly string[], events: readonly HookEvent[]): void;
+  /** Runs the hooks of one event of one job. What hooks do wrong is in the result. */
+  run(call: HookCall): Promise<HookRun>;
+  /** Makes what hooks of the job have written durable. */
+  checkpoint(job: string): void;
+  /** Forgets what hooks of the job have written since the last checkpoint. */
+  discard(job: string): void;
+  /** Ends the runtime API and whatever hooks have left running. Writes without a checkpoint are lost. */
+  close(): Promise<void>;
+}
+
+/** Nothing is started before the first hook runs: a run without hooks pays nothing for this. */
+export function createHookHost(session: Session, options: HookHostOptions): HookHost {
+  const { state } = options;
+  const kv = overlayKv(session.kv);
+  const jobs = new Map(state.jobs.map((job) => [job.name, job]));
+  const allocations = Map.groupBy(state.allocations, (allocation) => allocation.job);
+  const tokens = createTokens();
+  const semaphores = createSemaphores();
+  const limited = createLimiter(session.conf.maxParallelWorkers);
+  const layouts = new Map<string, { path: string; secrets: string[] }>();
+  const warnedOrders = new Set<string>();
+  let engine: Promise<Engine> | undefined;
+
+  const jobNamed = (name: string): JobRow => {
+    const job = jobs.get(name);
+    if (job === undefined) throw new Error(`job ${name} is not in the catalog`);
+    return job;
+  };
+  const layoutOf = (job: string, workerIp: string): { path: string; secrets: string[] } => {
+    const place = `${job}@${workerIp}`;
+    const known = layouts.get(place);
+    if (known !== undefined) return known;
+    const secrets: string[] = [];
+    const path = layOutHooks(
+      {
+        stagingRoot: session.paths.staging,
+        workspace: session.paths.workspace,
+        job,
+        workerIp,
+        files: state.files.get(job) ?? [],
+        readFile: (sha256) => session.blobs.read(sha256),
+        kv,
+      },
+      (text) => secrets.push(text),
+    );
+    const layout = { path, secrets };
+    layouts.set(place, layout);
+    return layout;
+  };
+
+  const runOne = async (plan: Plan, hook: HookDeclaration, target: HookTarget, batch: Batch): Promise<HookResult> => {
+    const { allocation } = target;
+    const who = { hook: hook.name, job: allocation.job, workerIp: allocation.workerIp, allocId: allocation.allocId };
+    const current = target.currentVersion ?? options.deployments.get(allocation.allocId)?.promotedVersion ?? noVersion;
+    try {
+      const { context, api } = await (engine ??= startEngine());
+      const layout = layoutOf(allocation.job, allocation.workerIp);
+      const { error, durationMs } = await invokeHook(context, {
+        hook,
+        event: plan.call.event,
+        demands: plan.demands,
+        laidOutIn: layout.path,
+        secrets: layout.secrets,
+        api: { host: "127.0.0.1", port: api.port },
+        timeoutSeconds: plan.timeoutSeconds,
+        environment: {
+          allocation,
+          currentVersion: current,
+          newVersion: target.newVersion ?? plan.job.version,
+          batch: { index: batch.index, count: batch.count, workers: batch.members.map((t) => t.allocation.workerIp) },
+          phase: plan.call.phase ?? "",
+          order: plan.order,
+          rollback: options.rollback ?? false,
+          ...(plan.call.control === undefined ? {} : { control: plan.call.control }),
+        },
+      });
+      return { ...who, status: error === undefined ? "done" : "failed", durationMs, ...(error && { error }) };
+    } catch (error) {
+      if (!(error instanceof MaandError)) throw error;
+      return { ...who, status: "failed", durationMs: 0, error };
+    }
+  };
+
+  const startEngine = async (): Promise<Engine> => {
+    const before = process.cwd();
+    // Hooks in threads share the working directory of this process; all paths of maand are absolute.
+    process.chdir(session.paths.root);
+    const { startApi } = await import("./api/server.ts");
+    const { workerAccess } = await import("./api/worker-access.ts");
+    const api = await startApi({
+      tokens,
+      services: {
+        kv,
+        semaphores,
+        workers: workerAccess(session, state),
+        demandsOn: (job, hook) => demandsOn(state, job, hook),
+        now: () => session.now(),
+      },
+      ...(options.onRequest === undefined ? {} : { onRequest: options.onRequest }),
+      onFault: (error) =>
+        session.events.emit({ type: "error", scope: { worker: "-", phase: "hook" }, text: `runtime API: ${String(error)}` }),
+    });
+    const { raiseShield } = await import("./runtime/shield.ts");
+    const shield = sharedShield(raiseShield, unclearOutput(session));
+    return {
+      api,
+      shield,
+      before,
+      context: {
+        session,
+        tokens,
+        semaphores,
+        self: options.self ?? selfCommand(),
+        memoryLimitMb: hookMemoryLimitMb(process.env),
+        shieldThread: shield.join,
+      },
+    };
+  };
+
+  const planFor = (call: HookCall): Plan => {
+    const job = jobNamed(call.job);
+    const all = allocations.get(call.job) ?? [];
+    const order = rolloutOrder(call.job, all, kv);
+    if (order.ignored !== undefined && !warnedOrders.has(order.ignored)) {
+      warnedOrders.add(order.ignored);
+      const text = `rollout_order (${order.ignored}) does not list exactly the active workers (${order.workers.join(",")}): going by worker position`;
+      session.events.emit({ type: "warning", scope: { worker: "-", job: call.job, phase: "hook" }, text });
+    }
+    return {
+      call,
+      job,
+      order,
+      hooks: hooksFor(job, call.event).filter((hook) => call.hook === undefined || hook.name === call.hook),
+      targets: inOrder(call.targets ?? liveTargets(all), order.workers, (target) => target.allocation.workerIp),
+      demands: [...new Set(job.manifest.hooks.flatMap((hook) => (hook.demand === undefined ? [] : [hook.demand.job])))],
+      timeoutSeconds: call.timeoutSeconds ?? timeoutOf(job, call.event, session.conf.commandTimeoutSeconds),
+    };
+  };
+
+  const run = async (call: HookCall): Promise<HookRun> => {
+    const plan = planFor(call);
+    const width = batchWidth(plan.job, call.phase ?? "");
+    const results: HookResult[] = [];
+    const { stopping } = session.interrupt;
+    let interrupted = false;
+    for (const hook of plan.hooks) {
+      for (const batch of hookBatches(plan.targets, width, call.batch)) {
+        const failed = results.some((result) => result.status === "failed");
+        interrupted ||= stopping.aborted;
+        if (interrupted || (failed && stopsAtFailure(call.event))) {
+          results.push(...batch.members.map((target) => skipped(hook, target)));
+        } else {
+          results.push(...(await Promise.all(batch.members.map((t) => limited(() => runOne(plan, hook, t, batch))))));
+        }
+      }
+    }
+    interrupted ||= results.some((result) => result.error?.kind === "interrupted");
+    const error = combineFailures(results.flatMap((result) => result.error ?? []));
+    return { results, interrupted, ...(error === undefined ? {} : { error }) };
+  };
+
+  return {
+    kv,
+    run,
+    hasHooks: (job, event) => hooksFor(jobNamed(job), event).length > 0,
+    requireRuntimes(names, events) {
+      const missing = names.flatMap((name) =>
+        jobNamed(name)
+          .manifest.hooks.filter((hook) => hook.executedOn.some((event) => events.includes(event)))
+          .filter((hook) => runtimeOf(hook) === "python")
+          .filter(() => pythonFor(hooksSource(session.paths.workspace, name), process.env["PATH"]) === undefined)
+          .map((hook) => ({ job: name, hook })),
+      );
+      if (missing.length > 0) throw noPython(missing);
+    },
+    checkpoint: (job) => void kv.checkpoint(job, session.now()),
+    discard: (job) => kv.discard(job),
+    async close() {
+      const started = await engine?.catch(() => undefined);
+      if (started === undefined) return;
+      await closeEngine(session, started);
+      engine = undefined;
+    },
+  };
+}
+
+interface Engine {
+  api: ApiServer;
+  context: InvocationContext;
+  shield: SharedShield;
+  /** The working directory before. */
+  before: string;
+}
+
+interface Plan {
+  call: HookCall;
+  job: JobRow;
+  order: ReturnType<typeof rolloutOrder>;
+  hooks: HookDeclaration[];
+  targets: HookTarget[];
+  /** Jobs that hooks of the job demand. */
+  demands: string[];
+  timeoutSeconds: number;
+}
+
+interface Batch {
+  index: number;
+  count: number;
+  members: HookTarget[];
+}
+
+async function closeEngine(session: Session, engine: Engine): Promise<void> {
+  engine.shield.lift();
+  await engine.api.close();
+  process.chdir(engine.before);
+  // Daemons that have left their hook's process group still carry the address of this run's API.
+  const { endProcessesWith } = await import("./runtime/leftovers.ts");
+  const left = endProcessesWith(`HOOK_API_PORT=${engine.api.port}`);
+  if (left === 0) return;
+  const text = `hooks left ${left} process${left === 1 ? "" : "es"} running; ended, nothing may outlive its hook`;
+  session.events.emit({ type: "warning", scope: { worker: "-", phase: "hook" }, text });
+}
+
+function liveTargets(allocations: readonly AllocationRow[]): HookTarget[] {
+  return allocations.filter((allocation) => !allocation.removed).map((allocation) => ({ allocation }));
+}
+
+function skipped(hook: HookDeclaration, { allocation }: HookTarget): HookResult {
+  const { job, workerIp, allocId } = allocation;
+  return { hook: hook.name, job, workerIp, allocId, status: "skipped", durationMs: 0 };
+}
+
+/** Seconds for one invocation: `command_timeout`, or `timeout_seconds` of the job's health check for its hooks (01). */
+export function timeoutOf(job: JobRow, event: HookEvent, commandTimeoutSeconds: number): number {
+  const gate = event === "health_check" ? job.manifest.healthCheck?.timeoutSeconds : undefined;
+  return gate ?? commandTimeoutSeconds;
+}
+
+/** Output whose author nobody can tell: several hooks were running and one wrote past its own streams. */
+function unclearOutput(session: Session): (stream: "stdout" | "stderr", bytes: Uint8Array) => void {
+  const id = session.events.nextId();
+  const scope = { worker: "-", phase: "hook" as const };
+  const lines = {
+    stdout: createLineSplitter((line) => session.events.emit({ type: "output", scope, id, stream: "stdout", line })),
+    stderr: createLineSplitter((line) => session.events.emit({ type: "output", scope, id, stream: "stderr", line })),
+  };
+  return (stream, bytes) => lines[stream].push(bytes);
+}
