@@ -8,8 +8,8 @@ import { planCertificates, storedLeaves } from "../certs/plan.ts";
 import { allocationNamespace } from "../kv/namespaces.ts";
 import type { KvStore } from "../kv/store.ts";
 import { MaandError } from "../model/error.ts";
-import type { CatalogState } from "../model/state.ts";
 import { Secret } from "../model/secret.ts";
+import type { CatalogState } from "../model/state.ts";
 
 export interface CertificateInput {
   next: CatalogState;

@@ -1,10 +1,10 @@
 // Waves: which job must be deployed before which (03, "Waves").
 
 import type { Fault } from "../model/fault.ts";
+import type { HookDemand } from "../model/manifest.ts";
 import { suggestName } from "../model/nearest.ts";
 import { compareVersions, formatVersion, parseVersion } from "../model/version.ts";
 import { manifestPath } from "../workspace/paths.ts";
-import type { HookDemand } from "../model/manifest.ts";
 import type { WorkspaceJob, WorkspacePlaces } from "../workspace/types.ts";
 
 /**
@@ -18,18 +18,22 @@ export function sequenceJobs(
   const byName = new Map(jobs.map((job) => [job.name, job]));
   const faults: Fault[] = [];
   const edges = new Map<string, Set<string>>(jobs.map((job) => [job.name, new Set()]));
+  const unversioned = new Set<string>();
   for (const job of jobs) {
     for (const hook of job.manifest.hooks) {
       if (hook.demand === undefined) continue;
-      const found = checkDemand(job, hook.name, hook.demand, byName, places);
-      faults.push(...found);
-      if (byName.has(hook.demand.job) && hook.demand.job !== job.name) edges.get(job.name)!.add(hook.demand.job);
+      faults.push(...checkDemand(job, hook.name, hook.demand, byName, places));
+      faults.push(...checkVersions(job, byName.get(hook.demand.job), unversioned, places));
+      if (byName.has(hook.demand.job) && hook.demand.job !== job.name)
+        edges.get(job.name)!.add(hook.demand.job);
     }
   }
   const cycle = findCycle(edges);
   if (cycle !== undefined) {
+    const [first, second] = cycle;
+    const hook = byName.get(first!)!.manifest.hooks.find(({ demand }) => demand?.job === second)!;
     faults.push({
-      ...places.place(manifestPath(cycle[0]!), ["hooks"]),
+      ...places.place(manifestPath(first!), ["hooks", hook.name, "demands", "job"]),
       what: `jobs demand each other in a circle: ${cycle.join(" → ")}`,
       remedy: "drop one of these demands",
     });
@@ -57,7 +61,13 @@ function checkDemand(
 ): Fault[] {
   const at = (...path: string[]) => places.place(manifestPath(job.name), ["hooks", hook, "demands", ...path]);
   if (demand.job === job.name) {
-    return [{ ...at("job"), what: `job "${job.name}" demands itself`, remedy: "name another job or drop the demand" }];
+    return [
+      {
+        ...at("job"),
+        what: `job "${job.name}" demands itself`,
+        remedy: "name another job or drop the demand",
+      },
+    ];
   }
   const upstream = byName.get(demand.job);
   if (upstream === undefined) {
@@ -80,16 +90,30 @@ function checkDemand(
       ),
     });
   }
-  for (const side of [job, upstream]) {
-    if (side.manifest.versionDeclared) continue;
-    faults.push({
-      ...places.place(manifestPath(side.name), []),
-      what: `job "${side.name}" has no version, but ${side === job ? `it demands job "${upstream.name}"` : `job "${job.name}" demands it`}`,
-      remedy: 'add "version"',
-    });
-  }
   faults.push(...checkRange(demand, upstream, at));
   return faults;
+}
+
+/** Both sides of a demand need a version; a job without one is told once. */
+function checkVersions(
+  job: WorkspaceJob,
+  upstream: WorkspaceJob | undefined,
+  told: Set<string>,
+  places: WorkspacePlaces,
+): Fault[] {
+  if (upstream === undefined || upstream === job) return [];
+  return [job, upstream].flatMap((side) => {
+    if (side.manifest.versionDeclared || told.has(side.name)) return [];
+    told.add(side.name);
+    const why = side === job ? `it demands job "${upstream.name}"` : `job "${job.name}" demands it`;
+    return [
+      {
+        ...places.place(manifestPath(side.name), []),
+        what: `job "${side.name}" has no version, but ${why}`,
+        remedy: 'add "version"',
+      },
+    ];
+  });
 }
 
 function checkRange(

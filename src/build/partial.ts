@@ -1,7 +1,7 @@
 // Faults between the sound parts of a workspace that has faults elsewhere: told in the same run, and none made up.
 
-import type { CatalogState } from "../model/state.ts";
 import type { Fault } from "../model/fault.ts";
+import type { CatalogState } from "../model/state.ts";
 import type { SoundParts } from "../workspace/check.ts";
 import { bucketConfPath, disabledPath, jobsConfPath, workersPath } from "../workspace/paths.ts";
 import type { Workspace, WorkspaceJob, WorkspacePlaces } from "../workspace/types.ts";

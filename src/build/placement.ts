@@ -41,7 +41,7 @@ export function placeAllocations(
         job: job.name,
         workerIp: worker.host,
         workerId: worker.workerId,
-        ...(worker.tags["zone"] === undefined ? {} : { zone: worker.tags["zone"] }),
+        ...(worker.tags.zone === undefined ? {} : { zone: worker.tags.zone }),
         index: index++,
         disabled: isDisabled(disabled, job.name, worker.host),
         removed: false,
@@ -52,7 +52,8 @@ export function placeAllocations(
     if (!live.has(allocation.allocId)) placed.push({ ...allocation, removed: true });
   }
   const positions = new Map(workers.map((worker, i) => [worker.host, i]));
-  const positionOf = (allocation: AllocationRow): number => positions.get(allocation.workerIp) ?? workers.length;
+  const positionOf = (allocation: AllocationRow): number =>
+    positions.get(allocation.workerIp) ?? workers.length;
   return placed.sort(
     (a, b) =>
       compareText(a.job, b.job) || positionOf(a) - positionOf(b) || compareText(a.workerIp, b.workerIp),

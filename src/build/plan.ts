@@ -1,8 +1,8 @@
 // Workspace and previous catalog → next catalog: a function from data to data (03).
 
-import type { KvEntry } from "../kv/store.ts";
 import { isBuildOwned } from "../kv/namespaces.ts";
 import { retainedNamespaces } from "../kv/retention.ts";
+import type { KvEntry } from "../kv/store.ts";
 import type { Fault } from "../model/fault.ts";
 import { jobId } from "../model/ids.ts";
 import { compareText } from "../model/order.ts";
@@ -19,8 +19,8 @@ import { hasFiles } from "../model/state.ts";
 import { manifestPath } from "../workspace/paths.ts";
 import type { Workspace, WorkspacePlaces } from "../workspace/types.ts";
 import { sequenceJobs } from "./demands.ts";
-import { placeAllocations } from "./placement.ts";
 import { kvValues } from "./kv.ts";
+import { placeAllocations } from "./placement.ts";
 import { assignPorts } from "./ports.ts";
 import type { Reservation } from "./resources.ts";
 import { checkCapacity, reserve } from "./resources.ts";
@@ -72,7 +72,12 @@ export function planBuild(input: BuildInput): BuildPlan {
   faults.push(...capacity.faults);
   warnings.push(...capacity.warnings);
 
-  const { ports, faults: portFaults } = assignPorts(workspace.jobs, workspace.portRange, previous.ports, places);
+  const { ports, faults: portFaults } = assignPorts(
+    workspace.jobs,
+    workspace.portRange,
+    previous.ports,
+    places,
+  );
   faults.push(...portFaults, ...checkCounts(workspace, allocations, places));
 
   const next: CatalogState = {
@@ -91,10 +96,20 @@ export function planBuild(input: BuildInput): BuildPlan {
     places,
   });
   warnings.push(...kvWarnings);
-  return { next, kv: values, retained: retainedNamespaces(next.allocations, input.runtime, values), faults, warnings };
+  return {
+    next,
+    kv: values,
+    retained: retainedNamespaces(next.allocations, input.runtime, values),
+    faults,
+    warnings,
+  };
 }
 
-function workerRows(workspace: Workspace, previous: CatalogState, newWorkerId: (host: string) => string): WorkerRow[] {
+function workerRows(
+  workspace: Workspace,
+  previous: CatalogState,
+  newWorkerId: (host: string) => string,
+): WorkerRow[] {
   const known = new Map(previous.workers.map((worker) => [worker.host, worker.workerId]));
   return workspace.workers.map((worker) => ({
     host: worker.host,
@@ -149,9 +164,7 @@ function jobFiles(
     files.set(
       job.name,
       job.files.map((file) =>
-        file.kind === "file"
-          ? { kind: "file", path: file.path, mode: file.mode, sha256: file.sha256 }
-          : file,
+        file.kind === "file" ? { kind: "file", path: file.path, mode: file.mode, sha256: file.sha256 } : file,
       ),
     );
   }
@@ -163,7 +176,11 @@ function jobFiles(
   return files;
 }
 
-function checkCounts(workspace: Workspace, allocations: readonly AllocationRow[], places: WorkspacePlaces): Fault[] {
+function checkCounts(
+  workspace: Workspace,
+  allocations: readonly AllocationRow[],
+  places: WorkspacePlaces,
+): Fault[] {
   const counts = new Map<string, number>();
   for (const allocation of allocations) {
     if (!allocation.removed) counts.set(allocation.job, (counts.get(allocation.job) ?? 0) + 1);
@@ -211,7 +228,11 @@ export function diffKv(
     const wanted = plan.kv.get(namespace)?.has(key) === true;
     if (!wanted) {
       if (!plan.retained.has(namespace)) deletes.push({ namespace, key });
-    } else stored.set(`${namespace}\n${key}`, typeof entry.value === "string" ? entry.value : entry.value.reveal());
+    } else
+      stored.set(
+        `${namespace}\n${key}`,
+        typeof entry.value === "string" ? entry.value : entry.value.reveal(),
+      );
   }
   const puts: KvDifference["puts"] = [];
   const orders: KvDifference["puts"] = [];
@@ -219,7 +240,11 @@ export function diffKv(
     for (const [key, value] of keys) {
       const before = stored.get(`${namespace}\n${key}`);
       if (before === value) continue;
-      (isRolloutOrder(namespace, key) && before !== undefined ? orders : puts).push({ namespace, key, value });
+      (isRolloutOrder(namespace, key) && before !== undefined ? orders : puts).push({
+        namespace,
+        key,
+        value,
+      });
     }
   }
   if (catalogChanged || puts.length > 0 || deletes.length > 0) puts.push(...orders);

@@ -1,10 +1,10 @@
 // Port numbers: fixed ones as written, pool ones stable and the same for the same workspace (03, "Ports").
 
 import type { Fault } from "../model/fault.ts";
+import type { Bounds } from "../model/manifest.ts";
 import { compareText } from "../model/order.ts";
 import type { PortRow } from "../model/state.ts";
 import { bucketConfPath, manifestPath } from "../workspace/paths.ts";
-import type { Bounds } from "../model/manifest.ts";
 import type { WorkspaceJob, WorkspacePlaces } from "../workspace/types.ts";
 
 const portName = (port: { job: string; name: string }): string => `${port.job}.${port.name}`;

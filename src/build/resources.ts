@@ -1,12 +1,12 @@
 // Reservations against bounds and capacity (03, "Resources").
 
 import type { Fault } from "../model/fault.ts";
+import type { Bounds } from "../model/manifest.ts";
 import type { AllocationRow, WorkerRow } from "../model/state.ts";
 import { isActive } from "../model/state.ts";
 import { plainDecimal } from "../model/units.ts";
-import type { Bounds } from "../model/manifest.ts";
-import type { JobReservation, WorkspaceJob, WorkspacePlaces } from "../workspace/types.ts";
 import { bucketPath, jobsConfPath, manifestPath, workersPath } from "../workspace/paths.ts";
+import type { JobReservation, WorkspaceJob, WorkspacePlaces } from "../workspace/types.ts";
 
 /** What one allocation of a job takes, and between what bounds it was chosen. */
 export interface Reservation {
@@ -39,7 +39,12 @@ export function reserve(
   places: WorkspacePlaces,
 ): { reservation: Reservation; faults: Fault[] } {
   const faults: Fault[] = [];
-  const pick = (field: "memory" | "cpu", unit: string, bounds: Bounds | undefined, value: number | undefined) => {
+  const pick = (
+    field: "memory" | "cpu",
+    unit: string,
+    bounds: Bounds | undefined,
+    value: number | undefined,
+  ) => {
     if (value === undefined) return bounds === undefined ? undefined : { value: bounds.max, bounds };
     if (bounds === undefined) return { value, bounds: { min: value, max: value } };
     if (value < bounds.min || value > bounds.max) {

@@ -88,8 +88,19 @@ export async function runBuild(session: Session, options: BuildOptions): Promise
     now,
   });
   const purges = options.purgeSecretsKv ? purgeable(session, plan.next) : [];
-  const changed = commit(session, { workspace: checked.workspace, previous, plan, certificates, purges, now });
-  const warnings = [...checked.warnings, ...plan.warnings, ...authorityWarnings(authority.certPem, now, conf.certsRenewalBufferDays)];
+  const changed = commit(session, {
+    workspace: checked.workspace,
+    previous,
+    plan,
+    certificates,
+    purges,
+    now,
+  });
+  const warnings = [
+    ...checked.warnings,
+    ...plan.warnings,
+    ...authorityWarnings(authority.certPem, now, conf.certsRenewalBufferDays),
+  ];
   return {
     changed,
     ...countChanges(previous, plan.next),
@@ -132,7 +143,8 @@ function commit(session: Session, build: Commit): boolean {
   const changes = [...keyDifference.deletes, ...build.purges, ...keyDifference.puts];
   const touchesLeaves = certificates.issued.length + certificates.dropped.length > 0;
   const contents = newContents(build, blobs.missing());
-  if (difference.length === 0 && changes.length === 0 && contents.length === 0 && !touchesLeaves) return false;
+  if (difference.length === 0 && changes.length === 0 && contents.length === 0 && !touchesLeaves)
+    return false;
 
   const write = catalog.transaction(() => {
     for (const { sha256, content } of contents) blobs.put(sha256, content, false);
@@ -150,7 +162,10 @@ function commit(session: Session, build: Commit): boolean {
 }
 
 /** Files whose content the catalog does not have: those that no earlier build saw, and those that it lost. */
-function newContents({ workspace, previous }: Commit, lost: readonly string[]): Extract<JobFile, { kind: "file" }>[] {
+function newContents(
+  { workspace, previous }: Commit,
+  lost: readonly string[],
+): Extract<JobFile, { kind: "file" }>[] {
   const known = new Set<string>();
   for (const files of previous.files.values()) {
     for (const file of files) if (file.kind === "file") known.add(file.sha256);
@@ -197,7 +212,8 @@ function authorityWarnings(certPem: string, now: number, bufferDays: number): Fa
     {
       path: "secrets/ca.crt",
       what: `the bucket's CA expires in ${daysLeft} days; once it has, build fails`,
-      remedy: "plan its replacement: move secrets/ca.crt and ca.key away and run maand init, build and deploy",
+      remedy:
+        "plan its replacement: move secrets/ca.crt and ca.key away and run maand init, build and deploy",
     },
   ];
 }

@@ -1,8 +1,8 @@
 // File content in the catalog, by its SHA-256: identical content is kept once.
 
-import type { Catalog } from "./open.ts";
-import { MaandError } from "../model/error.ts";
 import type { Cipher } from "../kv/cipher.ts";
+import { MaandError } from "../model/error.ts";
+import type { Catalog } from "./open.ts";
 
 export interface BlobStore {
   has(sha256: string): boolean;
@@ -22,7 +22,9 @@ export function openBlobs(catalog: Catalog, cipher: Cipher): BlobStore {
     },
     read(sha256) {
       const row = catalog
-        .query<{ sealed: number; content: Uint8Array }, [string]>("SELECT sealed, content FROM blob WHERE sha256 = ?")
+        .query<{ sealed: number; content: Uint8Array }, [string]>(
+          "SELECT sealed, content FROM blob WHERE sha256 = ?",
+        )
         .get(sha256);
       if (row === null) {
         throw new MaandError("catalog", `the catalog has no content ${sha256.slice(0, 12)}`, {

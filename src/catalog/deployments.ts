@@ -1,8 +1,8 @@
 // What deploy knows of each allocation: read as values, changed only by the transitions named here.
 
+import type { DeploymentRow, RuntimeState } from "../model/state.ts";
 import type { TreeFile } from "../model/tree.ts";
 import { decodeTree, encodeTree } from "../model/tree.ts";
-import type { DeploymentRow, RuntimeState } from "../model/state.ts";
 import type { Catalog } from "./open.ts";
 
 interface DeploymentRecord {
@@ -137,7 +137,16 @@ export type PostDeployStatus = "ok" | "failed";
 /** How each job's last `post_deploy` ended. */
 export function readPostDeploy(catalog: Catalog): Map<string, PostDeployStatus> {
   const rows = catalog
-    .query<{ job: string; post_deploy_status: PostDeployStatus }, []>("SELECT job, post_deploy_status FROM job_rollout")
+    .query<{ job: string; post_deploy_status: PostDeployStatus }, []>(
+      "SELECT job, post_deploy_status FROM job_rollout",
+    )
     .all();
   return new Map(rows.map((row) => [row.job, row.post_deploy_status]));
+}
+
+/** Records how a job's `post_deploy` ended. */
+export function setPostDeploy(catalog: Catalog, job: string, status: PostDeployStatus): void {
+  catalog
+    .query("INSERT INTO job_rollout VALUES (?1, ?2) ON CONFLICT (job) DO UPDATE SET post_deploy_status = ?2")
+    .run(job, status);
 }

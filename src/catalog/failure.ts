@@ -5,7 +5,10 @@ import { MaandError } from "../model/error.ts";
 
 const remedies: readonly [code: string, remedy: string][] = [
   ["SQLITE_FULL", "free space on the disk that holds data/, then run the command again"],
-  ["SQLITE_IOERR", "check the disk that holds data/ and the space that is left on it, then run the command again"],
+  [
+    "SQLITE_IOERR",
+    "check the disk that holds data/ and the space that is left on it, then run the command again",
+  ],
   ["SQLITE_READONLY", "make data/ and the files in it writable for the user who runs maand"],
   ["SQLITE_CANTOPEN", "make data/ and the files in it readable and writable for the user who runs maand"],
   ["SQLITE_BUSY", "wait until the program that has data/maand.db open is done, then run the command again"],

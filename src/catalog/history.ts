@@ -17,13 +17,17 @@ export interface RunStart {
 /** Records that a run began. */
 export function beginRun(catalog: Catalog, run: RunStart): void {
   catalog
-    .query("INSERT INTO run (run_id, command, arguments, operator, update_seq, started_at) VALUES (?, ?, ?, ?, ?, ?)")
+    .query(
+      "INSERT INTO run (run_id, command, arguments, operator, update_seq, started_at) VALUES (?, ?, ?, ?, ?, ?)",
+    )
     .run(run.runId, run.command, JSON.stringify(run.arguments), run.operator, run.updateSeq, run.startedAt);
 }
 
 /** Records how a run ended; `finishedAt` in milliseconds since 1970. */
 export function finishRun(catalog: Catalog, runId: string, exitCode: number, finishedAt: number): void {
-  catalog.query("UPDATE run SET exit_code = ?, finished_at = ? WHERE run_id = ?").run(exitCode, finishedAt, runId);
+  catalog
+    .query("UPDATE run SET exit_code = ?, finished_at = ? WHERE run_id = ?")
+    .run(exitCode, finishedAt, runId);
 }
 
 export interface RunAllocation {

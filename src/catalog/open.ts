@@ -58,22 +58,32 @@ function schemaVersion(catalog: Catalog): number {
 function migrate(catalog: Catalog, path: string, readonly: boolean): void {
   const found = schemaVersion(catalog);
   if (found > migrations.length) {
-    throw new MaandError("catalog", `the catalog has schema ${found}; this maand knows up to ${migrations.length}`, {
-      where: { file: path },
-      remedy: "use the newer maand that wrote it",
-    });
+    throw new MaandError(
+      "catalog",
+      `the catalog has schema ${found}; this maand knows up to ${migrations.length}`,
+      {
+        where: { file: path },
+        remedy: "use the newer maand that wrote it",
+      },
+    );
   }
   if (found === migrations.length) return;
   if (readonly) {
-    throw new MaandError("catalog", `the catalog has schema ${found}; this maand needs ${migrations.length}`, {
-      where: { file: path },
-      remedy: 'run "maand init" in this bucket to upgrade it',
-    });
+    throw new MaandError(
+      "catalog",
+      `the catalog has schema ${found}; this maand needs ${migrations.length}`,
+      {
+        where: { file: path },
+        remedy: 'run "maand init" in this bucket to upgrade it',
+      },
+    );
   }
-  catalog.transaction(() => {
-    for (let version = schemaVersion(catalog); version < migrations.length; version++) {
-      catalog.run(migrations[version]!);
-      catalog.run(`PRAGMA user_version = ${version + 1}`);
-    }
-  }).immediate();
+  catalog
+    .transaction(() => {
+      for (let version = schemaVersion(catalog); version < migrations.length; version++) {
+        catalog.run(migrations[version]!);
+        catalog.run(`PRAGMA user_version = ${version + 1}`);
+      }
+    })
+    .immediate();
 }

@@ -1,14 +1,7 @@
 // The build's part of the catalog, read as one value and written as the difference of two.
 
+import type { AllocationRow, CatalogState, JobFileRow, JobRow, PortRow, WorkerRow } from "../model/state.ts";
 import type { Catalog } from "./open.ts";
-import type {
-  AllocationRow,
-  CatalogState,
-  JobFileRow,
-  JobRow,
-  PortRow,
-  WorkerRow,
-} from "../model/state.ts";
 
 type SqlValue = string | number | null;
 

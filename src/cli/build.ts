@@ -15,7 +15,10 @@ export async function buildCommand(
 }
 
 /** Builds and puts the warnings on the event stream: `deploy -b` does the same. */
-export async function buildAndWarn(invocation: BucketInvocation, purgeSecretsKv: boolean): Promise<BuildSummary> {
+export async function buildAndWarn(
+  invocation: BucketInvocation,
+  purgeSecretsKv: boolean,
+): Promise<BuildSummary> {
   const summary = await runBuild(invocation.session, { purgeSecretsKv });
   for (const warning of summary.warnings) {
     invocation.events.emit({
@@ -44,7 +47,8 @@ export function summaryLine(summary: BuildSummary): string {
     const renewed = summary.certificatesRenewed > 0 ? ` (${summary.certificatesRenewed} renewed)` : "";
     parts.push(`${plural(summary.certificatesIssued, "certificate")} issued${renewed}`);
   }
-  if (summary.purged > 0) parts.push(`${plural(summary.purged, "variable or secret", "variables and secrets")} purged`);
+  if (summary.purged > 0)
+    parts.push(`${plural(summary.purged, "variable or secret", "variables and secrets")} purged`);
   if (summary.warnings.length > 0) parts.push(plural(summary.warnings.length, "warning"));
   return `build: ${summary.changed ? "" : "nothing changed: "}${parts.join(", ")} in ${took}`;
 }

@@ -27,11 +27,11 @@ export async function runCommandLine(argv: readonly string[]): Promise<number> {
   if (help !== undefined) return help;
 
   let parsed: Parsed | undefined;
-  let complaint = "";
+  const complaints: string[] = [];
   const context: ParseContext & { process: { exitCode?: number } } = {
     process: {
       stdout: { write: (text: string) => void terminal.stdout.write(text) },
-      stderr: { write: (text: string) => void (complaint += text) },
+      stderr: { write: (text: string) => void complaints.push(text) },
     } as ParseContext["process"],
     onParsed: (command) => {
       parsed = command;
@@ -45,7 +45,7 @@ export async function runCommandLine(argv: readonly string[]): Promise<number> {
   const words = rest.filter((argument) => !argument.startsWith("-"));
   const command = words.slice(0, 1).join(" ");
   const known = context.process.exitCode !== ExitCode.UnknownCommand && command !== "";
-  const error = new MaandError("usage", complaint.trim().replaceAll("\n", "; "), {
+  const error = new MaandError("usage", complaints.join("").trim().replaceAll("\n", "; "), {
     remedy: `see "maand ${known ? `${command} ` : ""}--help"`,
   });
   return usageError(error, terminal, rest);

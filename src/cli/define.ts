@@ -56,11 +56,17 @@ export interface Declaration<S extends Record<string, Flag>> {
 }
 
 /** Turns a declaration into a stricli command. */
-export function defineCommand<const S extends Record<string, Flag>>(declaration: Declaration<S>): Command<ParseContext> {
+export function defineCommand<const S extends Record<string, Flag>>(
+  declaration: Declaration<S>,
+): Command<ParseContext> {
   const { access, positional = [] } = declaration;
   const flags: Record<string, unknown> = {};
   for (const [name, flag] of Object.entries(declaration.flags)) flags[name] = stricliFlag(flag);
-  const run = async function (this: ParseContext, values: Record<string, unknown>, ...args: (string | undefined)[]) {
+  const run = async function (
+    this: ParseContext,
+    values: Record<string, unknown>,
+    ...args: (string | undefined)[]
+  ) {
     const parsed = values as FlagValues<S>;
     this.onParsed({
       name: declaration.name,
@@ -101,13 +107,38 @@ function stricliFlag(flag: Flag): unknown {
     case "boolean":
       return { kind: "boolean", brief, default: false, withNegated: false };
     case "text":
-      return { kind: "parsed", brief, parse: String, placeholder: flag.placeholder ?? "value", optional: flag.required !== true };
+      return {
+        kind: "parsed",
+        brief,
+        parse: String,
+        placeholder: flag.placeholder ?? "value",
+        optional: flag.required !== true,
+      };
     case "list":
-      return { kind: "parsed", brief, parse: splitList, placeholder: flag.placeholder ?? "a,b", optional: true };
+      return {
+        kind: "parsed",
+        brief,
+        parse: splitList,
+        placeholder: flag.placeholder ?? "a,b",
+        optional: true,
+      };
     case "repeat":
-      return { kind: "parsed", brief, parse: String, placeholder: flag.placeholder ?? "value", variadic: true, optional: true };
+      return {
+        kind: "parsed",
+        brief,
+        parse: String,
+        placeholder: flag.placeholder ?? "value",
+        variadic: true,
+        optional: true,
+      };
     case "number":
-      return { kind: "parsed", brief, parse: wholeNumber, placeholder: flag.placeholder ?? "N", optional: true };
+      return {
+        kind: "parsed",
+        brief,
+        parse: wholeNumber,
+        placeholder: flag.placeholder ?? "N",
+        optional: true,
+      };
   }
 }
 
@@ -125,7 +156,9 @@ function wholeNumber(text: string): number {
   return Number(text);
 }
 
-function fullDescription(declaration: Pick<Declaration<never>, "brief" | "description" | "examples">): string {
+function fullDescription(
+  declaration: Pick<Declaration<never>, "brief" | "description" | "examples">,
+): string {
   const width = Math.max(...globalFlags.map(([flag]) => flag.length));
   return [
     declaration.description ?? declaration.brief,

@@ -2,8 +2,8 @@
 
 import type { AllocationOutcome, DeployOutcome, JobOutcome } from "../deploy/outcome.ts";
 import { hasFailed, wasIdle } from "../deploy/outcome.ts";
-import { formatPlace, type MaandError } from "../model/error.ts";
 import { visible } from "../events/visible.ts";
+import { formatPlace, type MaandError } from "../model/error.ts";
 import { formatDuration } from "./output/duration.ts";
 import { errorJson } from "./output/errors.ts";
 import { formatTable } from "./output/table.ts";
@@ -19,7 +19,9 @@ export function outcomeText(outcome: DeployOutcome, durationMs: number, channel:
       entry.workerIp,
       entry.action,
       entry.status,
-      entry.currentVersion === entry.newVersion ? entry.newVersion : `${entry.currentVersion} → ${entry.newVersion}`,
+      entry.currentVersion === entry.newVersion
+        ? entry.newVersion
+        : `${entry.currentVersion} → ${entry.newVersion}`,
     ]);
     const options = { width: channel.width(), color: channel.paint.enabled };
     parts.push(formatTable(["job", "worker", "action", "status", "version"], cells, options));
@@ -55,7 +57,9 @@ function closingLine(outcome: DeployOutcome, rows: readonly AllocationOutcome[])
 }
 
 /** Failures with the same cause are told once: one dead worker is one message, however many jobs it has. */
-function failureGroups(rows: readonly AllocationOutcome[]): { error: MaandError; entries: AllocationOutcome[] }[] {
+function failureGroups(
+  rows: readonly AllocationOutcome[],
+): { error: MaandError; entries: AllocationOutcome[] }[] {
   const groups: { error: MaandError; entries: AllocationOutcome[] }[] = [];
   for (const entry of rows) {
     if (entry.error === undefined) continue;
@@ -80,7 +84,10 @@ function oneLine(error: MaandError): string {
 }
 
 function allOutcomes(outcome: DeployOutcome): AllocationOutcome[] {
-  return [...outcome.reconcile, ...outcome.waves.flatMap((wave) => wave.jobs.flatMap((job) => job.allocations))];
+  return [
+    ...outcome.reconcile,
+    ...outcome.waves.flatMap((wave) => wave.jobs.flatMap((job) => job.allocations)),
+  ];
 }
 
 /** The outcome as JSON members (02, "JSON shapes"). */

@@ -13,7 +13,10 @@ export function planText(plan: DeployPlan): string {
   for (const wave of plan.reconcile) {
     lines.push(`reconcile (wave ${wave.seq})`);
     for (const { job, batches } of wave.jobs) {
-      lines.push(`  ${job}`, ...batches.flatMap((batch, i) => batch.map((action) => actionLine(action, i, batches.length))));
+      lines.push(
+        `  ${job}`,
+        ...batches.flatMap((batch, i) => batch.map((action) => actionLine(action, i, batches.length))),
+      );
     }
   }
   for (const wave of plan.waves) {
@@ -33,7 +36,9 @@ function jobLines(job: JobPlan): string[] {
   const lines = [`  ${job.job}`];
   if (job.renderFault !== undefined) lines.push(`    cannot be rendered: ${job.renderFault.message}`);
   for (const batches of [job.starts, job.upgrades]) {
-    lines.push(...batches.flatMap((batch, i) => batch.map((action) => actionLine(action, i, batches.length))));
+    lines.push(
+      ...batches.flatMap((batch, i) => batch.map((action) => actionLine(action, i, batches.length))),
+    );
   }
   lines.push(...job.promotes.map((action) => actionLine(action, 0, 1)));
   if (job.postDeployDue) lines.push("    post_deploy runs again: it failed last time");
@@ -41,7 +46,8 @@ function jobLines(job: JobPlan): string[] {
 }
 
 function actionLine(action: Action, batch: number, batches: number): string {
-  const hashes = action.newHash === undefined ? "" : `  ${short(action.currentHash)} → ${short(action.newHash)}`;
+  const hashes =
+    action.newHash === undefined ? "" : `  ${short(action.currentHash)} → ${short(action.newHash)}`;
   const versions = action.newHash === undefined ? "" : `  ${action.currentVersion} → ${action.newVersion}`;
   const position = batches > 1 ? `  batch ${batch + 1}/${batches}` : "";
   const matched = action.matched.length === 0 ? "" : `  matched=${action.matched.join(",")}`;
@@ -55,7 +61,9 @@ function short(hash: string | undefined): string {
 /** The plan as JSON members; waves have the shape of a deploy's outcome (02), every status `planned` or `skipped`. */
 export function planJson(plan: DeployPlan): Record<string, unknown> {
   return {
-    reconcile: plan.reconcile.flatMap((wave) => wave.jobs.flatMap((job) => job.batches.flat().map(actionJson))),
+    reconcile: plan.reconcile.flatMap((wave) =>
+      wave.jobs.flatMap((job) => job.batches.flat().map(actionJson)),
+    ),
     waves: plan.waves.map((wave) => ({
       seq: wave.seq,
       jobs: wave.jobs.map((job) => ({

@@ -1,9 +1,9 @@
 // maand deploy: build first if asked, print the plan for a dry run, else carry it out and sum up.
 
 import type { FileDiff } from "../deploy/diff.ts";
+import { hasFailed } from "../deploy/outcome.ts";
 import type { DeployOptions } from "../deploy/run.ts";
 import { prepareDeploy, runDeploy } from "../deploy/run.ts";
-import { hasFailed } from "../deploy/outcome.ts";
 import { MaandError } from "../model/error.ts";
 import { buildAndWarn, summaryJson, summaryLine } from "./build.ts";
 import { outcomeJson, outcomeText } from "./deploy-outcome.ts";
@@ -23,7 +23,9 @@ export interface DeployFlags {
 export async function deployCommand(invocation: BucketInvocation, flags: DeployFlags): Promise<Outcome> {
   const { session, terminal } = invocation;
   if (flags.diff && !flags.dryRun) {
-    throw new MaandError("usage", "--diff goes with --dry-run", { remedy: "use maand deploy --dry-run --diff" });
+    throw new MaandError("usage", "--diff goes with --dry-run", {
+      remedy: "use maand deploy --dry-run --diff",
+    });
   }
   const options: DeployOptions = {
     force: flags.force,
@@ -35,11 +37,19 @@ export async function deployCommand(invocation: BucketInvocation, flags: DeployF
   const builtJson = built === undefined ? {} : { build: summaryJson(built) };
   if (flags.dryRun) {
     const { plan, facts } = await prepareDeploy(session, options);
-    const diffs = flags.diff ? await (await import("../deploy/diff.ts")).diffPlan(session, facts, plan) : undefined;
-    for (const text of plan.warnings) invocation.events.emit({ type: "warning", scope: { worker: "-" }, text });
+    const diffs = flags.diff
+      ? await (await import("../deploy/diff.ts")).diffPlan(session, facts, plan)
+      : undefined;
+    for (const text of plan.warnings)
+      invocation.events.emit({ type: "warning", scope: { worker: "-" }, text });
     return {
       text: builtText + diffText(diffs ?? []) + planText(plan),
-      json: { ...builtJson, dry_run: true, ...planJson(plan), ...(diffs === undefined ? {} : { diffs: diffs.map(diffJson) }) },
+      json: {
+        ...builtJson,
+        dry_run: true,
+        ...planJson(plan),
+        ...(diffs === undefined ? {} : { diffs: diffs.map(diffJson) }),
+      },
     };
   }
   const started = performance.now();
@@ -48,7 +58,11 @@ export async function deployCommand(invocation: BucketInvocation, flags: DeployF
   return {
     text: builtText + outcomeText(outcome, durationMs, terminal.stdout),
     json: { ...builtJson, duration_ms: durationMs, ...outcomeJson(outcome) },
-    exitCode: outcome.interrupted ? exitCodes.interrupted : hasFailed(outcome) ? exitCodes.failed : exitCodes.done,
+    exitCode: outcome.interrupted
+      ? exitCodes.interrupted
+      : hasFailed(outcome)
+        ? exitCodes.failed
+        : exitCodes.done,
   };
 }
 

@@ -1,11 +1,11 @@
 // Around every command: lock, session, signals, logs, history; then the result or the error on the right stream.
 
 import { randomUUID } from "node:crypto";
-import { userInfo } from "node:os";
 import { bucketPaths, locateBucket } from "../bucket/locate.ts";
 import type { Lock } from "../bucket/lock.ts";
 import { createEventStream } from "../events/event.ts";
 import { MaandError } from "../model/error.ts";
+import { operatorName } from "../session/operator.ts";
 import type { Session } from "../session/session.ts";
 import type { Globals } from "./globals.ts";
 import type { Access, BucketInvocation, Invocation, Outcome } from "./invocation.ts";
@@ -30,7 +30,11 @@ export interface FramedCommand {
 }
 
 /** Runs one command from lock to exit code. Never throws. */
-export async function runFramed(command: FramedCommand, globals: Globals, terminal: Terminal): Promise<number> {
+export async function runFramed(
+  command: FramedCommand,
+  globals: Globals,
+  terminal: Terminal,
+): Promise<number> {
   const events = createEventStream();
   const renderer = createRenderer(terminal);
   events.subscribe(renderer.listen);
@@ -65,7 +69,7 @@ async function runOnBucket(command: FramedCommand, invocation: Invocation): Prom
   const { globals, environment } = invocation;
   const paths = locateBucket({
     flag: globals.bucket,
-    environment: environment["BUCKET_ROOT"],
+    environment: environment.BUCKET_ROOT,
     workingDirectory: invocation.workingDirectory,
   });
   if (command.access === "write") refuseInsideHook(command.name, environment);
@@ -108,7 +112,7 @@ async function runOnBucket(command: FramedCommand, invocation: Invocation): Prom
 
 /** A hook runs inside a command that holds the lock: a second writer would wait for itself (02, "One writer"). */
 export function refuseInsideHook(name: string, environment: Record<string, string | undefined>): void {
-  if ((environment["HOOK_API_TOKEN"] ?? "") === "") return;
+  if ((environment.HOOK_API_TOKEN ?? "") === "") return;
   throw new MaandError("usage", `"maand ${name}" cannot run inside a hook`, {
     why: "the command that runs the hook holds the bucket and waits for the hook to end",
     remedy: "use the runtime API of the hook (maand help hooks), or run the command after this one",
@@ -147,14 +151,18 @@ async function recordStart(command: FramedCommand, session: Session): Promise<vo
     runId: session.identity.runId,
     command: command.name,
     arguments: command.arguments,
-    operator: userInfo().username,
+    operator: operatorName(process.env),
     updateSeq: readUpdateSeq(session.catalog),
     startedAt: session.now(),
   });
 }
 
 /** First Ctrl-C (or SIGTERM): launch nothing new. Second: wait for nothing. */
-function watchSignals(stopping: AbortController, aborting: AbortController, invocation: Invocation): () => void {
+function watchSignals(
+  stopping: AbortController,
+  aborting: AbortController,
+  invocation: Invocation,
+): () => void {
   const onSignal = (): void => {
     if (stopping.signal.aborted) {
       aborting.abort();
@@ -175,7 +183,12 @@ function watchSignals(stopping: AbortController, aborting: AbortController, invo
   };
 }
 
-function report(command: FramedCommand, invocation: Invocation, renderer: Renderer, outcome: Outcome): number {
+function report(
+  command: FramedCommand,
+  invocation: Invocation,
+  renderer: Renderer,
+  outcome: Outcome,
+): number {
   const exitCode = outcome.exitCode ?? exitCodes.done;
   renderer.clear();
   if (invocation.terminal.json) {
@@ -207,5 +220,5 @@ function reportError(error: MaandError, invocation: Invocation, renderer: Render
 /** The paths of a bucket that may not exist yet: for `init`. */
 export function intendedBucket(invocation: Invocation): ReturnType<typeof bucketPaths> {
   const { globals, environment, workingDirectory } = invocation;
-  return bucketPaths(globals.bucket ?? (environment["BUCKET_ROOT"] || workingDirectory));
+  return bucketPaths(globals.bucket ?? (environment.BUCKET_ROOT || workingDirectory));
 }

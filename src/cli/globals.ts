@@ -40,7 +40,8 @@ export function takeGlobals(argv: readonly string[]): { globals: Globals; rest: 
     const value = (): string => {
       if (equals >= 0) return argument.slice(equals + 1);
       const next = argv[++i];
-      if (next === undefined) throw new MaandError("usage", `${name} needs a value`, { remedy: 'see "maand help"' });
+      if (next === undefined)
+        throw new MaandError("usage", `${name} needs a value`, { remedy: 'see "maand help"' });
       return next;
     };
     switch (name) {
@@ -72,5 +73,7 @@ export function takeGlobals(argv: readonly string[]): { globals: Globals; rest: 
 function seconds(text: string): number {
   const value = Number(text);
   if (text.trim() !== "" && Number.isFinite(value) && value >= 0) return value;
-  throw new MaandError("usage", `--lock-wait "${text}" is not a number of seconds`, { remedy: "use --lock-wait 60" });
+  throw new MaandError("usage", `--lock-wait "${text}" is not a number of seconds`, {
+    remedy: "use --lock-wait 60",
+  });
 }

@@ -1,7 +1,7 @@
 // Makes a bucket, or what is missing of one: every step is whole or undone, so that init can be killed and run again.
 
-import { createPrivateKey, randomUUID } from "node:crypto";
-import { existsSync, readFileSync, renameSync } from "node:fs";
+import { randomUUID } from "node:crypto";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { MaandConf } from "../bucket/conf.ts";
 import { defaultConf, formatDefaultConf, parseConf } from "../bucket/conf.ts";
@@ -12,8 +12,6 @@ import type { BucketPaths } from "../bucket/locate.ts";
 import { ensureBucketId, holdsSealed, readBucketId, readSchemaVersion } from "../catalog/bucket.ts";
 import { type Catalog, openCatalog } from "../catalog/open.ts";
 import { migrations } from "../catalog/schema.ts";
-import { createAuthority, readAuthority, writeAuthority } from "../certs/authority.ts";
-import { describeCertificate, parseCertificate } from "../certs/describe.ts";
 import { createKey } from "../kv/cipher.ts";
 import { MaandError, reasonOf } from "../model/error.ts";
 import { confPath, workersPath } from "../workspace/paths.ts";
@@ -21,6 +19,7 @@ import { jsonSchema, schemaNames } from "../workspace/schema.ts";
 import { everyWorker } from "../workspace/workers.ts";
 import { formatWorkers } from "../workspace/workers-file.ts";
 import { isEmptyList } from "./init-answers.ts";
+import { authorityNotes, placeAuthority } from "./init-authority.ts";
 
 /** What the operator told init; everything is checked before it gets here, except against what lies in the bucket. */
 export interface InitRequest {
@@ -168,57 +167,6 @@ function placeKvKey(paths: BucketPaths, catalog: Catalog): InitStep {
   }
   const content = (existing: string | undefined) => (existing === undefined ? createKey() : undefined);
   return placeFile(paths.root, { path, mode: 0o600, content });
-}
-
-interface PlacedAuthority {
-  commonName: string;
-  isNew: boolean;
-}
-
-async function placeAuthority(
-  secrets: string,
-  bucketId: string,
-  now: number,
-  steps: InitStep[],
-): Promise<PlacedAuthority> {
-  finishInterruptedAuthority(secrets);
-  const found = await readAuthority(secrets);
-  if (found === undefined) await writeAuthority(secrets, await createAuthority(bucketId, now));
-  const done = found === undefined ? "made" : "kept";
-  steps.push({ path: "secrets/ca.key", done }, { path: "secrets/ca.crt", done });
-  const commonName = found === undefined ? bucketId : (describeCertificate(found.certPem)?.commonName ?? "");
-  return { commonName, isNew: found === undefined };
-}
-
-/**
- * A kill between the two renames of `writeSecretFiles` leaves `ca.key` in place and the certificate under its
- * temporary name: that pair is finished here. A lone `ca.key` of any other origin stays an error.
- */
-function finishInterruptedAuthority(secrets: string): void {
-  const [key, certificate, waiting] = ["ca.key", "ca.crt", ".ca.crt.new"].map((name) => join(secrets, name));
-  if (existsSync(certificate!) || !existsSync(key!) || !existsSync(waiting!)) return;
-  const parsed = parseCertificate(readFileSync(waiting!, "utf8"));
-  if (parsed !== undefined && isPair(parsed, readFileSync(key!, "utf8"))) renameSync(waiting!, certificate!);
-}
-
-function isPair(certificate: NonNullable<ReturnType<typeof parseCertificate>>, keyPem: string): boolean {
-  try {
-    return certificate.checkPrivateKey(createPrivateKey(keyPem));
-  } catch {
-    return false;
-  }
-}
-
-function authorityNotes(authority: PlacedAuthority, bucketId: string, isNewBucket: boolean): string[] {
-  if (authority.isNew && !isNewBucket)
-    return [
-      "the CA is new: the next build makes every certificate anew, and deploy brings them to the workers",
-    ];
-  if (!authority.isNew && authority.commonName !== bucketId)
-    return [
-      `secrets/ca.crt was made for bucket ${authority.commonName}; if data/ was lost, restore it from a backup before the next deploy`,
-    ];
-  return [];
 }
 
 function placeConf(root: string, request: InitRequest, notes: string[]): InitStep[] {

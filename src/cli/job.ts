@@ -58,7 +58,7 @@ function outcomeText(outcome: JobControlOutcome, channel: Channel): string {
     entry.workerIp,
     statusOf(target, entry),
     entry.exit,
-    outputOf(entry),
+    outputOf(target, entry),
   ]);
   const parts = [formatTable(columns, rows, options)];
   // One cause is told once, however many workers it struck.

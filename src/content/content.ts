@@ -41,7 +41,12 @@ export interface ContentMaker {
    * @param currentVersion what templates see as CurrentVersion; the content hash of 04 uses the new version here
    * @throws MaandError("render") when a template fails
    */
-  make(job: JobRow, allocation: AllocationRow, currentVersion: string): Promise<MadeContent>;
+  make(
+    job: JobRow,
+    allocation: AllocationRow,
+    currentVersion: string,
+    options?: { leaveOutBroken: boolean },
+  ): Promise<MadeContent>;
 }
 
 interface JobParts {
@@ -73,7 +78,7 @@ export function createContentMaker(source: ContentSource): ContentMaker {
     return found;
   };
   return {
-    async make(job, allocation, currentVersion) {
+    async make(job, allocation, currentVersion, options = { leaveOutBroken: false }) {
       const { fixed, templates, fixedHash } = partsOf(job.name);
       const certificates = job.manifest.certs.length > 0;
       if (templates.length === 0 && !certificates) return { hash: fixedHash, files: fixed, made: new Map() };
@@ -95,10 +100,14 @@ export function createContentMaker(source: ContentSource): ContentMaker {
         const store = guardStore(source.kv, source.state, job);
         const text = decodeText(source.readBlob(file.sha256));
         const path = `jobs/${job.name}/${file.path}`;
-        const rendered = encodeText(await renderTemplate({ path, text }, { data, store, revealSecrets: true }));
+        const environment = { data, store, revealSecrets: true };
+        const rendered = options.leaveOutBroken
+          ? await renderIfPossible({ path, text }, environment)
+          : encodeText(await renderTemplate({ path, text }, environment));
+        if (rendered === undefined) continue;
         if (!store.sawSecret) add(outputPath(file.path), file.mode, rendered);
         else {
-          const masked = await renderMasked({ path, text }, { data, store, revealSecrets: false });
+          const masked = await renderIfPossible({ path, text }, { data, store, revealSecrets: false });
           const shown = masked === undefined ? "" : hold(masked);
           add(outputPath(file.path), file.mode & ~othersBits, rendered, shown);
         }
@@ -132,8 +141,11 @@ function toTreeFile(row: JobFileRow): TreeFile {
   }
 }
 
-/** The text with its secrets as `***`; undefined where the template cannot work with that (it decodes one, say). */
-async function renderMasked(file: TemplateFile, environment: TemplateEnvironment): Promise<Uint8Array | undefined> {
+/** Undefined where the template fails: for want of a key, or because it cannot work with a masked secret. */
+async function renderIfPossible(
+  file: TemplateFile,
+  environment: TemplateEnvironment,
+): Promise<Uint8Array | undefined> {
   try {
     return encodeText(await renderTemplate(file, environment));
   } catch {

@@ -14,11 +14,17 @@ export interface GuardedStore extends TemplateStore {
 
 /** The jobs that a job's own hooks demand. */
 export function demandsOf(job: JobRow): string[] {
-  return [...new Set(job.manifest.hooks.flatMap((hook) => (hook.demand === undefined ? [] : [hook.demand.job])))];
+  return [
+    ...new Set(job.manifest.hooks.flatMap((hook) => (hook.demand === undefined ? [] : [hook.demand.job]))),
+  ];
 }
 
 /** The store for one render. */
-export function guardStore(kv: Pick<KvStore, "get" | "keys">, state: CatalogState, job: JobRow): GuardedStore {
+export function guardStore(
+  kv: Pick<KvStore, "get" | "keys">,
+  state: CatalogState,
+  job: JobRow,
+): GuardedStore {
   const reader = { job: job.name, demands: demandsOf(job) };
   let sawSecret = false;
   const require = (namespace: string): void => {

@@ -3,9 +3,9 @@
 import picomatch from "picomatch";
 import type { AllocationRow, DeploymentRow, JobRow, RuntimeState } from "../model/state.ts";
 import { hasFiles, mayRun } from "../model/state.ts";
-import { noVersion } from "../model/version.ts";
 import type { TreeFile } from "../model/tree.ts";
 import { changedPaths } from "../model/tree.ts";
+import { noVersion } from "../model/version.ts";
 
 export type ActionKind = "start" | "restart" | "reload" | "sync" | "promote" | "skip" | "stop" | "remove";
 
@@ -58,7 +58,8 @@ export interface AllocationActions {
 /** Decides what happens to one allocation. Rows of the table in 04 from top to bottom. */
 export function decideActions(facts: AllocationFacts, options: ActionOptions): AllocationActions {
   const { row, deployment } = facts;
-  if (row.removed) return hasFiles(deployment.state) ? { reconcile: makeAction(facts, "remove", "removed", "cleaned") } : {};
+  if (row.removed)
+    return hasFiles(deployment.state) ? { reconcile: makeAction(facts, "remove", "removed", "cleaned") } : {};
   if (row.disabled) return disabledActions(facts, options);
   return { rollout: activeAction(facts, options) };
 }
@@ -82,10 +83,12 @@ function activeAction(facts: AllocationFacts, options: ActionOptions): Action {
     case "drained":
       return makeAction(facts, "start", "enabled again", "running");
     case "unsettled":
-      if (deployment.promotedHash === undefined) return makeAction(facts, "start", "start was not completed", "running");
+      if (deployment.promotedHash === undefined)
+        return makeAction(facts, "start", "start was not completed", "running");
       return upgrade(facts, options, "last attempt was not completed");
     case "health_failed":
-      if (options.syncOnly) return makeAction(facts, "sync", "health check failed, --sync-only", "health_failed");
+      if (options.syncOnly)
+        return makeAction(facts, "sync", "health check failed, --sync-only", "health_failed");
       return makeAction(facts, "restart", "health check failed", "running");
     case "stopped":
       if (isChanged(facts)) return upgrade(facts, options, changeReason(facts));
@@ -138,7 +141,11 @@ export function isChanged(facts: AllocationFacts): boolean {
 
 function changeReason(facts: AllocationFacts): string {
   const sameContent = facts.deployment.promotedHash === facts.content?.hash;
-  return sameContent ? "version changed" : facts.deployment.promotedVersion === facts.job.version ? "content changed" : "content and version changed";
+  return sameContent
+    ? "version changed"
+    : facts.deployment.promotedVersion === facts.job.version
+      ? "content changed"
+      : "content and version changed";
 }
 
 function makeAction(facts: AllocationFacts, kind: ActionKind, reason: string, leadsTo: RuntimeState): Action {

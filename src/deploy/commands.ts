@@ -100,7 +100,9 @@ export function readCheck(
     if (kind === "missing") missing.push(text);
     else if (kind === "unwritable") findings.push(`cannot write there: ${text}`);
     else if (kind === "free" && Number(text) < minimumFreeKib) {
-      findings.push(`only ${Math.floor(Number(text) / 1024)} MB free, ${minimumFreeKib / 1024} MB are needed`);
+      findings.push(
+        `only ${Math.floor(Number(text) / 1024)} MB free, ${minimumFreeKib / 1024} MB are needed`,
+      );
     } else if (kind === "refreshed") refreshed = true;
     else if (kind === "done") done = true;
   }

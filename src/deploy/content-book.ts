@@ -2,6 +2,7 @@
 
 import type { Content, MadeContent } from "../content/content.ts";
 import { createContentMaker } from "../content/content.ts";
+import type { KvStore } from "../kv/store.ts";
 import type { AllocationRow, CatalogState, JobRow } from "../model/state.ts";
 import type { TreeFile } from "../model/tree.ts";
 import type { Session } from "../session/session.ts";
@@ -21,17 +22,23 @@ export interface ContentBook {
   planned(job: JobRow, allocation: AllocationRow): Promise<Content>;
   /** The content that is sent, rendered with the true versions. */
   forSync(job: JobRow, allocation: AllocationRow, currentVersion: string): Promise<StagedContent>;
+  /** As `forSync` before anything is decided: templates that cannot be rendered yet are left out. */
+  forHooks(job: JobRow, allocation: AllocationRow): Promise<StagedContent>;
   /** How to read what `planned` is made of; undefined for bytes that are not there. */
   readPlanned(job: JobRow, allocation: AllocationRow): Promise<(sha256: string) => Uint8Array | undefined>;
   /** Keeps the bytes of a promoted content in the catalog, encrypted: `rollback` and `--diff` read them. */
   keep(job: JobRow, allocation: AllocationRow): Promise<void>;
 }
 
-/** The book over the session's catalog. */
-export function openContentBook(session: Session, state: CatalogState): ContentBook {
+/** The book over the session's catalog; templates read `kv`. */
+export function openContentBook(
+  session: Session,
+  state: CatalogState,
+  kv: Pick<KvStore, "get" | "keys">,
+): ContentBook {
   const maker = createContentMaker({
     state,
-    kv: session.kv,
+    kv,
     readBlob: (sha256) => session.blobs.read(sha256),
     remoteDirectory: remoteDirectory(session),
   });
@@ -46,14 +53,20 @@ export function openContentBook(session: Session, state: CatalogState): ContentB
       const { files, made } = await maker.make(job, allocation, currentVersion);
       return { files, read: (file) => made.get(file.ref) ?? session.blobs.read(file.ref) };
     },
+    async forHooks(job, allocation) {
+      const { files, made } = await maker.make(job, allocation, job.version, { leaveOutBroken: true });
+      return { files, read: (file) => made.get(file.ref) ?? session.blobs.read(file.ref) };
+    },
     async readPlanned(job, allocation) {
       const { made } = await plannedContent(job, allocation);
-      return (sha256) => made.get(sha256) ?? (session.blobs.has(sha256) ? session.blobs.read(sha256) : undefined);
+      return (sha256) =>
+        made.get(sha256) ?? (session.blobs.has(sha256) ? session.blobs.read(sha256) : undefined);
     },
     async keep(job, allocation) {
       const { made } = await plannedContent(job, allocation);
       session.catalog.transaction(() => {
-        for (const [sha256, bytes] of made) if (!session.blobs.has(sha256)) session.blobs.put(sha256, bytes, true);
+        for (const [sha256, bytes] of made)
+          if (!session.blobs.has(sha256)) session.blobs.put(sha256, bytes, true);
       })();
     },
   };

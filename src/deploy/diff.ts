@@ -32,11 +32,13 @@ export async function diffPlan(session: Session, facts: DeployFacts, plan: Deplo
 async function diffAllocation(session: Session, facts: DeployFacts, action: Action): Promise<FileDiff[]> {
   const { job, row, content } = facts.byId.get(action.allocId)!;
   if (content === undefined) return [];
-  const promoted = action.currentHash === undefined ? [] : (readTree(session.catalog, action.currentHash) ?? []);
+  const promoted =
+    action.currentHash === undefined ? [] : (readTree(session.catalog, action.currentHash) ?? []);
   const before = new Map(promoted.map((file) => [file.path, file]));
   const after = new Map(content.files.map((file) => [file.path, file]));
   const readNew = await facts.contents.readPlanned(job, row);
-  const readOld = (ref: string): Uint8Array | undefined => (session.blobs.has(ref) ? session.blobs.read(ref) : undefined);
+  const readOld = (ref: string): Uint8Array | undefined =>
+    session.blobs.has(ref) ? session.blobs.read(ref) : undefined;
   return changedPaths(promoted, content.files).map((path) => ({
     job: action.job,
     workerIp: action.workerIp,
@@ -59,7 +61,8 @@ function diffFile(
     return `${mode}(${describe(before)} → ${describe(after)})\n`;
   }
   const [oldText, newText] = [textOf(before, readOld), textOf(after, readNew)];
-  if (oldText === undefined || newText === undefined) return `${mode}(not shown: it is a key, secret or binary)\n`;
+  if (oldText === undefined || newText === undefined)
+    return `${mode}(not shown: it is a key, secret or binary)\n`;
   if (oldText === newText) {
     const same = before?.ref === after?.ref;
     return same ? mode : `${mode}(differs in secrets only)\n`;

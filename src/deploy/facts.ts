@@ -4,6 +4,7 @@ import { readDeployments, readPostDeploy, readTree } from "../catalog/deployment
 import { readState } from "../catalog/state.ts";
 import { demandsOf } from "../content/store.ts";
 import { jobNamespace } from "../kv/namespaces.ts";
+import type { KvStore } from "../kv/store.ts";
 import { MaandError } from "../model/error.ts";
 import type { AllocationRow, CatalogState, DeploymentRow, JobRow } from "../model/state.ts";
 import type { TreeFile } from "../model/tree.ts";
@@ -16,49 +17,89 @@ import type { JobFacts } from "./plan.ts";
 export interface DeployFacts {
   state: CatalogState;
   jobs: JobFacts[];
+  /** By allocation id. `reload` replaces entries. */
   byId: ReadonlyMap<string, AllocationFacts>;
   contents: ContentBook;
+  /** Reads and renders one job again: its `pre_deploy` hooks may have changed what its templates say. */
+  reload(job: string): Promise<JobFacts>;
 }
 
-/** Reads and renders. Only the named jobs are rendered; a template that fails becomes its job's `renderFault`. */
-export async function loadFacts(session: Session, only?: readonly string[]): Promise<DeployFacts> {
-  const { catalog } = session;
-  const state = readState(catalog);
-  const deployments = readDeployments(catalog);
-  const postDeploy = readPostDeploy(catalog);
-  const contents = openContentBook(session, state);
-  const trees = new Map<string, TreeFile[] | undefined>();
-  const treeOf = (hash: string | undefined): TreeFile[] | undefined => {
-    if (hash === undefined) return undefined;
-    if (!trees.has(hash)) trees.set(hash, readTree(catalog, hash));
-    return trees.get(hash);
-  };
+/** What a deploy reads before any hook has run. */
+export interface CatalogRead {
+  state: CatalogState;
+  deployments: Map<string, DeploymentRow>;
+}
+
+export function readCatalog(session: Session): CatalogRead {
+  return { state: readState(session.catalog), deployments: readDeployments(session.catalog) };
+}
+
+/**
+ * Renders and compares. Only the named jobs are rendered; a template that fails becomes its job's `renderFault`.
+ * @param kv what templates read: the catalog's KV, or that with the pending writes of hooks
+ */
+export async function loadFacts(
+  session: Session,
+  { state, deployments }: CatalogRead,
+  kv: Pick<KvStore, "get" | "keys">,
+  only?: readonly string[],
+): Promise<DeployFacts> {
+  const contents = openContentBook(session, state, kv);
+  const postDeploy = readPostDeploy(session.catalog);
   const byJob = Map.groupBy(state.allocations, (allocation) => allocation.job);
   const byId = new Map<string, AllocationFacts>();
-  const jobs: JobFacts[] = [];
-  for (const job of state.jobs) {
-    if (only !== undefined && !only.includes(job.name)) continue;
+  const treeOf = treeReader(session);
+
+  const load = async (job: JobRow, known: ReadonlyMap<string, DeploymentRow>): Promise<JobFacts> => {
     const facts: JobFacts = {
       job,
       allocations: [],
       demands: demandsOf(job),
       postDeployDue: postDeploy.get(job.name) === "failed",
     };
-    const order = session.kv.get(jobNamespace(job.name), "rollout_order");
-    if (typeof order === "string" && order !== "") facts.rolloutOrder = order.split(",");
+    const order = kv.get(jobNamespace(job.name), "rollout_order");
+    if (typeof order === "string" && order !== "")
+      facts.rolloutOrder = order.split(",").map((ip) => ip.trim());
     for (const row of byJob.get(job.name) ?? []) {
-      const deployment = deployments.get(row.allocId) ?? newDeployment(row);
+      const deployment = known.get(row.allocId) ?? newDeployment(row);
       const allocation = await allocationFacts(job, row, deployment, contents, facts, treeOf);
       facts.allocations.push(allocation);
       byId.set(row.allocId, allocation);
     }
-    jobs.push(facts);
+    return facts;
+  };
+
+  const jobs: JobFacts[] = [];
+  for (const job of state.jobs) {
+    if (only === undefined || only.includes(job.name)) jobs.push(await load(job, deployments));
   }
-  return { state, jobs, byId, contents };
+  return {
+    state,
+    jobs,
+    byId,
+    contents,
+    reload(name) {
+      const job = state.jobs.find((candidate) => candidate.name === name);
+      if (job === undefined) throw new Error(`job ${name} is not in the catalog`);
+      return load(job, readDeployments(session.catalog));
+    },
+  };
 }
 
 function newDeployment(row: AllocationRow): DeploymentRow {
   return { allocId: row.allocId, state: "absent" };
+}
+
+type TreeOf = (hash: string | undefined) => TreeFile[] | undefined;
+
+/** Trees are shared by many allocations: each is read once. */
+function treeReader(session: Session): TreeOf {
+  const trees = new Map<string, TreeFile[] | undefined>();
+  return (hash) => {
+    if (hash === undefined) return undefined;
+    if (!trees.has(hash)) trees.set(hash, readTree(session.catalog, hash));
+    return trees.get(hash);
+  };
 }
 
 async function allocationFacts(
@@ -67,7 +108,7 @@ async function allocationFacts(
   deployment: DeploymentRow,
   contents: ContentBook,
   ofJob: JobFacts,
-  treeOf: (hash: string | undefined) => TreeFile[] | undefined,
+  treeOf: TreeOf,
 ): Promise<AllocationFacts> {
   const facts: AllocationFacts = { row, deployment, job };
   if (!row.removed) {

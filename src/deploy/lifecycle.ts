@@ -25,7 +25,11 @@ export interface Lifecycle {
 }
 
 /** Runs a target; its exit status and output as they were. Throws only when the worker could not be asked. */
-export async function runTarget(session: Session, connection: Connection, run: Lifecycle): Promise<ExecResult> {
+export async function runTarget(
+  session: Session,
+  connection: Connection,
+  run: Lifecycle,
+): Promise<ExecResult> {
   const options = {
     directory: remoteDirectory(session),
     bucketId: session.bucketId,
@@ -73,7 +77,11 @@ export interface LoggedCommand {
 }
 
 /** Runs any command on a worker with its begin, output and end on the event stream. */
-export async function runLogged(session: Session, connection: Connection, run: LoggedCommand): Promise<ExecResult> {
+export async function runLogged(
+  session: Session,
+  connection: Connection,
+  run: LoggedCommand,
+): Promise<ExecResult> {
   const { scope } = run;
   const id = session.events.nextId();
   const started = performance.now();

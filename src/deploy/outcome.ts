@@ -64,12 +64,17 @@ export function hasFailed(outcome: DeployOutcome): boolean {
   return (
     outcome.reconcile.some(bad) ||
     outcome.waves.some((wave) =>
-      wave.jobs.some((job) => job.status === "failed" || job.status === "blocked" || job.allocations.some(bad)),
+      wave.jobs.some(
+        (job) => job.status === "failed" || job.status === "blocked" || job.allocations.some(bad),
+      ),
     )
   );
 }
 
 /** Whether nothing had to be done anywhere. */
 export function wasIdle(outcome: DeployOutcome): boolean {
-  return outcome.reconcile.length === 0 && outcome.waves.every((wave) => wave.jobs.every((job) => job.status === "skipped"));
+  return (
+    outcome.reconcile.length === 0 &&
+    outcome.waves.every((wave) => wave.jobs.every((job) => job.status === "skipped"))
+  );
 }

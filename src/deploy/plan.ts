@@ -65,32 +65,9 @@ export function planDeploy(jobs: readonly JobFacts[], options: PlanOptions): Dep
   const waves = new Map<number, JobPlan[]>();
   for (const facts of chosen) {
     const seq = facts.job.deploymentSeq;
-    const ordered = orderAllocations(facts, warnings);
-    const stops: Action[] = [];
-    const rollout: Action[] = [];
-    for (const allocation of ordered) {
-      const actions = decideActions(allocation, options);
-      if (actions.reconcile !== undefined) stops.push(actions.reconcile);
-      if (actions.rollout !== undefined) rollout.push(actions.rollout);
-    }
-    const { maxConcurrentStarts, maxConcurrentUpgrades } = facts.job.manifest;
-    if (stops.length > 0) {
-      pushTo(reconcile, seq, { job: facts.job.name, batches: batchesOf(stops, maxConcurrentUpgrades) });
-    }
-    if (rollout.length > 0) {
-      const of = (...kinds: Action["kind"][]) => rollout.filter((action) => kinds.includes(action.kind));
-      pushTo(waves, seq, {
-        job: facts.job.name,
-        seq,
-        demands: facts.demands,
-        starts: batchesOf(of("start"), maxConcurrentStarts),
-        upgrades: batchesOf(of("restart", "reload", "sync"), maxConcurrentUpgrades),
-        promotes: of("promote"),
-        skips: of("skip"),
-        ...(facts.renderFault === undefined ? {} : { renderFault: facts.renderFault }),
-        postDeployDue: facts.postDeployDue,
-      });
-    }
+    const { stops, rollout } = planJob(facts, options, warnings);
+    if (stops.length > 0) pushTo(reconcile, seq, { job: facts.job.name, batches: stops });
+    if (rollout !== undefined) pushTo(waves, seq, rollout);
   }
   const sorted = <T>(map: Map<number, T[]>): [number, T[]][] => [...map].sort(([a], [b]) => a - b);
   return {
@@ -102,6 +79,35 @@ export function planDeploy(jobs: readonly JobFacts[], options: PlanOptions): Dep
   };
 }
 
+/** One job's part of the plan; used again by the run once the job's `pre_deploy` hooks may have changed its facts. */
+export function planJob(
+  facts: JobFacts,
+  options: ActionOptions,
+  warnings: string[],
+): { stops: Action[][]; rollout: JobPlan | undefined } {
+  const stops: Action[] = [];
+  const rollout: Action[] = [];
+  for (const allocation of orderAllocations(facts, warnings)) {
+    const actions = decideActions(allocation, options);
+    if (actions.reconcile !== undefined) stops.push(actions.reconcile);
+    if (actions.rollout !== undefined) rollout.push(actions.rollout);
+  }
+  const { maxConcurrentStarts, maxConcurrentUpgrades } = facts.job.manifest;
+  const of = (...kinds: Action["kind"][]) => rollout.filter((action) => kinds.includes(action.kind));
+  const plan: JobPlan = {
+    job: facts.job.name,
+    seq: facts.job.deploymentSeq,
+    demands: facts.demands,
+    starts: batchesOf(of("start"), maxConcurrentStarts),
+    upgrades: batchesOf(of("restart", "reload", "sync"), maxConcurrentUpgrades),
+    promotes: of("promote"),
+    skips: of("skip"),
+    ...(facts.renderFault === undefined ? {} : { renderFault: facts.renderFault }),
+    postDeployDue: facts.postDeployDue,
+  };
+  return { stops: batchesOf(stops, maxConcurrentUpgrades), rollout: rollout.length === 0 ? undefined : plan };
+}
+
 /**
  * Allocations in rollout order: the KV's list when it is a permutation of the active workers, else worker position.
  * Those that the list does not name (disabled, removed) come last.
@@ -109,9 +115,12 @@ export function planDeploy(jobs: readonly JobFacts[], options: PlanOptions): Dep
 function orderAllocations(facts: JobFacts, warnings: string[]): AllocationFacts[] {
   const order = facts.rolloutOrder;
   if (order === undefined) return facts.allocations;
-  const active = facts.allocations.filter(({ row }) => !row.removed && !row.disabled).map(({ row }) => row.workerIp);
+  const active = facts.allocations
+    .filter(({ row }) => !row.removed && !row.disabled)
+    .map(({ row }) => row.workerIp);
   const rank = new Map(order.map((ip, i) => [ip, i]));
-  const isPermutation = rank.size === order.length && order.length === active.length && active.every((ip) => rank.has(ip));
+  const isPermutation =
+    rank.size === order.length && order.length === active.length && active.every((ip) => rank.has(ip));
   if (!isPermutation) {
     if (active.length > 0) {
       warnings.push(
@@ -144,9 +153,14 @@ export function rolloutActions(plan: JobPlan): Action[] {
   return [...plan.starts.flat(), ...plan.upgrades.flat(), ...plan.promotes, ...plan.skips];
 }
 
+/** Whether any allocation of a job is acted on. */
+export function hasRollout(plan: JobPlan): boolean {
+  return plan.starts.length + plan.upgrades.length + plan.promotes.length > 0;
+}
+
 /** Whether a job has anything to do in its wave. */
 export function hasWork(plan: JobPlan): boolean {
-  return plan.starts.length + plan.upgrades.length + plan.promotes.length > 0 || plan.postDeployDue;
+  return hasRollout(plan) || plan.postDeployDue;
 }
 
 /** Workers that something is due on. */

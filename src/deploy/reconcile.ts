@@ -1,6 +1,7 @@
 // Stopping what is no longer wanted: removed and newly disabled allocations, in reverse wave order (04, "The run").
 
 import { beginAttempts, forgetPromotions, setStates } from "../catalog/deployments.ts";
+import type { HookTarget } from "../hooks/call.ts";
 import { MaandError } from "../model/error.ts";
 import { remoteDirectory } from "../session/session.ts";
 import type { Action } from "./action.ts";
@@ -10,7 +11,7 @@ import type { AllocationOutcome } from "./outcome.ts";
 import { outcomeOf } from "./outcome.ts";
 import type { DeployPlan } from "./plan.ts";
 import type { DeployRun } from "./run-state.ts";
-import { factsOf } from "./run-state.ts";
+import { factsOf, targetSeconds } from "./run-state.ts";
 import { asMaandError } from "./worker-link.ts";
 
 /** Seconds for deleting a job's deployed files. */
@@ -38,8 +39,13 @@ export async function reconcile(run: DeployRun, plan: DeployPlan["reconcile"]): 
 
 async function stopOne(run: DeployRun, action: Action): Promise<AllocationOutcome> {
   const { session, links } = run;
-  const { job, row } = factsOf(run, action);
-  const scope = { worker: action.workerIp, job: action.job, phase: "reconcile" as const, action: action.kind };
+  const { row } = factsOf(run, action);
+  const scope = {
+    worker: action.workerIp,
+    job: action.job,
+    phase: "reconcile" as const,
+    action: action.kind,
+  };
   const link = links.all.get(action.workerIp);
   if (link?.failure !== undefined) {
     if (!link.gone) return outcomeOf(action, "not_reached", link.failure);
@@ -52,16 +58,8 @@ async function stopOne(run: DeployRun, action: Action): Promise<AllocationOutcom
     const connection = links.connectionTo(action.workerIp);
     // From here on the process may be down although the stop has not been recorded.
     beginAttempts(session.catalog, [{ allocId: row.allocId }]);
-    await requireTarget(session, connection, {
-      job: action.job,
-      workerIp: action.workerIp,
-      target: "stop",
-      currentVersion: action.currentVersion,
-      newVersion: action.newVersion,
-      timeoutSeconds: job.manifest.lifecycleTimeout ?? session.conf.commandTimeoutSeconds,
-      phase: "reconcile",
-      onlyIfPresent: true,
-    });
+    await stopProcess(run, action);
+    const complaint = await afterStopped(run, action);
     if (action.kind === "stop") setStates(session.catalog, [{ allocId: row.allocId, state: "drained" }]);
     else {
       const result = await runLogged(session, connection, {
@@ -79,8 +77,65 @@ async function stopOne(run: DeployRun, action: Action): Promise<AllocationOutcom
       }
       forgetPromotions(session.catalog, [row.allocId]);
     }
-    return outcomeOf(action, "done");
+    return complaint === undefined ? outcomeOf(action, "done") : outcomeOf(action, "failed", complaint);
   } catch (error) {
     return outcomeOf(action, "failed", asMaandError(error, action.workerIp));
   }
+}
+
+/** By the job's Makefile, or by its `job_control` hook with TARGET=stop. */
+async function stopProcess(run: DeployRun, action: Action): Promise<void> {
+  const { session, hooks } = run;
+  if (hooks.hasHooks(action.job, "job_control")) {
+    const { error } = await hooks.run({
+      event: "job_control",
+      job: action.job,
+      targets: [hookTarget(run, action)],
+      phase: "stop",
+      finishing: true,
+      control: {
+        target: "stop",
+        newAllocations: [],
+        updatedAllocations: [],
+        stoppedAllocations: [action.workerIp],
+      },
+    });
+    if (error !== undefined) {
+      hooks.discard(action.job);
+      throw error;
+    }
+    hooks.checkpoint(action.job);
+    return;
+  }
+  await requireTarget(session, run.links.connectionTo(action.workerIp), {
+    job: action.job,
+    workerIp: action.workerIp,
+    target: "stop",
+    currentVersion: action.currentVersion,
+    newVersion: action.newVersion,
+    timeoutSeconds: targetSeconds(run, action),
+    phase: "reconcile",
+    onlyIfPresent: true,
+  });
+}
+
+/** Runs `after_allocation_stopped`. The process is down whatever the hook says: its failure is told, no more. */
+async function afterStopped(run: DeployRun, action: Action): Promise<MaandError | undefined> {
+  const { hooks } = run;
+  if (!hooks.hasHooks(action.job, "after_allocation_stopped")) return undefined;
+  const { error } = await hooks.run({
+    event: "after_allocation_stopped",
+    job: action.job,
+    targets: [hookTarget(run, action)],
+    phase: "stop",
+    finishing: true,
+  });
+  if (error === undefined) hooks.checkpoint(action.job);
+  else hooks.discard(action.job);
+  return error;
+}
+
+function hookTarget(run: DeployRun, action: Action): HookTarget {
+  const { row } = factsOf(run, action);
+  return { allocation: row, currentVersion: action.currentVersion, newVersion: action.newVersion };
 }

@@ -1,82 +1,109 @@
-// One job's rollout: batches of starts and upgrades, each synced, run, gated and promoted before the next.
+// One job's rollout: its hooks before, batches of starts and upgrades each gated and promoted, its hooks after.
 
-import type { Promotion } from "../catalog/deployments.ts";
-import { beginAttempts, promote, setStates } from "../catalog/deployments.ts";
-import { allocationChecks, hasHealthCheck, waitOf } from "../health/checks.ts";
-import { runGate } from "../health/gate.ts";
-import { MaandError } from "../model/error.ts";
+import { setPostDeploy } from "../catalog/deployments.ts";
+import type { DeployPhase } from "../hooks/plan.ts";
+import type { MaandError } from "../model/error.ts";
 import type { Action } from "./action.ts";
-import { targetOf } from "./action.ts";
-import { requireTarget } from "./lifecycle.ts";
-import type { AllocationOutcome, JobOutcome } from "./outcome.ts";
-import { outcomeOf } from "./outcome.ts";
+import type { Attempt, BatchPlace } from "./batch.ts";
+import { actOn, afterStarted, hookAttempts, keepDisabledCurrent, settleBatch } from "./batch.ts";
+import { isGated, passGate } from "./gate.ts";
+import type { Ledger } from "./ledger.ts";
+import { openLedger } from "./ledger.ts";
+import type { JobOutcome } from "./outcome.ts";
 import type { JobPlan } from "./plan.ts";
-import { hasWork, rolloutActions } from "./plan.ts";
+import { batchesOf, hasRollout, hasWork, planJob } from "./plan.ts";
 import type { DeployRun } from "./run-state.ts";
 import { factsOf } from "./run-state.ts";
-import { stageJob, workerStaging } from "./stage.ts";
-import { asMaandError } from "./worker-link.ts";
-
-/** An action that was carried out, and how it went so far. */
-interface Attempt {
-  action: Action;
-  error?: MaandError;
-}
+import { stageForHooks } from "./stage-for-hooks.ts";
 
 /** Rolls out one job. Failures are in the outcome; nothing is thrown for them. */
-export async function rollOutJob(run: DeployRun, plan: JobPlan): Promise<JobOutcome> {
-  const outcomes = new Map<string, AllocationOutcome>();
-  const settle = (action: Action, status: AllocationOutcome["status"], error?: MaandError): void => {
-    outcomes.set(action.allocId, outcomeOf(action, status, error));
-    emitOutcome(run, action, status, error);
-  };
-  for (const action of plan.skips) {
-    outcomes.set(action.allocId, outcomeOf(action, "skipped"));
-    run.session.events.emit({
-      type: "deploy_skip",
-      scope: { worker: action.workerIp, job: action.job, phase: "rollout", action: "skip" },
-      reason: action.reason,
-    });
+export async function rollOutJob(run: DeployRun, planned: JobPlan): Promise<JobOutcome> {
+  const ledger = openLedger(run);
+  const { plan, error } = await beforeDeploy(run, planned);
+  if (error !== undefined) {
+    ledger.failAll(plan, error);
+    return ledger.close(plan, error.message);
   }
-  const finish = (reason?: string): JobOutcome => summarise(plan, outcomes, run, reason);
+  for (const action of plan.skips) ledger.settle(action, "skipped");
   if (plan.renderFault !== undefined) {
-    for (const action of rolloutActions(plan)) {
-      if (action.kind !== "skip") settle(action, "failed", plan.renderFault);
-    }
-    return finish(plan.renderFault.message);
+    ledger.failAll(plan, plan.renderFault);
+    return ledger.close(plan, plan.renderFault.message);
   }
-  if (!hasWork(plan)) return finish();
+  if (!hasWork(plan)) return ledger.close(plan);
 
-  await keepDisabledCurrent(run, plan.promotes, settle);
-  const ok = await rollOutStarts(run, reachable(run, plan.starts, settle), settle);
-  if (ok) await rollOutUpgrades(run, reachable(run, plan.upgrades, settle), settle);
-  return finish();
+  await keepDisabledCurrent(run, plan.promotes, ledger);
+  const starts = reachable(run, plan.starts, ledger);
+  const upgrades = reachable(run, plan.upgrades, ledger);
+  if (isControlled(run, plan.job)) await rollOutControlled(run, [...starts, ...upgrades].flat(), ledger);
+  else {
+    const goOn = await rollOutStarts(run, starts, ledger);
+    if (goOn) await rollOutUpgrades(run, upgrades, ledger);
+  }
+  const failure = await afterDeploy(run, plan, ledger);
+  return ledger.close(plan, failure?.message);
 }
 
-type Settle = (action: Action, status: AllocationOutcome["status"], error?: MaandError) => void;
+/** Whether a `job_control` hook stands in for the job's lifecycle targets. */
+function isControlled(run: DeployRun, job: string): boolean {
+  return !run.options.syncOnly && run.hooks.hasHooks(job, "job_control");
+}
 
-/** Content and version of disabled allocations stay current in the catalog and the staging tree. */
-async function keepDisabledCurrent(run: DeployRun, actions: readonly Action[], settle: Settle): Promise<void> {
-  for (const action of actions) {
-    try {
-      await stage(run, action);
-      await keepContent(run, [action]);
-      promote(run.session.catalog, [promotionOf(run, action, false)]);
-      settle(action, "done");
-    } catch (error) {
-      settle(action, "failed", asMaandError(error, action.workerIp));
-    }
+/** What a job as a whole is in, as its hooks see it. */
+function phaseOf(plan: JobPlan): DeployPhase {
+  if (plan.upgrades.length > 0) return "update";
+  return plan.starts.length > 0 ? "new" : "";
+}
+
+/** Runs `pre_deploy` hooks of a job that has something to roll out, then renders and plans it again. */
+async function beforeDeploy(run: DeployRun, plan: JobPlan): Promise<{ plan: JobPlan; error?: MaandError }> {
+  const wanted = hasRollout(plan) || plan.renderFault !== undefined;
+  if (!wanted || !run.hooks.hasHooks(plan.job, "pre_deploy")) return { plan };
+  await stageForHooks(run.session, run.facts, plan.job);
+  const { error } = await run.hooks.run({ event: "pre_deploy", job: plan.job, phase: phaseOf(plan) });
+  if (error !== undefined) {
+    run.hooks.discard(plan.job);
+    return { plan, error };
   }
+  run.hooks.checkpoint(plan.job);
+  const warnings: string[] = [];
+  const { rollout } = planJob(await run.facts.reload(plan.job), run.options, warnings);
+  for (const text of warnings)
+    run.session.events.emit({ type: "warning", scope: { worker: "-", job: plan.job }, text });
+  return { plan: rollout ?? plan };
+}
+
+/** Runs `post_deploy` hooks of a job whose rollout is complete, or whose hooks failed there last time. */
+async function afterDeploy(run: DeployRun, plan: JobPlan, ledger: Ledger): Promise<MaandError | undefined> {
+  if (ledger.hasFailed() || run.session.interrupt.stopping.aborted) return undefined;
+  if (!run.hooks.hasHooks(plan.job, "post_deploy")) {
+    if (plan.postDeployDue) setPostDeploy(run.session.catalog, plan.job, "ok");
+    return undefined;
+  }
+  // Durable before the hooks begin: a crash in the middle of them makes the next deploy run them again.
+  setPostDeploy(run.session.catalog, plan.job, "failed");
+  await stageForHooks(run.session, run.facts, plan.job);
+  const { error, interrupted } = await run.hooks.run({
+    event: "post_deploy",
+    job: plan.job,
+    phase: phaseOf(plan),
+  });
+  if (error !== undefined || interrupted) {
+    run.hooks.discard(plan.job);
+    return error;
+  }
+  run.hooks.checkpoint(plan.job);
+  setPostDeploy(run.session.catalog, plan.job, "ok");
+  return undefined;
 }
 
 /** The batches without the allocations of workers that cannot take part: those fail alone (04, "Promotion and resume"). */
-function reachable(run: DeployRun, batches: readonly Action[][], settle: Settle): Action[][] {
+function reachable(run: DeployRun, batches: readonly Action[][], ledger: Ledger): Action[][] {
   return batches
     .map((batch) =>
       batch.filter((action) => {
         const failure = run.links.all.get(action.workerIp)?.failure;
         if (failure === undefined) return true;
-        settle(action, "not_reached", failure);
+        ledger.settle(action, "not_reached", failure);
         return false;
       }),
     )
@@ -84,174 +111,57 @@ function reachable(run: DeployRun, batches: readonly Action[][], settle: Settle)
 }
 
 /** First starts: batch after batch, then one gate over all of them. Returns whether the job may go on. */
-async function rollOutStarts(run: DeployRun, batches: Action[][], settle: Settle): Promise<boolean> {
+async function rollOutStarts(run: DeployRun, batches: readonly Action[][], ledger: Ledger): Promise<boolean> {
   const started: Attempt[] = [];
-  for (const batch of batches) {
+  const gated = batches[0]?.[0] !== undefined && isGated(run, factsOf(run, batches[0][0]).job);
+  for (const [index, batch] of batches.entries()) {
     if (run.session.interrupt.stopping.aborted) break;
-    const attempts = await actOn(run, batch);
+    const attempts = await actOn(run, batch, "make");
+    await afterStarted(run, attempts, { phase: "new", index, count: batches.length });
     started.push(...attempts);
-    const failed = attempts.some((attempt) => attempt.error !== undefined);
-    if (!gated(run, batch[0]!)) await settleBatch(run, attempts, settle);
-    if (failed) break;
+    if (!gated) await settleBatch(run, attempts, ledger);
+    if (attempts.some((attempt) => attempt.error !== undefined)) break;
   }
-  if (started.length > 0 && gated(run, started[0]!.action)) {
-    await passGate(run, started);
-    await settleBatch(run, started, settle);
+  if (gated && started.length > 0) {
+    await passGate(run, started, { phase: "new", index: 0, count: 1 });
+    await settleBatch(run, started, ledger);
   }
   const all = batches.flat().length;
   return started.length === all && started.every((attempt) => attempt.error === undefined);
 }
 
 /** Upgrades: every batch passes its gate and is promoted before the next begins. */
-async function rollOutUpgrades(run: DeployRun, batches: Action[][], settle: Settle): Promise<void> {
-  for (const batch of batches) {
+async function rollOutUpgrades(run: DeployRun, batches: readonly Action[][], ledger: Ledger): Promise<void> {
+  for (const [index, batch] of batches.entries()) {
     if (run.session.interrupt.stopping.aborted) return;
-    const attempts = await actOn(run, batch);
-    if (gated(run, batch[0]!)) await passGate(run, attempts);
-    await settleBatch(run, attempts, settle);
+    const place: BatchPlace = { phase: "update", index, count: batches.length };
+    const attempts = await actOn(run, batch, "make");
+    await afterStarted(run, attempts, place);
+    await passGate(run, attempts, place);
+    await settleBatch(run, attempts, ledger);
     if (attempts.some((attempt) => attempt.error !== undefined)) return;
   }
 }
 
-function gated(run: DeployRun, action: Action): boolean {
-  return hasHealthCheck(factsOf(run, action).job);
-}
-
-/** Stages, syncs and runs one batch, its allocations side by side. */
-async function actOn(run: DeployRun, batch: readonly Action[]): Promise<Attempt[]> {
-  const { session } = run;
-  beginAttempts(
-    session.catalog,
-    batch.map((action) => ({ allocId: action.allocId, content: factsOf(run, action).content! })),
-  );
-  return Promise.all(
-    batch.map(async (action): Promise<Attempt> => {
-      const { job } = factsOf(run, action);
-      try {
-        await stage(run, action);
-        await run.links.sync(action.workerIp, action.job);
-        const target = targetOf(action.kind);
-        if (target !== undefined) {
-          await run.limit(() =>
-            requireTarget(session, run.links.connectionTo(action.workerIp), {
-              job: action.job,
-              workerIp: action.workerIp,
-              target,
-              currentVersion: action.currentVersion,
-              newVersion: action.newVersion,
-              timeoutSeconds: job.manifest.lifecycleTimeout ?? session.conf.commandTimeoutSeconds,
-              phase: "rollout",
-            }),
-          );
-        }
-        return { action };
-      } catch (error) {
-        return { action, error: asMaandError(error, action.workerIp) };
-      }
-    }),
-  );
-}
-
-/** Puts the allocation's files, rendered with the versions they are deployed with, into the staging tree. */
-async function stage(run: DeployRun, action: Action): Promise<void> {
-  const { job, row } = factsOf(run, action);
-  const { files, read } = await run.contents.forSync(job, row, action.currentVersion);
-  stageJob(workerStaging(run.session.paths.staging, action.workerIp), action.job, files, read);
-}
-
-/** Keeps what is about to be promoted, before it is: a promoted content is always there to go back to. */
-async function keepContent(run: DeployRun, actions: readonly Action[]): Promise<void> {
-  for (const action of actions) {
-    const { job, row } = factsOf(run, action);
-    await run.contents.keep(job, row);
+/** With a `job_control` hook: files are synced and the hook run in upgrade batches, then one gate over what was done. */
+async function rollOutControlled(run: DeployRun, actions: readonly Action[], ledger: Ledger): Promise<void> {
+  const [first] = actions;
+  if (first === undefined) return;
+  const { job } = factsOf(run, first);
+  const of = (wanted: boolean) =>
+    actions.filter((action) => (action.kind === "start") === wanted).map((action) => action.workerIp);
+  const control = { newAllocations: of(true), updatedAllocations: of(false) };
+  const batches = batchesOf(actions, job.manifest.maxConcurrentUpgrades);
+  const phase: DeployPhase = control.updatedAllocations.length > 0 ? "update" : "new";
+  const acted: Attempt[] = [];
+  for (const [index, batch] of batches.entries()) {
+    if (run.session.interrupt.stopping.aborted) break;
+    const attempts = await actOn(run, batch, "none");
+    const synced = attempts.filter((attempt) => attempt.error === undefined);
+    await hookAttempts(run, "job_control", synced, { phase, index, count: batches.length }, control);
+    acted.push(...attempts);
+    if (attempts.some((attempt) => attempt.error !== undefined)) break;
   }
-}
-
-/** Waits until the batch is healthy; what does not become so gets its error. Only what ran a target is asked. */
-async function passGate(run: DeployRun, attempts: Attempt[]): Promise<void> {
-  const { session } = run;
-  const asked = attempts.filter((attempt) => attempt.error === undefined && targetOf(attempt.action.kind) !== undefined);
-  if (asked.length === 0) return;
-  const [first] = asked;
-  const job = factsOf(run, first!.action).job;
-  session.events.emit({
-    type: "step",
-    scope: { worker: "-", job: job.name, phase: "health" },
-    text: `waiting for ${asked.map((attempt) => attempt.action.workerIp).join(", ")} to become healthy`,
-  });
-  const checks = asked.flatMap((attempt) =>
-    allocationChecks(session, run.state, job, attempt.action.workerIp, async () =>
-      run.links.connectionTo(attempt.action.workerIp),
-    ),
-  );
-  const results = await runGate(checks, () => waitOf(job), session.interrupt.aborting);
-  for (const attempt of asked) {
-    const failed = results.filter((result) => result.workerIp === attempt.action.workerIp && !result.ok);
-    if (failed.length === 0) continue;
-    attempt.error = new MaandError("health", "the health check failed", {
-      where: { job: job.name, worker: attempt.action.workerIp },
-      why: failed.map((result) => `${result.check}: ${result.error} (${result.attempts} attempts)`).join("; "),
-      remedy: `look at the job on the worker ("maand job status ${job.name}", "maand logs show --job ${job.name}"), then run maand deploy again`,
-    });
-  }
-}
-
-/** Records a batch: what is well is promoted in one commit, what failed its gate is marked so. */
-async function settleBatch(run: DeployRun, attempts: readonly Attempt[], settle: Settle): Promise<void> {
-  const { catalog } = run.session;
-  const well = attempts.filter((attempt) => attempt.error === undefined).map((attempt) => attempt.action);
-  await keepContent(run, well);
-  promote(
-    catalog,
-    well.map((action) => promotionOf(run, action, true)),
-  );
-  const failed = attempts.filter((attempt) => attempt.error !== undefined);
-  setStates(
-    catalog,
-    failed.map(({ action, error }) => ({
-      allocId: action.allocId,
-      state: error!.kind === "health" ? ("health_failed" as const) : ("unsettled" as const),
-      failure: error!.message,
-    })),
-  );
-  for (const { action, error } of attempts) settle(action, error === undefined ? "done" : "failed", error);
-}
-
-function promotionOf(run: DeployRun, action: Action, settles: boolean): Promotion {
-  return {
-    allocId: action.allocId,
-    version: action.newVersion,
-    content: factsOf(run, action).content!,
-    ...(settles ? { state: action.leadsTo } : {}),
-  };
-}
-
-function emitOutcome(run: DeployRun, action: Action, status: AllocationOutcome["status"], error?: MaandError): void {
-  run.session.events.emit({
-    type: "allocation",
-    scope: { worker: action.workerIp, job: action.job, phase: "rollout", action: action.kind },
-    status,
-    ...(error === undefined ? {} : { reason: error.message }),
-  });
-}
-
-function summarise(
-  plan: JobPlan,
-  outcomes: Map<string, AllocationOutcome>,
-  run: DeployRun,
-  reason: string | undefined,
-): JobOutcome {
-  const interrupted = run.session.interrupt.stopping.aborted;
-  const allocations = rolloutActions(plan).map(
-    (action) => outcomes.get(action.allocId) ?? outcomeOf(action, interrupted ? "interrupted" : "pending"),
-  );
-  const bad = allocations.filter((a) => a.status === "failed" || a.status === "not_reached");
-  const base = { job: plan.job, seq: plan.seq, allocations };
-  if (bad.length > 0) {
-    return { ...base, status: "failed", reason: reason ?? `${bad.length} of ${allocations.length} allocations failed` };
-  }
-  if (allocations.some((a) => a.status === "interrupted")) {
-    return { ...base, status: "interrupted", reason: "interrupted before it was done" };
-  }
-  return { ...base, status: hasWork(plan) ? "done" : "skipped" };
+  await passGate(run, acted, { phase, index: 0, count: 1 });
+  await settleBatch(run, acted, ledger);
 }

@@ -2,20 +2,25 @@
 
 import { nextUpdateSeq } from "../catalog/deployments.ts";
 import { recordAllocation } from "../catalog/history.ts";
+import type { HookHost } from "../hooks/host.ts";
+import { createHookHost } from "../hooks/host.ts";
+import type { KvStore } from "../kv/store.ts";
 import { MaandError } from "../model/error.ts";
+import type { HookEvent } from "../model/manifest.ts";
 import { suggestName } from "../model/nearest.ts";
 import type { Session } from "../session/session.ts";
 import { createLimiter } from "../ssh/parallel.ts";
-import type { DeployFacts } from "./facts.ts";
-import { loadFacts } from "./facts.ts";
+import type { CatalogRead, DeployFacts } from "./facts.ts";
+import { loadFacts, readCatalog } from "./facts.ts";
 import type { AllocationOutcome, DeployOutcome, JobOutcome, UnreachedWorker } from "./outcome.ts";
 import { outcomeOf } from "./outcome.ts";
-import type { DeployPlan, JobPlan, PlanOptions } from "./plan.ts";
+import type { DeployPlan, JobPlan } from "./plan.ts";
 import { dueWorkers, hasWork, planDeploy, rolloutActions } from "./plan.ts";
 import { pruneRemoved } from "./prune.ts";
 import { reconcile } from "./reconcile.ts";
 import { rollOutJob } from "./rollout.ts";
 import type { DeployRun } from "./run-state.ts";
+import type { Links } from "./worker-link.ts";
 import { linkWorkers } from "./worker-link.ts";
 
 export interface DeployOptions {
@@ -34,31 +39,64 @@ export interface PreparedDeploy {
  * Works out what a deploy would do; contacts no worker and writes nothing.
  * @throws MaandError("usage") for a job name that is not in the catalog.
  */
-export async function prepareDeploy(session: Session, options: DeployOptions): Promise<PreparedDeploy> {
-  const facts = await loadFacts(session, options.jobs);
-  return { facts, plan: planDeploy(facts.jobs, planOptions(options, facts)) };
+export async function prepareDeploy(
+  session: Session,
+  options: DeployOptions,
+  read: CatalogRead = readCatalog(session),
+  kv: Pick<KvStore, "get" | "keys"> = session.kv,
+): Promise<PreparedDeploy> {
+  refuseUnknownJobs(options, read);
+  const facts = await loadFacts(session, read, kv, options.jobs);
+  const { force, syncOnly, jobs } = options;
+  return { facts, plan: planDeploy(facts.jobs, { force, syncOnly, ...(jobs && { jobs: new Set(jobs) }) }) };
 }
 
-function planOptions(options: DeployOptions, facts: DeployFacts): PlanOptions {
-  const { force, syncOnly, jobs } = options;
-  if (jobs === undefined) return { force, syncOnly };
-  const known = facts.state.jobs.map((job) => job.name);
-  for (const job of jobs) {
+function refuseUnknownJobs(options: DeployOptions, read: CatalogRead): void {
+  const known = read.state.jobs.map((job) => job.name);
+  for (const job of options.jobs ?? []) {
     if (known.includes(job)) continue;
     throw new MaandError("usage", `--jobs names "${job}", which is not in the catalog`, {
       remedy: `${suggestName(job, known)} (a new job needs "maand build" first)`,
     });
   }
-  return { force, syncOnly, jobs: new Set(jobs) };
 }
 
 /** Carries out a deploy from beginning to end. What fails on workers is in the outcome; only what stops all is thrown. */
 export async function runDeploy(session: Session, options: DeployOptions): Promise<DeployOutcome> {
-  const { facts, plan } = await prepareDeploy(session, options);
-  if (options.syncOnly) refuseStarts(plan);
-  for (const text of plan.warnings) session.events.emit({ type: "warning", scope: { worker: "-" }, text });
-  const updateSeq = nextUpdateSeq(session.catalog);
+  const read = readCatalog(session);
+  const hooks = createHookHost(session, read);
+  try {
+    const { facts, plan } = await prepareDeploy(session, options, read, hooks.kv);
+    if (options.syncOnly) refuseStarts(plan);
+    hooks.requireRuntimes(...hooksOf(plan));
+    for (const text of plan.warnings) session.events.emit({ type: "warning", scope: { worker: "-" }, text });
+    return await carryOut(session, options, { facts, plan, hooks });
+  } finally {
+    await hooks.close();
+  }
+}
 
+/** Jobs with something to do, and the events whose hooks a deploy may run for them. */
+function hooksOf(plan: DeployPlan): [jobs: string[], events: HookEvent[]] {
+  const busy = plan.waves.flatMap((wave) => wave.jobs.filter(hasWork).map((job) => job.job));
+  const stopping = plan.reconcile.flatMap((wave) => wave.jobs.map((job) => job.job));
+  const events: HookEvent[] = [
+    "pre_deploy",
+    "job_control",
+    "after_allocation_started",
+    "after_allocation_stopped",
+    "health_check",
+    "post_deploy",
+  ];
+  return [[...new Set([...busy, ...stopping])], events];
+}
+
+async function carryOut(
+  session: Session,
+  options: DeployOptions,
+  { facts, plan, hooks }: PreparedDeploy & { hooks: HookHost },
+): Promise<DeployOutcome> {
+  const updateSeq = nextUpdateSeq(session.catalog);
   const due = dueWorkers(plan);
   const present = new Set(facts.state.workers.map((worker) => worker.host));
   const workers = new Set([
@@ -67,43 +105,75 @@ export async function runDeploy(session: Session, options: DeployOptions): Promi
   ]);
   const gone = new Set([...workers].filter((workerIp) => !present.has(workerIp)));
   step(session, `connecting to ${count(workers.size, "worker")}`);
-  const links = await linkWorkers(session, { state: facts.state, updateSeq, due, gone, workers: [...workers] });
-  const limit = createLimiter(session.conf.maxParallelWorkers);
-  const run: DeployRun = { session, state: facts.state, links, facts: facts.byId, contents: facts.contents, limit };
+  const links = await linkWorkers(session, {
+    state: facts.state,
+    updateSeq,
+    due,
+    gone,
+    workers: [...workers],
+  });
+  const run: DeployRun = {
+    session,
+    state: facts.state,
+    facts,
+    links,
+    hooks,
+    options: { force: options.force, syncOnly: options.syncOnly },
+    limit: createLimiter(session.conf.maxParallelWorkers),
+  };
 
   if (plan.reconcile.length > 0) step(session, "stopping what is no longer wanted");
   const stopped = await reconcile(run, plan.reconcile);
-  if (stopped.some((outcome) => outcome.status === "done")) pruneRemoved(session);
-
-  const waves: DeployOutcome["waves"] = [];
-  const failed = new Set<string>();
-  for (const wave of plan.waves) {
-    const busy = wave.jobs.filter(hasWork);
-    if (busy.length > 0) step(session, `wave ${wave.seq}: ${busy.map((job) => job.job).join(", ")}`);
-    const jobs = await Promise.all(wave.jobs.map((job) => rollOutUnlessBlocked(run, job, failed)));
-    for (const job of jobs) if (job.status === "failed" || job.status === "blocked") failed.add(job.job);
-    waves.push({ seq: wave.seq, jobs });
-  }
+  if (stopped.some((outcome) => outcome.action === "remove")) pruneRemoved(session);
+  const waves = await rollOutWaves(run, plan);
   if (!session.interrupt.aborting.aborted) await links.refreshRest();
 
-  const unreached: UnreachedWorker[] = [...links.all.values()].flatMap((link) =>
-    link.failure === undefined
-      ? []
-      : [{ workerIp: link.workerIp, due: due.has(link.workerIp), gone: link.gone, error: link.failure }],
-  );
   const outcome: DeployOutcome = {
     updateSeq,
     reconcile: stopped,
     waves,
-    unreached,
+    unreached: unreachedWorkers(links, due, waves),
     interrupted: session.interrupt.stopping.aborted,
   };
   record(session, outcome);
   return outcome;
 }
 
+/** Waves one after the other, the jobs of a wave side by side. */
+async function rollOutWaves(run: DeployRun, plan: DeployPlan): Promise<DeployOutcome["waves"]> {
+  const waves: DeployOutcome["waves"] = [];
+  const failed = new Set<string>();
+  for (const wave of plan.waves) {
+    const busy = wave.jobs.filter(hasWork);
+    if (busy.length > 0) step(run.session, `wave ${wave.seq}: ${busy.map((job) => job.job).join(", ")}`);
+    const jobs = await Promise.all(wave.jobs.map((job) => rollOutUnlessBlocked(run, job, failed)));
+    for (const job of jobs) if (job.status === "failed" || job.status === "blocked") failed.add(job.job);
+    waves.push({ seq: wave.seq, jobs });
+  }
+  return waves;
+}
+
+function unreachedWorkers(
+  links: Links,
+  due: ReadonlySet<string>,
+  waves: DeployOutcome["waves"],
+): UnreachedWorker[] {
+  // A `pre_deploy` hook may have made something due that the first plan did not know of.
+  const missed = waves.flatMap((wave) => wave.jobs.flatMap((job) => job.allocations));
+  const missedThere = new Set(missed.filter((a) => a.status === "not_reached").map((a) => a.workerIp));
+  return [...links.all.values()].flatMap((link) => {
+    if (link.failure === undefined) return [];
+    const isDue = due.has(link.workerIp) || missedThere.has(link.workerIp);
+    return [{ workerIp: link.workerIp, due: isDue, gone: link.gone, error: link.failure }];
+  });
+}
+
 /** A job that demands a failed one waits for the next deploy (04, "Promotion and resume"). */
-async function rollOutUnlessBlocked(run: DeployRun, plan: JobPlan, failed: ReadonlySet<string>): Promise<JobOutcome> {
+async function rollOutUnlessBlocked(
+  run: DeployRun,
+  plan: JobPlan,
+  failed: ReadonlySet<string>,
+): Promise<JobOutcome> {
   const culprits = plan.demands.filter((job) => failed.has(job));
   if (culprits.length === 0 || !hasWork(plan)) return rollOutJob(run, plan);
   const reason = `it demands ${culprits.join(", ")}, which failed`;

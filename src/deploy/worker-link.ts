@@ -109,7 +109,9 @@ export async function linkWorkers(session: Session, options: LinkOptions): Promi
     connectionTo,
     sync: syncs,
     async refreshRest() {
-      const rest = [...all.values()].filter((link) => !link.refreshed && !link.gone && link.failure === undefined);
+      const rest = [...all.values()].filter(
+        (link) => !link.refreshed && !link.gone && link.failure === undefined,
+      );
       await mapLimited(rest, session.conf.maxParallelWorkers, async (link) => {
         try {
           await check(link, true);
@@ -129,7 +131,10 @@ interface QueueContext {
 }
 
 /** Per worker: jobs that ask for a transfer while one is under way, or in the same moment, go together in the next. */
-function createSyncQueues(session: Session, context: QueueContext): (workerIp: string, job: string) => Promise<void> {
+function createSyncQueues(
+  session: Session,
+  context: QueueContext,
+): (workerIp: string, job: string) => Promise<void> {
   interface Queue {
     waiting: { job: string; resolve: () => void; reject: (error: unknown) => void }[];
     busy: boolean;
@@ -160,10 +165,20 @@ function createSyncQueues(session: Session, context: QueueContext): (workerIp: s
     const connection = context.connectionTo(workerIp);
     const staging = workerStaging(session.paths.staging, workerIp);
     stageWorkerFiles(staging, context.filesOf(workerIp));
-    const scope = { worker: workerIp, phase: "rsync" as Phase, action: "sync", ...(jobs.length === 1 ? { job: jobs[0]! } : {}) };
+    const scope = {
+      worker: workerIp,
+      phase: "rsync" as Phase,
+      action: "sync",
+      ...(jobs.length === 1 ? { job: jobs[0]! } : {}),
+    };
     const id = session.events.nextId();
     const started = performance.now();
-    session.events.emit({ type: "command_begin", scope, id, cmd: `rsync ${jobs.map((job) => `jobs/${job}`).join(" ")}` });
+    session.events.emit({
+      type: "command_begin",
+      scope,
+      id,
+      cmd: `rsync ${jobs.map((job) => `jobs/${job}`).join(" ")}`,
+    });
     let exit = -1;
     try {
       await syncTree(connection, {
@@ -184,7 +199,13 @@ function createSyncQueues(session: Session, context: QueueContext): (workerIp: s
       exit = 0;
       context.links.get(workerIp)!.refreshed = true;
     } finally {
-      session.events.emit({ type: "command_end", scope, id, exit, durationMs: Math.round(performance.now() - started) });
+      session.events.emit({
+        type: "command_end",
+        scope,
+        id,
+        exit,
+        durationMs: Math.round(performance.now() - started),
+      });
     }
   };
 
@@ -203,7 +224,9 @@ function createSyncQueues(session: Session, context: QueueContext): (workerIp: s
 function unfit(workerIp: string, directory: string, findings: readonly string[]): MaandError {
   return new MaandError("remote", "the worker lacks what a deploy needs", {
     where: { worker: workerIp },
-    why: findings.map((finding) => finding.replace(/^cannot write there/, `cannot write ${directory}`)).join("; "),
+    why: findings
+      .map((finding) => finding.replace(/^cannot write there/, `cannot write ${directory}`))
+      .join("; "),
     remedy: "mend it on the worker, then run maand deploy again",
   });
 }

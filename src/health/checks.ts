@@ -11,8 +11,8 @@ import { probeName, runProbe } from "./probe.ts";
 /** Seconds that bound one probe when the manifest says nothing (07). */
 const defaultTimeoutSeconds = 5;
 
-/** Whether a job has anything that its health could be told by. */
-export function hasHealthCheck(job: JobRow): boolean {
+/** Whether the manifest asks for any probe. */
+export function hasProbes(job: JobRow): boolean {
   return (job.manifest.healthCheck?.checks.length ?? 0) > 0;
 }
 

@@ -3,7 +3,7 @@
 import type { AllocationRow, CatalogState, JobRow } from "../model/state.ts";
 import { isActive } from "../model/state.ts";
 import type { Session } from "../session/session.ts";
-import { allocationChecks, hasHealthCheck, waitOf } from "./checks.ts";
+import { allocationChecks, hasProbes, waitOf } from "./checks.ts";
 import type { Check, CheckResult } from "./gate.ts";
 import { defaultWait, noWait, runGate } from "./gate.ts";
 import type { WorkerResult } from "./worker-gate.ts";
@@ -46,7 +46,7 @@ export async function checkHealth(
   );
   const active = state.allocations.filter(isActive);
   const checks = await checkAllocations(session, state, jobs, active, options.wait);
-  return { workers, checks, skipped: jobs.filter((job) => !hasHealthCheck(job)).map((job) => job.name) };
+  return { workers, checks, skipped: jobs.filter((job) => !hasProbes(job)).map((job) => job.name) };
 }
 
 /** The checks of one job on the given allocations, without the worker gate. Never throws. */
@@ -57,7 +57,7 @@ export async function checkJob(
   allocations: readonly AllocationRow[],
 ): Promise<HealthReport> {
   const checks = await checkAllocations(session, state, [job], allocations, true);
-  return { workers: [], checks, skipped: hasHealthCheck(job) ? [] : [job.name] };
+  return { workers: [], checks, skipped: hasProbes(job) ? [] : [job.name] };
 }
 
 /** All probes are asked at the same time. Ctrl-C ends the waiting: what has not passed by then has failed. */

@@ -29,6 +29,8 @@ export interface HookCall {
   control?: JobControl;
   /** Only the hook of this name: `maand hooks`. */
   hook?: string;
+  /** Part of a batch that is under way: Ctrl-C lets it finish, only the second one ends it. */
+  finishing?: boolean;
   /** Seconds for one invocation; see `timeoutOf` for what holds when it is absent. */
   timeoutSeconds?: number;
 }

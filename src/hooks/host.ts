@@ -3,7 +3,7 @@
 import type { KvOverlay } from "../kv/overlay.ts";
 import { overlayKv } from "../kv/overlay.ts";
 import { MaandError } from "../model/error.ts";
-import type { AllocationRow, CatalogState, DeploymentRow, JobRow } from "../model/state.ts";
+import type { AllocationRow, CatalogState, DeploymentRow, JobFileRow, JobRow } from "../model/state.ts";
 import { noVersion } from "../model/version.ts";
 import type { Session } from "../session/session.ts";
 import { createLineSplitter } from "../ssh/capture.ts";
@@ -35,6 +35,14 @@ export interface HookHostOptions {
   onRequest?(who: { job: string; workerIp: string; hook: string }, line: string): void;
   /** The command line that runs this maand again. */
   self?: readonly string[];
+  /** Where the files of `_hooks/` come from, when not from the catalog: `maand hooks --watch` reads the workspace. */
+  scripts?: HookScripts;
+}
+
+export interface HookScripts {
+  /** Files of the job, those of `_hooks/` among them. */
+  files(job: string): readonly JobFileRow[];
+  read(sha256: string): Uint8Array;
 }
 
 export interface HookHost {
@@ -59,6 +67,10 @@ export interface HookHost {
 /** Nothing is started before the first hook runs: a run without hooks pays nothing for this. */
 export function createHookHost(session: Session, options: HookHostOptions): HookHost {
   const { state } = options;
+  const scripts = options.scripts ?? {
+    files: (job) => state.files.get(job) ?? [],
+    read: (sha256) => session.blobs.read(sha256),
+  };
   const kv = overlayKv(session.kv);
   const jobs = new Map(state.jobs.map((job) => [job.name, job]));
   const allocations = Map.groupBy(state.allocations, (allocation) => allocation.job);
@@ -85,8 +97,8 @@ export function createHookHost(session: Session, options: HookHostOptions): Hook
         workspace: session.paths.workspace,
         job,
         workerIp,
-        files: state.files.get(job) ?? [],
-        readFile: (sha256) => session.blobs.read(sha256),
+        files: scripts.files(job),
+        readFile: scripts.read,
         kv,
       },
       (text) => secrets.push(text),
@@ -189,7 +201,7 @@ export function createHookHost(session: Session, options: HookHostOptions): Hook
     const plan = planFor(call);
     const width = batchWidth(plan.job, call.phase ?? "");
     const results: HookResult[] = [];
-    const { stopping } = session.interrupt;
+    const stopping = call.finishing === true ? session.interrupt.aborting : session.interrupt.stopping;
     let interrupted = false;
     for (const hook of plan.hooks) {
       for (const batch of hookBatches(plan.targets, width, call.batch)) {

@@ -40,16 +40,20 @@ export function parseNamespace(name: string): Namespace | undefined {
   }
   if (root === "vars") {
     if (second === "bucket" && parts.length === 2) return { kind: "bucket_vars" };
-    if (second === "bucket" && third === "job" && parts.length === 4) return { kind: "job_config", job: fourth! };
+    if (second === "bucket" && third === "job" && parts.length === 4)
+      return { kind: "job_config", job: fourth! };
     if (second === "job" && parts.length === 3) return { kind: "job_vars", job: third! };
   }
-  if (root === "secrets" && second === "job" && parts.length === 3) return { kind: "job_secrets", job: third! };
+  if (root === "secrets" && second === "job" && parts.length === 3)
+    return { kind: "job_secrets", job: third! };
   return undefined;
 }
 
 /** Whether build owns the namespace: what is no longer true there is deleted at build. */
 export function isBuildOwned(namespace: string): boolean {
-  return namespace.startsWith("maand/") || namespace === "vars/bucket" || namespace.startsWith("vars/bucket/");
+  return (
+    namespace.startsWith("maand/") || namespace === "vars/bucket" || namespace.startsWith("vars/bucket/")
+  );
 }
 
 /** Whether a value is stored encrypted and shown as `***`: all job secrets, and private keys of certificates. */

@@ -45,7 +45,9 @@ export function overlayKv(base: KvStore): KvOverlay {
     namespaces() {
       const all = new Set(base.namespaces());
       for (const pending of byJob.values()) for (const namespace of pending.keys()) all.add(namespace);
-      return [...all].filter((namespace) => !isPending(byJob, namespace) || keys(namespace).length > 0).sort(compareText);
+      return [...all]
+        .filter((namespace) => !isPending(byJob, namespace) || keys(namespace).length > 0)
+        .sort(compareText);
     },
     entries() {
       const all = new Map(base.entries().map((entry) => [`${entry.namespace}\0${entry.key}`, entry]));
@@ -58,13 +60,16 @@ export function overlayKv(base: KvStore): KvOverlay {
           }
         }
       }
-      return [...all.values()].sort((a, b) => compareText(a.namespace, b.namespace) || compareText(a.key, b.key));
+      return [...all.values()].sort(
+        (a, b) => compareText(a.namespace, b.namespace) || compareText(a.key, b.key),
+      );
     },
     apply(changes) {
       let changed = 0;
       for (const change of changes) {
         const job = jobOf(change.namespace);
-        if (job === undefined) throw new Error(`namespace ${change.namespace} belongs to no job: a hook cannot write it`);
+        if (job === undefined)
+          throw new Error(`namespace ${change.namespace} belongs to no job: a hook cannot write it`);
         if (sameValue(get(change.namespace, change.key), change.value)) continue;
         const pending = byJob.get(job) ?? new Map<string, Map<string, KvChange>>();
         byJob.set(job, pending);

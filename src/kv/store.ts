@@ -78,10 +78,9 @@ export function openKv(catalog: Catalog, cipher: Cipher): KvStore {
     }
     const version = (current?.version ?? 0) + 1;
     if (current !== null) {
-      catalog.query("INSERT INTO kv_history SELECT * FROM kv WHERE namespace = ? AND key = ?").run(
-        change.namespace,
-        change.key,
-      );
+      catalog
+        .query("INSERT INTO kv_history SELECT * FROM kv WHERE namespace = ? AND key = ?")
+        .run(change.namespace, change.key);
       catalog
         .query("DELETE FROM kv_history WHERE namespace = ? AND key = ? AND version <= ?")
         .run(change.namespace, change.key, version - keptVersions);
@@ -93,7 +92,15 @@ export function openKv(catalog: Catalog, cipher: Cipher): KvStore {
     const stored = isSealed ? cipher.seal([change.namespace, change.key], plain) : plain;
     catalog
       .query("INSERT OR REPLACE INTO kv VALUES (?, ?, ?, ?, ?, ?, ?)")
-      .run(change.namespace, change.key, version, stored, secret ? 1 : 0, change.value === undefined ? 1 : 0, now);
+      .run(
+        change.namespace,
+        change.key,
+        version,
+        stored,
+        secret ? 1 : 0,
+        change.value === undefined ? 1 : 0,
+        now,
+      );
     return true;
   };
 
@@ -104,13 +111,17 @@ export function openKv(catalog: Catalog, cipher: Cipher): KvStore {
     },
     keys(namespace) {
       return catalog
-        .query<{ key: string }, [string]>("SELECT key FROM kv WHERE namespace = ? AND deleted = 0 ORDER BY key")
+        .query<{ key: string }, [string]>(
+          "SELECT key FROM kv WHERE namespace = ? AND deleted = 0 ORDER BY key",
+        )
         .all(namespace)
         .map((row) => row.key);
     },
     namespaces() {
       return catalog
-        .query<{ namespace: string }, []>("SELECT DISTINCT namespace FROM kv WHERE deleted = 0 ORDER BY namespace")
+        .query<{ namespace: string }, []>(
+          "SELECT DISTINCT namespace FROM kv WHERE deleted = 0 ORDER BY namespace",
+        )
         .all()
         .map((row) => row.namespace);
     },

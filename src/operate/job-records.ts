@@ -3,7 +3,7 @@
 import { setStates } from "../catalog/deployments.ts";
 import { recordAllocation } from "../catalog/history.ts";
 import type { AllocationStatus } from "../events/event.ts";
-import { hasHealthCheck } from "../health/checks.ts";
+import { hasProbes } from "../health/checks.ts";
 import { failureText } from "../health/failure.ts";
 import type { CheckResult } from "../health/gate.ts";
 import type { MaandError } from "../model/error.ts";
@@ -74,7 +74,7 @@ function verdictOf(
   workerIp: string,
   checks: readonly CheckResult[] | undefined,
 ): HealthVerdict {
-  if (!hasHealthCheck(plan.job)) return "no_checks";
+  if (!hasProbes(plan.job)) return "no_checks";
   const own = checks?.filter((check) => check.workerIp === workerIp) ?? [];
   if (own.length === 0) return "not_asked";
   return own.every((check) => check.ok) ? "passed" : "failed";

@@ -1,8 +1,7 @@
 // Opening a session: conf, catalog, KV and an idle connection pool.
 
-import { join } from "node:path";
 import { readFileSync } from "node:fs";
-import { isAbsolute, resolve } from "node:path";
+import { isAbsolute, join, resolve } from "node:path";
 import type { MaandConf } from "../bucket/conf.ts";
 import { parseConf } from "../bucket/conf.ts";
 import type { BucketPaths } from "../bucket/locate.ts";
@@ -78,9 +77,13 @@ export function readConf(paths: BucketPaths): MaandConf {
   }
   const { conf, faults } = parseConf(text, confPath);
   if (conf === undefined) {
-    throw new MaandError("workspace", `${confPath} has ${faults.length} problem${faults.length === 1 ? "" : "s"}`, {
-      faults,
-    });
+    throw new MaandError(
+      "workspace",
+      `${confPath} has ${faults.length} problem${faults.length === 1 ? "" : "s"}`,
+      {
+        faults,
+      },
+    );
   }
   return conf;
 }

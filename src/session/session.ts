@@ -1,7 +1,7 @@
 // What a command on a bucket works with: its files, catalog, connections, events and the operator's Ctrl-C.
 
-import type { BucketPaths } from "../bucket/locate.ts";
 import type { MaandConf } from "../bucket/conf.ts";
+import type { BucketPaths } from "../bucket/locate.ts";
 import type { BlobStore } from "../catalog/blobs.ts";
 import type { Catalog } from "../catalog/open.ts";
 import type { EventStream, RunIdentity } from "../events/event.ts";

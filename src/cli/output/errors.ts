@@ -21,7 +21,9 @@ export function formatError(error: MaandError, paint: Paint): string {
   const faults = [...error.faults].sort(compareFaults).map((fault) => `${visible(formatFault(fault))}\n`);
   if (faults.length > 0) return `${faults.join("")}${paint.red(error.message)}\n`;
   const place = formatPlace(error.where);
-  const lines = [`${paint.red("error:")} ${visible(error.message)}${place === "" ? "" : ` (${visible(place)})`}`];
+  const lines = [
+    `${paint.red("error:")} ${visible(error.message)}${place === "" ? "" : ` (${visible(place)})`}`,
+  ];
   if (error.why !== undefined) lines.push(...labelled("why", error.why));
   if (error.remedy !== undefined) lines.push(...labelled("do", error.remedy));
   return `${lines.join("\n")}\n`;

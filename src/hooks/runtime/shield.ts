@@ -1,7 +1,7 @@
 // While hooks run in threads of this process, what they and their children write to descriptors 1 and 2 is caught.
 
 import { closeSync, openSync, readSync } from "node:fs";
-import { moveDescriptor, outputIsRouted } from "./descriptors.ts";
+import { isFollowed, moveDescriptor } from "./descriptors.ts";
 import type { Libc } from "./libc.ts";
 import { openLibc } from "./libc.ts";
 import type { OutputName } from "./messages.ts";
@@ -33,13 +33,10 @@ export function raiseShield(onBytes: (stream: OutputName, bytes: Uint8Array) => 
   const libc = openLibc();
   if (libc === undefined) return { drain() {}, lift() {} };
   const input = divertInput(libc);
-  const streams: [OutputName, 1 | 2][] = outputIsRouted()
-    ? [
-        ["stdout", 1],
-        ["stderr", 2],
-      ]
-    : [["stdout", 1]];
-  const diverted = streams.flatMap(([stream, fd]) => divert(libc, stream, fd) ?? []);
+  const diverted = [
+    divert(libc, "stdout", 1),
+    ...(isFollowed(2) ? [divert(libc, "stderr", 2)] : []),
+  ].filter((one) => one !== undefined);
   const buffer = Buffer.alloc(readBytes);
   const drain = (): void => {
     for (const { stream, readEnd } of diverted) {

@@ -1,0 +1,97 @@
+// The health gate of a batch: the manifest's probes, then the job's `health_check` hooks, until all pass or time is up.
+
+import { allocationChecks, hasProbes, waitOf } from "../health/checks.ts";
+import { pause, runGate } from "../health/gate.ts";
+import { MaandError } from "../model/error.ts";
+import type { JobRow } from "../model/state.ts";
+import { targetOf } from "./action.ts";
+import type { Attempt, BatchPlace } from "./batch.ts";
+import { hookAttempts } from "./batch.ts";
+import type { DeployRun } from "./run-state.ts";
+import { factsOf } from "./run-state.ts";
+
+/** Whether a job has anything that its health can be told by. */
+export function isGated(run: DeployRun, job: JobRow): boolean {
+  return hasProbes(job) || run.hooks.hasHooks(job.name, "health_check");
+}
+
+/** Waits until the batch is healthy; what does not become so gets its error. Only what was acted on is asked. */
+export async function passGate(
+  run: DeployRun,
+  attempts: readonly Attempt[],
+  place: BatchPlace,
+): Promise<void> {
+  const asked = attempts.filter(
+    (attempt) => attempt.error === undefined && targetOf(attempt.action.kind) !== undefined,
+  );
+  const [first] = asked;
+  if (first === undefined) return;
+  const { job } = factsOf(run, first.action);
+  if (!isGated(run, job)) return;
+  run.session.events.emit({
+    type: "step",
+    scope: { worker: "-", job: job.name, phase: "health" },
+    text: `waiting for ${asked.map((attempt) => attempt.action.workerIp).join(", ")} to become healthy`,
+  });
+  await askProbes(run, job, asked);
+  await askHooks(
+    run,
+    job,
+    asked.filter((attempt) => attempt.error === undefined),
+    place,
+  );
+}
+
+async function askProbes(run: DeployRun, job: JobRow, asked: readonly Attempt[]): Promise<void> {
+  const { session, links } = run;
+  const checks = asked.flatMap(({ action }) =>
+    allocationChecks(session, run.state, job, action.workerIp, async () =>
+      links.connectionTo(action.workerIp),
+    ),
+  );
+  const results = await runGate(checks, () => waitOf(job), session.interrupt.aborting);
+  for (const attempt of asked) {
+    const failed = results.filter((result) => result.workerIp === attempt.action.workerIp && !result.ok);
+    if (failed.length === 0) continue;
+    const why = failed
+      .map((result) => `${result.check}: ${result.error} (${result.attempts} attempts)`)
+      .join("; ");
+    attempt.error = unhealthy(job.name, attempt.action.workerIp, why);
+  }
+}
+
+/** Asks the hooks again for those that have not passed, as often as the manifest's `wait` says. */
+async function askHooks(
+  run: DeployRun,
+  job: JobRow,
+  asked: readonly Attempt[],
+  place: BatchPlace,
+): Promise<void> {
+  if (!run.hooks.hasHooks(job.name, "health_check")) return;
+  const { attempts, intervalSeconds } = waitOf(job);
+  const { aborting } = run.session.interrupt;
+  let waiting = [...asked];
+  for (let round = 1; waiting.length > 0; round++) {
+    for (const attempt of waiting) delete attempt.error;
+    await hookAttempts(run, "health_check", waiting, place);
+    waiting = waiting.filter((attempt) => attempt.error !== undefined);
+    if (round >= attempts || aborting.aborted) break;
+    if (waiting.length > 0) await pause(intervalSeconds, aborting);
+  }
+  for (const attempt of waiting) {
+    const { message, why } = attempt.error!;
+    attempt.error = unhealthy(
+      job.name,
+      attempt.action.workerIp,
+      why === undefined ? message : `${message}\n${why}`,
+    );
+  }
+}
+
+function unhealthy(job: string, workerIp: string, why: string): MaandError {
+  return new MaandError("health", "the health check failed", {
+    where: { job, worker: workerIp },
+    why,
+    remedy: `look at the job on the worker ("maand job status ${job}", "maand logs show --job ${job}"), then run maand deploy again`,
+  });
+}

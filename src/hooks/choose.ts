@@ -1,0 +1,39 @@
+// Which jobs `maand hooks <hook> [job]` runs a hook of, and what is said when there is none: from the catalog alone.
+
+import { MaandError } from "../model/error.ts";
+import { suggestName } from "../model/nearest.ts";
+import { compareText } from "../model/order.ts";
+import type { CatalogState, JobRow } from "../model/state.ts";
+
+/**
+ * The jobs in the order in which they are worked on: by wave, then by name.
+ * @throws MaandError("usage") for an unknown job or hook, and for a hook that is not declared for `cli`
+ */
+export function jobsWithHook(state: CatalogState, hook: string, job?: string): JobRow[] {
+  const all = state.jobs.filter((candidate) => !candidate.removed);
+  const known = all.map((candidate) => candidate.name);
+  if (job !== undefined && !known.includes(job)) {
+    throw new MaandError("usage", `there is no job "${job}" in the catalog`, {
+      remedy: `${suggestName(job, known)} (a new job needs "maand build" first)`,
+    });
+  }
+  const asked = all.filter((candidate) => job === undefined || candidate.name === job);
+  const declaring = asked.filter((candidate) => candidate.manifest.hooks.some(({ name }) => name === hook));
+  const found = declaring.filter((candidate) =>
+    candidate.manifest.hooks.some(({ name, executedOn }) => name === hook && executedOn.includes("cli")),
+  );
+  if (found.length > 0) {
+    return found.sort((a, b) => a.deploymentSeq - b.deploymentSeq || compareText(a.name, b.name));
+  }
+  const whose = job === undefined ? "no job has" : `job "${job}" has no`;
+  if (declaring.length === 0) {
+    const names = [...new Set(asked.flatMap((candidate) => candidate.manifest.hooks.map(({ name }) => name)))];
+    throw new MaandError("usage", `${whose} hook "${hook}"`.replace("has hook", "has a hook"), {
+      remedy: suggestName(hook, names.sort(compareText)),
+    });
+  }
+  throw new MaandError("usage", `hook "${hook}" is not declared for the event cli`, {
+    where: { file: `workspace/jobs/${declaring[0]!.name}/manifest.json` },
+    remedy: `add "cli" to executed_on of ${hook}, then run maand build`,
+  });
+}
