@@ -1,6 +1,7 @@
 // Random templates and data for the differential fuzz: mostly well-formed, some broken on purpose.
 
 import type { Case } from "./judge.ts";
+import { contextFields, fields, flagSets, functions, numbers, own, verbs, words } from "./vocabulary.ts";
 
 /** Numbers in [0, 1) from a seed (mulberry32), so that every run can be repeated. */
 export function seededRandom(seed: number): () => number {
@@ -20,68 +21,6 @@ export function generateCase(random: () => number): Case {
   if (random() < 0.12) template = generator.damaged(template);
   return { template, data: generator.data() };
 }
-
-const words = [
-  "",
-  "a",
-  "ab",
-  "b",
-  "Z",
-  "é",
-  "日本",
-  "x y",
-  "<a&'\"b>",
-  "a\\nb",
-  "10",
-  "a,b,c",
-  "%d",
-  "\\xff",
-  "\\u00e9",
-  "=",
-  "\\t",
-];
-const fields = [
-  ".a",
-  ".b",
-  ".l",
-  ".m",
-  ".s",
-  ".n",
-  ".f",
-  ".t",
-  ".zz",
-  ".m.k",
-  ".m.deep.x",
-  ".nil",
-  ".u",
-  ".ss",
-  ".sm",
-  ".sm.k",
-  ".sm.q",
-];
-const contextFields = [
-  ".Job",
-  ".Index",
-  ".Ratio",
-  ".Ready",
-  ".Labels",
-  ".Tags",
-  ".Tags.zone",
-  ".Nothing",
-  ".Other",
-];
-const functions =
-  "and or not eq ne lt le gt ge len index slice print printf println html js urlquery call".split(" ");
-const own =
-  "split join trim upper lower replace contains hasPrefix hasSuffix quote b64enc b64dec indent nindent sum fail".split(
-    " ",
-  );
-const verbs = "vvvvsqdxXoObcUeEfFgGtT%zw!".split("");
-const flagSets = ["", "", "", "+", "-", "#", "0", " ", "+#", "-0", "0-", "# ", "+ ", "#0", "-+", "+-0# "];
-const numbers =
-  "0 1 2 3 -1 7 42 255 -5 650 1.5 -0.25 1e3 1e6 1e-7 0x1F 0b101 0o17 1_000 'a' 'é' 1i 2.50 123456789.25 9223372036854775807 0x1p4 .5 1e21 100000.0".split(
-    " ",
-  );
 
 class Generator {
   readonly #random: () => number;

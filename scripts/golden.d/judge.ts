@@ -25,13 +25,16 @@ export interface Verdict {
   line?: number;
 }
 
+/** Milliseconds that a batch of cases may take. */
+const answerWithin = 60_000;
+
 /** A running Go judge: `ask` answers in the order of the cases. */
 export interface Judge {
   ask(cases: readonly Case[]): Promise<Verdict[]>;
   close(): void;
 }
 
-/** Builds and starts the judge. Needs Go: $GO, else /usr/local/go/bin/go, else `go` of the PATH is not looked for. */
+/** Builds and starts the judge. Needs Go: $GO, else /usr/local/go/bin/go. */
 export function startJudge(): Judge {
   const directory = mkdtempSync(join(tmpdir(), "maand-judge-"));
   const binary = join(directory, "judge");
@@ -47,19 +50,20 @@ export function startJudge(): Judge {
   createInterface({ input: child.stdout, crlfDelay: Number.POSITIVE_INFINITY }).on("line", (line) =>
     waiting.shift()?.(line),
   );
-  return {
-    ask: (cases) =>
-      Promise.all(
-        cases.map(
-          (one) =>
-            new Promise<Verdict>((resolve) => {
-              waiting.push((line) => resolve(withLine(JSON.parse(line) as Verdict)));
-              child.stdin.write(`${JSON.stringify({ template: one.template, data: one.data ?? null })}\n`);
-            }),
-        ),
-      ),
-    close: () => child.stdin.end(),
-  };
+  const one = (asked: Case) =>
+    new Promise<Verdict>((resolve, reject) => {
+      // A loop without output has no end in Go.
+      const deadline = setTimeout(() => {
+        child.kill("SIGKILL");
+        reject(new Error(`Go does not answer: ${JSON.stringify(asked)}`));
+      }, answerWithin);
+      waiting.push((line) => {
+        clearTimeout(deadline);
+        resolve(withLine(JSON.parse(line) as Verdict));
+      });
+      child.stdin.write(`${JSON.stringify({ template: asked.template, data: asked.data ?? null })}\n`);
+    });
+  return { ask: (cases) => Promise.all(cases.map(one)), close: () => child.stdin.end() };
 }
 
 function withLine(verdict: Verdict): Verdict {

@@ -2,6 +2,7 @@
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { control } from "./cases/control.ts";
 import { functions } from "./cases/functions.ts";
 import { language } from "./cases/language.ts";
 import { printf } from "./cases/printf.ts";
@@ -12,7 +13,7 @@ const judge = startJudge();
 let count = 0;
 let different = 0;
 
-for (const { name, data, templates } of [...language, ...functions, ...printf]) {
+for (const { name, data, templates } of [...language, ...control, ...functions, ...printf]) {
   const cases: Case[] = templates.map((template) => ({ template, data }));
   const verdicts = await judge.ask(cases);
   save(name.replaceAll(" ", "-"), {

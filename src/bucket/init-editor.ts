@@ -22,14 +22,15 @@ export function withSchemas(existing: string | undefined): string | undefined {
   const errors: ParseError[] = [];
   const settings: unknown = parse(text, errors, { allowTrailingComma: true });
   if (errors.length > 0 || !isRecord(settings)) return undefined;
-  const listed = settings["json.schemas"] ?? [];
+  // Asked for as its own member: the parser lets a member called __proto__ lend its members to the object.
+  const isListed = Object.hasOwn(settings, "json.schemas");
+  const listed = isListed ? settings["json.schemas"] : [];
   if (!Array.isArray(listed)) return undefined;
   const urls = new Set(listed.map((entry: unknown) => (isRecord(entry) ? entry.url : undefined)));
   const missing = associations.filter(({ url }) => !urls.has(url));
   if (missing.length === 0) return undefined;
   const formattingOptions = { insertSpaces: true, tabSize: 2, eol: "\n" };
-  if (settings["json.schemas"] === undefined)
-    return applyEdits(text, modify(text, ["json.schemas"], missing, { formattingOptions }));
+  if (!isListed) return applyEdits(text, modify(text, ["json.schemas"], missing, { formattingOptions }));
   for (const [i, association] of missing.entries()) {
     const path = ["json.schemas", listed.length + i];
     text = applyEdits(text, modify(text, path, association, { formattingOptions, isArrayInsertion: true }));

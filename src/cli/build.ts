@@ -1,36 +1,51 @@
 // maand build: the summary of what changed.
 
+import { runPostBuild } from "../build/post-build.ts";
 import type { BuildSummary } from "../build/run.ts";
 import { runBuild } from "../build/run.ts";
 import { formatFault } from "../model/fault.ts";
 import type { BucketInvocation, Outcome } from "./invocation.ts";
 import { formatDuration } from "./output/duration.ts";
+import { errorJson, formatError } from "./output/errors.ts";
+import { exitCodes } from "./output/exit-codes.ts";
 
 export async function buildCommand(
   invocation: BucketInvocation,
   flags: { purgeSecretsKv: boolean },
 ): Promise<Outcome> {
-  const summary = await buildAndWarn(invocation, flags.purgeSecretsKv);
-  return { text: `${summaryLine(summary)}\n`, json: { build: summaryJson(summary) } };
+  return (await buildWithHooks(invocation, flags.purgeSecretsKv)).outcome;
 }
 
-/** Builds and puts the warnings on the event stream: `deploy -b` does the same. */
-export async function buildAndWarn(
+/** Builds, puts the warnings on the event stream and runs `post_build` hooks: `deploy -b` does the same. */
+export async function buildWithHooks(
   invocation: BucketInvocation,
   purgeSecretsKv: boolean,
-): Promise<BuildSummary> {
-  const summary = await runBuild(invocation.session, { purgeSecretsKv });
+): Promise<{ ok: boolean; outcome: Outcome }> {
+  const { events, session, terminal } = invocation;
+  const summary = await runBuild(session, { purgeSecretsKv });
   for (const warning of summary.warnings) {
-    invocation.events.emit({
-      type: "warning",
-      scope: { worker: "-", phase: "validate" },
-      text: formatFault(warning),
-    });
+    events.emit({ type: "warning", scope: { worker: "-", phase: "validate" }, text: formatFault(warning) });
   }
-  return summary;
+  const after = await runPostBuild(session);
+  const failures = after.failures.map(({ job, error }) => ({ job, ...errorJson(error) }));
+  const exitCode = after.interrupted
+    ? exitCodes.interrupted
+    : failures.length > 0
+      ? exitCodes.failed
+      : exitCodes.done;
+  const text = [
+    `${summaryLine(summary)}\n`,
+    after.jobs.length === 0 ? "" : `post_build: ${after.jobs.join(", ")}\n`,
+    ...after.failures.map(({ error }) => formatError(error, terminal.stdout.paint)),
+    exitCode === exitCodes.done
+      ? ""
+      : "the catalog was committed and stays; run maand build again to run the post_build hooks again\n",
+  ].join("");
+  const json = { build: { ...summaryJson(summary), post_build: { jobs: after.jobs, failures } } };
+  return { ok: exitCode === exitCodes.done, outcome: { text, json, exitCode } };
 }
 
-export function summaryLine(summary: BuildSummary): string {
+function summaryLine(summary: BuildSummary): string {
   const { workers, jobs, allocations, added, removed, disabled } = summary;
   const took = formatDuration(summary.durationMs);
   const changes = [
@@ -53,7 +68,7 @@ export function summaryLine(summary: BuildSummary): string {
   return `build: ${summary.changed ? "" : "nothing changed: "}${parts.join(", ")} in ${took}`;
 }
 
-export function summaryJson(summary: BuildSummary): Record<string, unknown> {
+function summaryJson(summary: BuildSummary): Record<string, unknown> {
   return {
     changed: summary.changed,
     workers: summary.workers,

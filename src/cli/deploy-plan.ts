@@ -7,8 +7,11 @@ import { hasWork, rolloutActions } from "../deploy/plan.ts";
 /** Characters of a hash that are enough to tell two apart by eye. */
 const shortHash = 8;
 
-/** The plan as text, ending in a newline. */
-export function planText(plan: DeployPlan): string {
+/**
+ * The plan as text, ending in a newline.
+ * @param mayChange jobs whose `pre_deploy` hooks may change what the plan says of them
+ */
+export function planText(plan: DeployPlan, mayChange: readonly string[]): string {
   const lines: string[] = [];
   for (const wave of plan.reconcile) {
     lines.push(`reconcile (wave ${wave.seq})`);
@@ -23,7 +26,7 @@ export function planText(plan: DeployPlan): string {
     const busy = wave.jobs.filter((job) => hasWork(job) || job.renderFault !== undefined);
     if (busy.length === 0) continue;
     lines.push(`wave ${wave.seq}`);
-    for (const job of busy) lines.push(...jobLines(job));
+    for (const job of busy) lines.push(...jobLines(job, mayChange.includes(job.job)));
   }
   const idle = plan.waves.flatMap((wave) => wave.jobs).flatMap((job) => job.skips).length;
   const upToDate = `${idle} allocation${idle === 1 ? "" : "s"} left alone`;
@@ -32,8 +35,10 @@ export function planText(plan: DeployPlan): string {
   return `${lines.join("\n")}\n`;
 }
 
-function jobLines(job: JobPlan): string[] {
-  const lines = [`  ${job.job}`];
+function jobLines(job: JobPlan, mayChange: boolean): string[] {
+  const lines = [
+    `  ${job.job}${mayChange ? "  (it has a pre_deploy hook: the hook may change this plan)" : ""}`,
+  ];
   if (job.renderFault !== undefined) lines.push(`    cannot be rendered: ${job.renderFault.message}`);
   for (const batches of [job.starts, job.upgrades]) {
     lines.push(
@@ -59,7 +64,7 @@ function short(hash: string | undefined): string {
 }
 
 /** The plan as JSON members; waves have the shape of a deploy's outcome (02), every status `planned` or `skipped`. */
-export function planJson(plan: DeployPlan): Record<string, unknown> {
+export function planJson(plan: DeployPlan, mayChange: readonly string[]): Record<string, unknown> {
   return {
     reconcile: plan.reconcile.flatMap((wave) =>
       wave.jobs.flatMap((job) => job.batches.flat().map(actionJson)),
@@ -70,6 +75,7 @@ export function planJson(plan: DeployPlan): Record<string, unknown> {
         job: job.job,
         status: job.renderFault === undefined ? (hasWork(job) ? "planned" : "skipped") : "failed",
         ...(job.renderFault === undefined ? {} : { error: job.renderFault.message }),
+        ...(mayChange.includes(job.job) && hasWork(job) ? { hook_may_change: true } : {}),
         allocations: rolloutActions(job).map(actionJson),
       })),
     })),

@@ -1,14 +1,17 @@
 // maand deploy: build first if asked, print the plan for a dry run, else carry it out and sum up.
 
 import type { FileDiff } from "../deploy/diff.ts";
+import type { DeployFacts } from "../deploy/facts.ts";
 import { hasFailed } from "../deploy/outcome.ts";
+import { rehearse } from "../deploy/rehearse.ts";
 import type { DeployOptions } from "../deploy/run.ts";
 import { prepareDeploy, runDeploy } from "../deploy/run.ts";
 import { MaandError } from "../model/error.ts";
-import { buildAndWarn, summaryJson, summaryLine } from "./build.ts";
+import { buildWithHooks } from "./build.ts";
 import { outcomeJson, outcomeText } from "./deploy-outcome.ts";
 import { planJson, planText } from "./deploy-plan.ts";
 import type { BucketInvocation, Outcome } from "./invocation.ts";
+import { errorJson } from "./output/errors.ts";
 import { exitCodes } from "./output/exit-codes.ts";
 
 export interface DeployFlags {
@@ -16,6 +19,7 @@ export interface DeployFlags {
   jobs?: string[] | undefined;
   dryRun: boolean;
   diff: boolean;
+  runHooks: boolean;
   force: boolean;
   syncOnly: boolean;
 }
@@ -32,38 +36,65 @@ export async function deployCommand(invocation: BucketInvocation, flags: DeployF
     syncOnly: flags.syncOnly,
     ...(flags.jobs === undefined ? {} : { jobs: flags.jobs }),
   };
-  const built = flags.build ? await buildAndWarn(invocation, false) : undefined;
-  const builtText = built === undefined ? "" : `${summaryLine(built)}\n`;
-  const builtJson = built === undefined ? {} : { build: summaryJson(built) };
-  if (flags.dryRun) {
-    const { plan, facts } = await prepareDeploy(session, options);
-    const diffs = flags.diff
-      ? await (await import("../deploy/diff.ts")).diffPlan(session, facts, plan)
-      : undefined;
-    for (const text of plan.warnings)
-      invocation.events.emit({ type: "warning", scope: { worker: "-" }, text });
-    return {
-      text: builtText + diffText(diffs ?? []) + planText(plan),
-      json: {
-        ...builtJson,
-        dry_run: true,
-        ...planJson(plan),
-        ...(diffs === undefined ? {} : { diffs: diffs.map(diffJson) }),
-      },
-    };
-  }
+  const built = flags.build ? await buildWithHooks(invocation, false) : undefined;
+  if (built !== undefined && !built.ok) return built.outcome;
+  const builtText = built?.outcome.text ?? "";
+  if (flags.dryRun) return addBuild(builtText, built?.outcome.json, await dryRun(invocation, flags, options));
   const started = performance.now();
   const outcome = await runDeploy(session, options);
   const durationMs = Math.round(performance.now() - started);
-  return {
-    text: builtText + outcomeText(outcome, durationMs, terminal.stdout),
-    json: { ...builtJson, duration_ms: durationMs, ...outcomeJson(outcome) },
+  return addBuild(builtText, built?.outcome.json, {
+    text: outcomeText(outcome, durationMs, terminal.stdout),
+    json: { duration_ms: durationMs, ...outcomeJson(outcome) },
     exitCode: outcome.interrupted
       ? exitCodes.interrupted
       : hasFailed(outcome)
         ? exitCodes.failed
         : exitCodes.done,
+  });
+}
+
+function addBuild(text: string, json: Record<string, unknown> | undefined, outcome: Outcome): Outcome {
+  return { ...outcome, text: `${text}${outcome.text ?? ""}`, json: { ...json, ...outcome.json } };
+}
+
+async function dryRun(
+  invocation: BucketInvocation,
+  flags: DeployFlags,
+  options: DeployOptions,
+): Promise<Outcome> {
+  const { events, session } = invocation;
+  const { plan, facts, hookFailures } = flags.runHooks
+    ? await rehearse(session, options)
+    : { ...(await prepareDeploy(session, options)), hookFailures: [] };
+  for (const text of plan.warnings) events.emit({ type: "warning", scope: { worker: "-" }, text });
+  const diffs = flags.diff
+    ? await (await import("../deploy/diff.ts")).diffPlan(session, facts, plan)
+    : undefined;
+  const mayChange = flags.runHooks ? [] : jobsWithPreDeploy(facts);
+  return {
+    text: diffText(diffs ?? []) + planText(plan, mayChange) + hookFailures.map(failureText).join(""),
+    json: {
+      dry_run: true,
+      ...planJson(plan, mayChange),
+      ...(diffs === undefined ? {} : { diffs: diffs.map(diffJson) }),
+      ...(hookFailures.length === 0
+        ? {}
+        : { hook_failures: hookFailures.map(({ job, error }) => ({ job, ...errorJson(error) })) }),
+    },
+    exitCode: hookFailures.length > 0 ? exitCodes.failed : exitCodes.done,
   };
+}
+
+function failureText({ job, error }: { job: string; error: MaandError }): string {
+  return `pre_deploy of ${job} failed: ${error.message}\n${error.why === undefined ? "" : `  ${error.why}\n`}`;
+}
+
+/** Jobs whose `pre_deploy` hooks may change what the plan says. */
+function jobsWithPreDeploy(facts: DeployFacts): string[] {
+  return facts.jobs
+    .filter(({ job }) => job.manifest.hooks.some((hook) => hook.executedOn.includes("pre_deploy")))
+    .map(({ job }) => job.name);
 }
 
 /** Equal diffs on several workers are shown once, with all of them named. */

@@ -47,6 +47,7 @@ const build = defineCommand({
     },
   },
   access: "write",
+  graceful: true,
   load: async () => (await import("./build.ts")).buildCommand,
 });
 
@@ -67,11 +68,15 @@ const deploy = defineCommand({
     jobs: jobsFlag,
     dryRun: { kind: "boolean", brief: "print the plan and do nothing" },
     diff: { kind: "boolean", brief: "with --dry-run: show what changes in each file, secrets masked" },
+    runHooks: {
+      kind: "boolean",
+      brief: "with --dry-run: run pre_deploy hooks, forget what they write, and plan with it",
+    },
     force: { kind: "boolean", brief: "treat every allocation as changed" },
     syncOnly: { kind: "boolean", brief: "push files, run no lifecycle target" },
   },
   aliases: { b: "build", n: "dryRun" },
-  access: (flags) => (flags.dryRun && !flags.build ? "read" : "write"),
+  access: (flags) => (flags.dryRun && !flags.build && !flags.runHooks ? "read" : "write"),
   recorded: true,
   graceful: true,
   load: async () => (await import("./deploy.ts")).deployCommand,

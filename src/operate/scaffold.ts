@@ -3,6 +3,7 @@
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { BucketPaths } from "../bucket/locate.ts";
+import helperTypes from "../hooks/sdk/maand.d.ts.txt" with { type: "text" };
 import { MaandError, reasonOf } from "../model/error.ts";
 import { canonicalLabel, isName, namePatterns } from "../model/names.ts";
 import { suggestName } from "../model/nearest.ts";
@@ -54,6 +55,8 @@ export function planScaffold(request: ScaffoldRequest): Scaffold {
     ...(language === undefined
       ? []
       : [{ path: `_hooks/${hookName}.${language}`, content: hookExamples[language] }]),
+    // Only for editors: it gives the example's import of "./maand" its types.
+    ...(language === "ts" ? [{ path: "_hooks/maand.d.ts", content: helperTypes }] : []),
   ];
   return { job, selectors, files };
 }
@@ -149,7 +152,7 @@ maand.put_job_variable("example_runs", str(runs)).raise_for_status()
 print(f"{maand.job_name()} on {maand.allocation_ip()}: run {runs}")
 `,
   ts: `// Counts how often it was run, in the job's own variables.
-import { allocationIp, jobName, kvGet, putJobVariable } from "maand";
+import { allocationIp, jobName, kvGet, putJobVariable } from "./maand";
 
 export default async function main() {
   const runs = Number(await kvGet(\`vars/job/\${jobName()}\`, "example_runs", "0")) + 1;

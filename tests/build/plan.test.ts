@@ -4,8 +4,9 @@ import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { diffKv } from "../../src/build/plan.ts";
 import { diffState } from "../../src/catalog/state.ts";
+import { planCertificates, type StoredLeaf, storedLeaves } from "../../src/certs/plan.ts";
 import type { KvEntry } from "../../src/kv/store.ts";
-import type { KvValues } from "../../src/model/state.ts";
+import type { AllocationRow, CatalogState, KvValues } from "../../src/model/state.ts";
 import { build, emptyState, workspace, workspaceJob, workspaces, workspaceWorker } from "./workspaces.ts";
 
 function entriesOf(values: KvValues): KvEntry[] {
@@ -68,6 +69,100 @@ test("a worker added at the end changes no port, no identity and no index of the
   );
 });
 
+test("a worker added anywhere changes no port, no identity, no label and no certificate of the others", () => {
+  const certs = ["own", "shared"].map((name) => ({
+    name,
+    subject: { common_name: name },
+    one: name === "shared",
+    pkcs8: false,
+    key: "ecdsa-p256" as const,
+    dns: [],
+  }));
+  const certJobs = (state: CatalogState) =>
+    state.jobs.map((job) => ({
+      job: job.name,
+      certs,
+      workers: state.allocations.filter((a) => a.job === job.name && !a.removed).map((a) => a.workerIp),
+    }));
+  const plan = (state: CatalogState, stored: readonly StoredLeaf[]) =>
+    planCertificates({
+      jobs: certJobs(state),
+      stored,
+      authority: { fingerprint: "ca", notAfter: 4e12 },
+      now: 1e12,
+      ttlDays: 60,
+      renewalBufferDays: 10,
+    });
+  fc.assert(
+    fc.property(workspaces, fc.subarray(["a", "b", "c"]), fc.nat(), (ws, labels, at) => {
+      const before = build(ws).next;
+      const index = at % (ws.workers.length + 1);
+      const added = workspaceWorker("10.0.0.99", index, labels);
+      const moved = ws.workers.map((w, i) => (i < index ? w : { ...w, position: i + 1, index: i + 1 }));
+      const after = build({ ...ws, workers: moved.toSpliced(index, 0, added) }, before).next;
+      expect(after.ports).toEqual(before.ports);
+      const identity = ({ index: _, ...rest }: AllocationRow) => rest;
+      const others = after.allocations.filter((a) => a.workerIp !== "10.0.0.99");
+      expect(others.map(identity)).toEqual(before.allocations.map(identity));
+      const ids = (state: CatalogState) =>
+        state.workers.filter((w) => w.host !== "10.0.0.99").map((w) => [w.host, w.workerId, w.labels]);
+      expect(ids(after)).toEqual(ids(before));
+      // Certificates: the new worker's own, and those that all workers of a job share.
+      const stored = plan(before, []).issue.flatMap((request) => storedLeaves(request, 3e12));
+      const grown = new Set(after.allocations.filter((a) => a.workerIp === "10.0.0.99").map((a) => a.job));
+      const wanted = [...grown].flatMap((job) => [`${job} own 10.0.0.99`, `${job} shared`]);
+      const issued = plan(after, stored).issue.map(({ job, cert, workers }) =>
+        cert === "own" ? `${job} own ${workers.join()}` : `${job} shared`,
+      );
+      expect(issued.toSorted()).toEqual(wanted.toSorted());
+    }),
+  );
+});
+
+test("the order in which jobs are listed does not matter", () => {
+  fc.assert(
+    fc.property(workspaces, fc.infiniteStream(fc.nat()), (ws, dice) => {
+      const keys = new Map(ws.jobs.map((job) => [job.name, dice.next().value]));
+      const shuffled = ws.jobs.toSorted((a, b) => keys.get(a.name)! - keys.get(b.name)!);
+      const ids = { newWorkerId: (host: string) => `id of ${host}` };
+      const first = build(ws, emptyState(), new Map(), ids).next;
+      const second = build({ ...ws, jobs: shuffled }, emptyState(), new Map(), ids).next;
+      const sorted = (state: CatalogState) => ({ ...state, files: [...state.files].toSorted() });
+      expect(sorted(second)).toEqual(sorted(first));
+    }),
+  );
+});
+
+test("an allocation's indices are 0, 1, 2, ... over what is not removed, by worker position", () => {
+  fc.assert(
+    fc.property(workspaces, workspaces, (first, second) => {
+      const { next } = build(second, build(first).next);
+      const position = new Map(next.workers.map((w) => [w.host, w.position]));
+      for (const job of next.jobs) {
+        const live = next.allocations.filter((a) => a.job === job.name && !a.removed);
+        expect(live.map((a) => a.index)).toEqual(live.map((_, i) => i));
+        const positions = live.map((a) => position.get(a.workerIp)!);
+        expect(positions).toEqual(positions.toSorted((a, b) => a - b));
+      }
+    }),
+  );
+});
+
+test("after any two builds every allocation of the first is still there, removed or not", () => {
+  fc.assert(
+    fc.property(workspaces, workspaces, (first, second) => {
+      const before = build(first).next;
+      const { next } = build(second, before);
+      const ids = new Set(next.allocations.map((a) => a.allocId));
+      expect(ids.size).toBe(next.allocations.length);
+      expect(before.allocations.filter((a) => !ids.has(a.allocId))).toEqual([]);
+      // Every allocation has its job's row, so that it can still be stopped.
+      const jobs = new Set(next.jobs.map((job) => job.name));
+      expect(next.allocations.filter((a) => !jobs.has(a.job))).toEqual([]);
+    }),
+  );
+});
+
 test("removed allocations stay, and the pair that comes back is the same allocation", () => {
   fc.assert(
     fc.property(workspaces, (ws) => {
@@ -118,7 +213,7 @@ test("an exhausted pool and a clash name both sides", () => {
     { portRange: { min: 30_000, max: 30_000 } },
   );
   expect(build(tight).faults.map((f) => f.what)).toEqual([
-    "no number is left for port b.http: all 1 of the pool 30000,30000 are taken",
+    "no number is left for port b.http: the pool 30000,30000 is taken by a.http (30000)",
   ]);
   const clash = workspace(
     [worker],
@@ -156,7 +251,6 @@ test("namespaces of a removed allocation stay until it is stopped, then go", () 
   expect([...waiting.retained].toSorted()).toEqual([
     "maand/job/a",
     "maand/job/a/worker/10.0.0.1",
-    "maand/worker/10.0.0.1/tags",
     "vars/bucket/job/a",
   ]);
   expect(waiting.next.files.get("a")).toEqual(first.next.files.get("a")!);

@@ -57,6 +57,11 @@ export function hooks(events: Record<string, string[] | Record<string, unknown>>
   );
 }
 
+const rooms: (() => Promise<void>)[] = [];
+afterAll(async () => {
+  for (const close of rooms) await close();
+});
+
 /** Makes the bucket, builds it, and opens a host. It goes when the test file is done, or with `close`. */
 export async function makeRoom(jobs: Record<string, RoomJob>, options: RoomOptions = {}): Promise<Room> {
   const dir = mkdtempSync(join(tmpdir(), "maand-hooks-"));
@@ -110,7 +115,7 @@ export async function makeRoom(jobs: Record<string, RoomJob>, options: RoomOptio
     await closeSession(session);
     rmSync(dir, { recursive: true, force: true });
   };
-  afterAll(close);
+  rooms.push(close);
   return {
     dir,
     session,

@@ -1,6 +1,6 @@
 // maand job on real workers: batches, gates, refusals, and what the next deploy then does.
 
-import { afterAll, beforeAll, beforeEach, expect, test } from "bun:test";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "bun:test";
 import {
   allCalls,
   build,
@@ -37,10 +37,8 @@ beforeAll(async () => {
 afterAll(() => fleet?.down());
 beforeEach(async () => {
   bucket = await newBucket(fleet);
-  return async () => {
-    await bucket.cleanUp();
-  };
 });
+afterEach(() => bucket.cleanUp());
 
 const job = (...args: string[]) => bucket.maandJson<JobJson>("job", ...args);
 const statuses = (json: JobJson) => json.allocations.map((entry) => entry.status);

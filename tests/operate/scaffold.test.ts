@@ -65,6 +65,7 @@ test.each(combinations)(
       expect([target, dry.code, dry.stderr]).toEqual([target, 0, ""]);
     }
     expect(existsSync(join(root, "README.md"))).toBe(true);
+    expect(existsSync(join(root, "_hooks/maand.d.ts"))).toBe(hooks === "ts");
     expect(readdirSync(join(dir, "tmp"))).toEqual([]);
   },
 );

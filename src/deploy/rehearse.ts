@@ -1,0 +1,48 @@
+// `--dry-run --run-hooks`: `pre_deploy` hooks run for real against a KV that is thrown away, then the plan is made.
+
+import { createHookHost } from "../hooks/host.ts";
+import type { MaandError } from "../model/error.ts";
+import type { Session } from "../session/session.ts";
+import { readCatalog } from "./facts.ts";
+import { hasRollout, planDeploy } from "./plan.ts";
+import type { DeployOptions, PreparedDeploy } from "./run.ts";
+import { prepareDeploy } from "./run.ts";
+import { stageForHooks } from "./stage-for-hooks.ts";
+
+export interface Rehearsal extends PreparedDeploy {
+  hookFailures: { job: string; error: MaandError }[];
+}
+
+/** The plan as it would be once the hooks have run. Nothing they write to the KV is kept. */
+export async function rehearse(session: Session, options: DeployOptions): Promise<Rehearsal> {
+  const read = readCatalog(session);
+  const hooks = createHookHost(session, read);
+  try {
+    const { facts, plan } = await prepareDeploy(session, options, read, hooks.kv);
+    const wanted = plan.waves
+      .flatMap((wave) => wave.jobs)
+      .filter((job) => hasRollout(job) || job.renderFault !== undefined)
+      .filter((job) => hooks.hasHooks(job.job, "pre_deploy"));
+    hooks.requireRuntimes(
+      wanted.map((job) => job.job),
+      ["pre_deploy"],
+    );
+    const hookFailures: Rehearsal["hookFailures"] = [];
+    const again = new Map(facts.jobs.map((job) => [job.job.name, job]));
+    for (const job of wanted) {
+      await stageForHooks(session, facts, job.job);
+      const phase = job.upgrades.length > 0 ? "update" : "new";
+      const { error } = await hooks.run({ event: "pre_deploy", job: job.job, phase });
+      if (error !== undefined) hookFailures.push({ job: job.job, error });
+      else again.set(job.job, await facts.reload(job.job));
+    }
+    const jobs = [...again.values()];
+    return {
+      facts: { ...facts, jobs },
+      plan: planDeploy(jobs, { force: options.force, syncOnly: options.syncOnly }),
+      hookFailures,
+    };
+  } finally {
+    await hooks.close();
+  }
+}

@@ -1,0 +1,48 @@
+// The broken workspaces of tests/workspace/broken, built by the executable: the same messages, exit 2, nothing changed.
+
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import { type Bucket, newBucket } from "../support/maand.ts";
+import { readCase, writeCase } from "../workspace/case.ts";
+import { build, writeJob } from "./bucket.ts";
+import { catalogContent } from "./catalog-content.ts";
+
+const directory = join(import.meta.dir, "../workspace/broken");
+const cases = readdirSync(directory).sort();
+
+let bucket: Bucket;
+let before: string;
+
+beforeAll(async () => {
+  bucket = await newBucket();
+  bucket.write("workspace/workers.json", [{ host: "10.0.0.1" }]);
+  writeJob(bucket, "kept", { selectors: ["worker"] });
+  await build(bucket);
+  before = catalogContent(bucket);
+});
+afterAll(() => bucket?.cleanUp());
+
+describe("maand build", () => {
+  for (const name of cases) {
+    const { faults, warnings, entries, selector } = readCase(join(directory, name));
+    test(name, async () => {
+      bucket.remove("workspace");
+      bucket.write("maand.conf", `job_config_selector = "${selector}"\n`);
+      writeCase(bucket.dir, entries);
+      const outcome = await bucket.maandJson<{ error?: { faults: object[] }; build?: { warnings: object[] } }>("build");
+      if (faults.length === 0) {
+        expect(outcome.code).toBe(0);
+        expect(outcome.json.build?.warnings).toHaveLength(warnings.length);
+        for (const warning of warnings) expect(outcome.stderr).toContain(warning);
+        before = catalogContent(bucket);
+        return;
+      }
+      const count = faults.length === 1 ? "1 problem" : `${faults.length} problems`;
+      expect(outcome.stderr).toBe(`${[...faults, `build failed: ${count}`].join("\n")}\n`);
+      expect(outcome.code).toBe(2);
+      expect(outcome.json.error?.faults).toHaveLength(faults.length);
+      expect(catalogContent(bucket)).toBe(before);
+    });
+  }
+});
