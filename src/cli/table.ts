@@ -177,6 +177,24 @@ const info = defineCommand({
   load: async () => (await import("./info.ts")).infoCommand,
 });
 
+const render = defineCommand({
+  name: "render",
+  brief: "print what a template becomes",
+  description:
+    "Renders from the catalog what the next deploy would put on a worker: all templates of a job, or the one whose own path\nor result is named. Secrets are *** unless --reveal is given.",
+  examples: [
+    ["maand render api app.conf", "for the job's first worker"],
+    ["maand render api app.conf.tpl --worker 10.0.0.2 --reveal", "for one worker, secrets shown"],
+  ],
+  flags: {
+    worker: { kind: "text", brief: "render for this worker (default: the job's first)", placeholder: "host" },
+    reveal: { kind: "boolean", brief: "show secrets" },
+  },
+  positional: ["job", "path?"],
+  access: "read",
+  load: async () => (await import("./render.ts")).renderCommand,
+});
+
 const schema = defineCommand({
   name: "schema",
   brief: "print the JSON Schema of a workspace file",
@@ -421,6 +439,7 @@ const root = buildRouteMap<string, ParseContext>({
     info,
     cat,
     logs,
+    render,
     schema,
   },
   aliases: { "health-check": "health_check", "run-command": "run_command" },

@@ -2,17 +2,17 @@
 
 import { createHash } from "node:crypto";
 import { allocationNamespace, workersNamespace } from "../kv/namespaces.ts";
-import type { KvStore } from "../kv/store.ts";
 import { isSynced, isTemplate, outputPath } from "../model/job-paths.ts";
 import { Secret } from "../model/secret.ts";
-import type { AllocationRow, CatalogState, JobFileRow, JobRow, WorkerRow } from "../model/state.ts";
+import type { AllocationRow, JobFileRow, JobRow } from "../model/state.ts";
 import type { TreeFile } from "../model/tree.ts";
 import { sortTree, treeHash } from "../model/tree.ts";
-import type { TemplateData, TemplateEnvironment } from "../templates/environment.ts";
+import type { TemplateEnvironment } from "../templates/environment.ts";
 import { decodeText, encodeText } from "../templates/go/text.ts";
 import type { TemplateFile } from "../templates/render.ts";
 import { renderTemplate } from "../templates/render.ts";
-import { guardStore } from "./store.ts";
+import type { EnvironmentSource } from "./environments.ts";
+import { createEnvironments } from "./environments.ts";
 
 /** The content hash of an allocation and the files it is made of, sorted by path. */
 export interface Content {
@@ -25,13 +25,9 @@ export interface MadeContent extends Content {
   made: ReadonlyMap<string, Uint8Array>;
 }
 
-export interface ContentSource {
-  state: CatalogState;
-  kv: Pick<KvStore, "get" | "keys">;
+export interface ContentSource extends EnvironmentSource {
   /** Bytes of a job file by its SHA-256. */
   readBlob(sha256: string): Uint8Array;
-  /** `<worker_root>/<bucket_id>`. */
-  remoteDirectory: string;
 }
 
 /** Computes contents; what is the same for all allocations of a job is worked out once. */
@@ -64,11 +60,7 @@ const othersBits = 0o007;
 /** A maker over one catalog. */
 export function createContentMaker(source: ContentSource): ContentMaker {
   const parts = new Map<string, JobParts>();
-  const workers = new Map(source.state.workers.map((worker) => [worker.host, worker]));
-  const live = Map.groupBy(
-    source.state.allocations.filter((allocation) => !allocation.removed),
-    (allocation) => allocation.job,
-  );
+  const environmentFor = createEnvironments(source);
   const partsOf = (job: string): JobParts => {
     let found = parts.get(job);
     if (found === undefined) {
@@ -93,21 +85,21 @@ export function createContentMaker(source: ContentSource): ContentMaker {
         const ref = hold(bytes);
         files.set(path, { path, kind: "file", mode, ref, ...(shown === undefined ? {} : { shown }) });
       };
-      const peers = (live.get(job.name) ?? []).filter((other) => other.allocId !== allocation.allocId);
-      const worker = workers.get(allocation.workerIp);
-      const data = templateData(source.remoteDirectory, job, allocation, { worker, peers, currentVersion });
       for (const file of templates) {
-        const store = guardStore(source.kv, source.state, job);
+        const render = { job, allocation, currentVersion };
+        const environment = environmentFor({ ...render, revealSecrets: true });
         const text = decodeText(source.readBlob(file.sha256));
         const path = `jobs/${job.name}/${file.path}`;
-        const environment = { data, store, revealSecrets: true };
         const rendered = options.leaveOutBroken
           ? await renderIfPossible({ path, text }, environment)
           : encodeText(await renderTemplate({ path, text }, environment));
         if (rendered === undefined) continue;
-        if (!store.sawSecret) add(outputPath(file.path), file.mode, rendered);
+        if (!environment.store.sawSecret) add(outputPath(file.path), file.mode, rendered);
         else {
-          const masked = await renderIfPossible({ path, text }, { data, store, revealSecrets: false });
+          const masked = await renderIfPossible(
+            { path, text },
+            environmentFor({ ...render, revealSecrets: false }),
+          );
           const shown = masked === undefined ? "" : hold(masked);
           add(outputPath(file.path), file.mode & ~othersBits, rendered, shown);
         }
@@ -174,35 +166,4 @@ function addCertificates(
   }
   const authority = source.kv.get(workersNamespace, "certs/ca.crt");
   if (typeof authority === "string") add("certs/ca.crt", certificateMode, Buffer.from(authority, "utf8"));
-}
-
-interface Surroundings {
-  /** Undefined for an allocation whose worker has left. */
-  worker: WorkerRow | undefined;
-  peers: readonly AllocationRow[];
-  currentVersion: string;
-}
-
-function templateData(
-  directory: string,
-  job: JobRow,
-  allocation: AllocationRow,
-  { worker, peers, currentVersion }: Surroundings,
-): TemplateData {
-  return {
-    AllocationID: allocation.allocId,
-    Job: job.name,
-    CurrentVersion: currentVersion,
-    NewVersion: job.version,
-    WorkerIP: allocation.workerIp,
-    WorkerID: allocation.workerId,
-    Labels: worker?.labels ?? [],
-    BucketPath: directory,
-    JobPath: `${directory}/jobs/${job.name}`,
-    AllocationIndex: allocation.index,
-    Hostname: worker?.hostname ?? allocation.workerIp,
-    Zone: allocation.zone ?? "",
-    Tags: worker?.tags ?? {},
-    Peers: peers.map((peer) => peer.workerIp),
-  };
 }

@@ -272,7 +272,11 @@ interface Batch {
 async function closeEngine(session: Session, engine: Engine): Promise<void> {
   engine.shield.lift();
   await engine.api.close();
-  process.chdir(engine.before);
+  try {
+    process.chdir(engine.before);
+  } catch {
+    // It is gone; the bucket is as good a place to be.
+  }
   // Daemons that have left their hook's process group still carry the address of this run's API.
   const { endProcessesWith } = await import("./runtime/leftovers.ts");
   const left = endProcessesWith(`HOOK_API_PORT=${engine.api.port}`);

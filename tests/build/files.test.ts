@@ -3,7 +3,7 @@
 import { Database } from "bun:sqlite";
 import { afterAll, beforeAll, beforeEach, expect, test } from "bun:test";
 import { createHash } from "node:crypto";
-import { chmodSync, mkdirSync, readFileSync, symlinkSync } from "node:fs";
+import { chmodSync, mkdirSync, readFileSync, statSync, symlinkSync } from "node:fs";
 import { type Bucket, newBucket } from "../support/maand.ts";
 import { build, clearWorkspace, writeJob } from "./bucket.ts";
 import { catalogContent } from "./catalog-content.ts";
@@ -151,6 +151,7 @@ test("an unchanged workspace leaves the catalog as it was, byte for byte", async
 });
 
 test("the summary says what changed, and warnings go to standard error", async () => {
+  await build(bucket);
   bucket.write("workspace/workers.json", [{ host: "10.5.0.1", labels: ["x"] }, { host: "10.5.0.2", labels: ["x"] }]);
   writeJob(bucket, "sum", {
     selectors: ["x"],
@@ -175,7 +176,6 @@ test("the summary says what changed, and warnings go to standard error", async (
 
 test("build writes its catalog for its owner alone", async () => {
   await build(bucket);
-  const { statSync } = await import("node:fs");
   expect(statSync(bucket.path("data/maand.db")).mode & 0o777).toBe(0o600);
   expect(statSync(bucket.path("data")).mode & 0o777).toBe(0o700);
 });

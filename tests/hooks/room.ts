@@ -17,6 +17,9 @@ import type { CatalogState } from "../../src/model/state.ts";
 import { closeSession, openSession } from "../../src/session/open.ts";
 import type { Session } from "../../src/session/session.ts";
 
+// A python3 that is a shell script of a version manager adds variables of its own to what it runs.
+process.env["PATH"] = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
 export const workers = ["10.99.0.1", "10.99.0.2", "10.99.0.3"];
 
 /** A job of the room: its manifest, and its files by path inside the job directory. */

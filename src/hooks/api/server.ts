@@ -72,9 +72,9 @@ async function answerTo(
   const invocation = bearer === undefined ? undefined : options.tokens.find(bearer);
   if (invocation === undefined) return refuse(401, "the token is missing, wrong, or of a hook that has ended");
 
-  const url = new URL(request.url ?? "/", `http://${apiHost}`);
-  const route = Object.hasOwn(routes, url.pathname) ? routes[url.pathname]! : undefined;
-  if (route === undefined) return refuse(404, `there is no ${url.pathname}`);
+  const url = URL.parse(request.url ?? "/", `http://${apiHost}`);
+  const route = url !== null && Object.hasOwn(routes, url.pathname) ? routes[url.pathname]! : undefined;
+  if (url === null || route === undefined) return refuse(404, `there is no ${url?.pathname ?? request.url}`);
   const method = request.method ?? "";
   const handler = Object.hasOwn(route, method) ? route[method]! : undefined;
   if (handler === undefined) {

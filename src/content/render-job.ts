@@ -1,0 +1,89 @@
+// `maand render`: what the templates of a job become for one worker, before any deploy.
+
+import { readDeployments } from "../catalog/deployments.ts";
+import { readState } from "../catalog/state.ts";
+import { MaandError } from "../model/error.ts";
+import { isTemplate, outputPath } from "../model/job-paths.ts";
+import { suggestName } from "../model/nearest.ts";
+import { noVersion } from "../model/version.ts";
+import type { Session } from "../session/session.ts";
+import { remoteDirectory } from "../session/session.ts";
+import { decodeText, encodeText } from "../templates/go/text.ts";
+import { renderTemplate } from "../templates/render.ts";
+import { createEnvironments } from "./environments.ts";
+
+export interface RenderRequest {
+  job: string;
+  /** Path of a template or of its result; all templates when absent. */
+  path?: string;
+  /** Worker to render for; the job's first allocation when absent. */
+  worker?: string;
+  reveal: boolean;
+}
+
+export interface RenderedFile {
+  /** Path of the result, relative to the job's directory. */
+  path: string;
+  workerIp: string;
+  bytes: Uint8Array;
+}
+
+/**
+ * Renders from the catalog, as the next deploy would.
+ * @throws MaandError("usage") for names that are not there, MaandError("render") when a template fails
+ */
+export async function renderJob(session: Session, request: RenderRequest): Promise<RenderedFile[]> {
+  const state = readState(session.catalog);
+  const names = state.jobs.filter((job) => !job.removed).map((job) => job.name);
+  const job = state.jobs.find((candidate) => candidate.name === request.job && !candidate.removed);
+  if (job === undefined) {
+    throw new MaandError("usage", `job "${request.job}" is not in the catalog`, {
+      remedy: `${suggestName(request.job, names)} (a new job needs "maand build" first)`,
+    });
+  }
+  const allocations = state.allocations.filter((a) => a.job === job.name && !a.removed);
+  const allocation =
+    request.worker === undefined ? allocations[0] : allocations.find((a) => a.workerIp === request.worker);
+  if (allocation === undefined) {
+    const workers = allocations.map((a) => a.workerIp);
+    const what =
+      request.worker === undefined
+        ? `job "${job.name}" is allocated to no worker`
+        : `job "${job.name}" has no allocation on worker ${request.worker}`;
+    const remedy =
+      request.worker === undefined || workers.length === 0
+        ? `give a worker the labels ${job.manifest.selectors.join(", ")} and run "maand build"`
+        : suggestName(request.worker, workers);
+    throw new MaandError("usage", what, { remedy });
+  }
+  const templates = (state.files.get(job.name) ?? []).filter(
+    (file) => file.kind === "file" && isTemplate(file.path),
+  );
+  const chosen = templates.filter(
+    ({ path }) => request.path === undefined || path === request.path || outputPath(path) === request.path,
+  );
+  if (request.path !== undefined && chosen.length === 0) {
+    throw new MaandError("usage", `job "${job.name}" has no template "${request.path}"`, {
+      remedy: suggestName(
+        request.path,
+        templates.map(({ path }) => path),
+      ),
+    });
+  }
+  const environmentFor = createEnvironments({
+    state,
+    kv: session.kv,
+    remoteDirectory: remoteDirectory(session),
+  });
+  const currentVersion =
+    readDeployments(session.catalog).get(allocation.allocId)?.promotedVersion ?? noVersion;
+  const rendered: RenderedFile[] = [];
+  for (const file of chosen) {
+    if (file.kind !== "file") continue;
+    const text = decodeText(session.blobs.read(file.sha256));
+    const environment = environmentFor({ job, allocation, currentVersion, revealSecrets: request.reveal });
+    const result = await renderTemplate({ path: `jobs/${job.name}/${file.path}`, text }, environment);
+    rendered.push({ path: outputPath(file.path), workerIp: allocation.workerIp, bytes: encodeText(result) });
+  }
+  return rendered;
+}

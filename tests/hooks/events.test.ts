@@ -1,0 +1,249 @@
+// Every event in every runtime: the environment, the batches, the working directory, and what may be written.
+
+import { describe, expect, test } from "bun:test";
+import type { HookCall } from "../../src/hooks/call.ts";
+import { type HookEvent, hookEvents } from "../../src/model/manifest.ts";
+import { allocationId } from "../../src/model/ids.ts";
+import type { Room } from "./room.ts";
+import { hooks, makeRoom, workers } from "./room.ts";
+
+const [first, second, third] = workers as [string, string, string];
+
+const scripts: Record<string, { file: string; isolation?: string; text: string }> = {
+  py: {
+    file: "hook_a.py",
+    text: `import json, os, maand
+put = maand.put_job_variable("from_hook", maand.hook_event()).status_code
+secret = maand.put_job_secret("token", "veiled").status_code
+order = maand.put_rollout_order(maand.get_rollout_order()).status_code
+other = maand.get_store_value("vars/job/other", "x").status_code
+print(json.dumps({"env": dict(os.environ), "cwd": os.getcwd(), "put": put, "secret": secret, "order": order, "other": other}))
+`,
+  },
+  ts: {
+    file: "hook_a.ts",
+    text: `import * as maand from "./maand";
+interface Seen { env: Record<string, string | undefined>; cwd: string; put: number; secret: number; order: number; other: number }
+export default async function (): Promise<void> {
+  const seen: Seen = {
+    env: { ...process.env },
+    cwd: process.cwd(),
+    put: (await maand.putJobVariable("from_hook", maand.hookEvent())).status,
+    secret: (await maand.putJobSecret("token", "veiled")).status,
+    order: (await maand.putRolloutOrder(await maand.getRolloutOrder())).status,
+    other: (await maand.getStoreValue("vars/job/other", "x")).status,
+  };
+  console.log(JSON.stringify(seen));
+}
+`,
+  },
+};
+scripts["js"] = {
+  file: "hook_a.js",
+  text: `const maand = require("maand");
+module.exports = async () => {
+  const status = async (answer) => (await answer).status;
+  console.log(JSON.stringify({
+    env: { ...process.env },
+    cwd: process.cwd(),
+    put: await status(maand.putJobVariable("from_hook", maand.hookEvent())),
+    secret: await status(maand.putJobSecret("token", "veiled")),
+    order: await status(maand.putRolloutOrder(await maand.getRolloutOrder())),
+    other: await status(maand.getStoreValue("vars/job/other", "x")),
+  }));
+};
+`,
+};
+scripts["ts in a process"] = { ...scripts["ts"]!, isolation: "process" };
+
+interface Seen {
+  env: Record<string, string>;
+  cwd: string;
+  put: number;
+  secret: number;
+  order: number;
+  other: number;
+}
+
+function seenBy(room: Room): Map<string, Seen> {
+  const all = room.events.flatMap((event) => {
+    if (event.type !== "output" || !event.line.startsWith("{")) return [];
+    return [JSON.parse(event.line) as Seen];
+  });
+  return new Map(all.map((seen) => [seen.env["ALLOCATION_IP"]!, seen]));
+}
+
+function makeEventRoom(script: (typeof scripts)[string]): Promise<Room> {
+  const declaration = { executed_on: [...hookEvents], ...(script.isolation === undefined ? {} : { isolation: script.isolation }) };
+  return makeRoom(
+    {
+      api: {
+        manifest: { hooks: hooks({ hook_a: declaration }), max_concurrent_starts: 0, max_concurrent_upgrades: 2 },
+        files: { [`_hooks/${script.file}`]: script.text },
+      },
+      other: { files: {} },
+    },
+    { disabled: { jobs: { api: { allocations: [third] } } } },
+  );
+}
+
+/** What the caller of each event says of it. */
+const calls: Record<HookEvent, Partial<HookCall>> = {
+  post_build: {},
+  pre_deploy: { phase: "new" },
+  job_control: {
+    phase: "update",
+    control: { target: "deploy", newAllocations: [first], updatedAllocations: [second], stoppedAllocations: [] },
+  },
+  after_allocation_started: { phase: "update", batch: { index: 1, count: 4 } },
+  after_allocation_stopped: { phase: "stop" },
+  health_check: {},
+  post_deploy: { phase: "update" },
+  cli: {},
+};
+
+describe.each(Object.keys(scripts))("%s", (language) => {
+  test.each([...hookEvents])("%s", async (event) => {
+    const room = await makeEventRoom(scripts[language]!);
+    const run = await room.host.run({ event, job: "api", ...calls[event] });
+    expect(run.results.map(({ workerIp, status, error }) => [workerIp, status, error?.why])).toEqual(
+      [first, second, third].map((ip) => [ip, "done", undefined]),
+    );
+    expect(run.error).toBeUndefined();
+    const seen = seenBy(room);
+    expect([...seen.keys()].sort()).toEqual([...workers]);
+    // Two at a time, but all at once for first starts; the batch of a rollout stays whole.
+    const whole = event === "pre_deploy" || event === "after_allocation_started";
+    for (const [i, ip] of workers.entries()) {
+      const { env, cwd, put, secret, order, other } = seen.get(ip)!;
+      const batch = whole ? workers : i < 2 ? [first, second] : [third];
+      expect(env).toMatchObject({
+        ALLOCATION_ID: allocationId("api", ip),
+        ALLOCATION_IP: ip,
+        ALLOCATION_INDEX: String(i),
+        JOB: "api",
+        EVENT: event,
+        HOOK: "hook_a",
+        COMMAND: "hook_a",
+        DISABLED: ip === third ? "1" : "0",
+        CURRENT_VERSION: "0.0.0",
+        NEW_VERSION: "1.2.3",
+        BUCKET_ROOT: room.dir,
+        BUCKET_ID: room.session.bucketId,
+        BATCH_ALLOCATIONS: batch.join(","),
+        BATCH_INDEX: String(event === "after_allocation_started" ? 1 : whole || i < 2 ? 0 : 1),
+        BATCH_COUNT: String(event === "after_allocation_started" ? 4 : whole ? 1 : 2),
+        DEPLOY_PHASE: calls[event].phase ?? "",
+        ROLLOUT_ORDER: `${first},${second}`,
+        ROLLOUT_ORDER_SOURCE: "default",
+        HOOK_API_HOST: "127.0.0.1",
+        PATH: process.env["PATH"]!,
+      });
+      const control = { TARGET: "deploy", NEW_ALLOCATIONS: first, UPDATED_ALLOCATIONS: second, STOPPED_ALLOCATIONS: "" };
+      if (event === "job_control") expect(env).toMatchObject(control);
+      else for (const name of Object.keys(control)) expect(env).not.toHaveProperty(name);
+      expect(env).not.toHaveProperty("BUN_TEST");
+      expect(cwd).toBe(room.dir);
+      const writes = event === "health_check" ? 400 : 200;
+      expect([put, secret]).toEqual([writes, writes]);
+      expect(order).toBe(event === "pre_deploy" || event === "cli" ? 200 : 400);
+      expect(other).toBe(400);
+    }
+    const kept = event === "health_check" ? undefined : event;
+    expect(room.host.kv.get("vars/job/api", "from_hook")).toBe(kept);
+    expect(room.session.kv.get("vars/job/api", "from_hook")).toBeUndefined();
+    room.host.checkpoint("api");
+    expect(room.session.kv.get("vars/job/api", "from_hook")).toBe(kept);
+    await room.close();
+  });
+});
+
+describe("order and failure", () => {
+  const recorder = `import maand, sys
+print("ran", maand.hook_name(), maand.allocation_ip())
+if maand.allocation_ip() in maand.kv_get("vars/job/api", "fail", ""): sys.exit(7)
+`;
+  const makeOrderRoom = (width: number, event = "cli") =>
+    makeRoom({
+      api: {
+        manifest: { hooks: hooks({ hook_b: [event], hook_a: [event] }), max_concurrent_upgrades: width },
+        files: { "_hooks/hook_a.py": recorder, "_hooks/hook_b.py": recorder },
+      },
+    });
+  const ran = (room: Room) => room.output().split("\n").filter((line) => line.startsWith("ran"));
+
+  test("hooks by name, allocations in the order that the KV says", async () => {
+    const room = await makeOrderRoom(1);
+    room.host.kv.apply([{ namespace: "maand/job/api", key: "rollout_order", value: `${third},${first},${second}` }], 1);
+    const run = await room.host.run({ event: "cli", job: "api" });
+    expect(run.error).toBeUndefined();
+    expect(ran(room)).toEqual(["hook_a", "hook_b"].flatMap((hook) => [third, first, second].map((ip) => `ran ${hook} ${ip}`)));
+    await room.close();
+  });
+
+  test("an order that is none is told of once and not followed", async () => {
+    const room = await makeOrderRoom(1);
+    room.host.kv.apply([{ namespace: "maand/job/api", key: "rollout_order", value: third }], 1);
+    await room.host.run({ event: "cli", job: "api" });
+    expect(ran(room)[0]).toBe(`ran hook_a ${first}`);
+    expect(room.warnings().filter((text) => text.includes("rollout_order"))).toHaveLength(1);
+    await room.close();
+  });
+
+  test("a failure lets its batch finish and nothing after it begin; all failures are told", async () => {
+    const room = await makeOrderRoom(2);
+    room.host.kv.apply([{ namespace: "vars/job/api", key: "fail", value: `${first},${second}` }], 1);
+    const run = await room.host.run({ event: "cli", job: "api" });
+    expect(run.results.map(({ hook, workerIp, status }) => [hook, workerIp, status])).toEqual([
+      ["hook_a", first, "failed"],
+      ["hook_a", second, "failed"],
+      ["hook_a", third, "skipped"],
+      ["hook_b", first, "skipped"],
+      ["hook_b", second, "skipped"],
+      ["hook_b", third, "skipped"],
+    ]);
+    expect(ran(room)).toHaveLength(2);
+    expect(run.error?.kind).toBe("hook");
+    expect(run.error?.why).toContain(first);
+    expect(run.error?.why).toContain(second);
+    await room.close();
+  });
+
+  test("a gate asks all of them all the same", async () => {
+    const room = await makeOrderRoom(1, "health_check");
+    room.host.kv.apply([{ namespace: "vars/job/api", key: "fail", value: first }], 1);
+    const run = await room.host.run({ event: "health_check", job: "api" });
+    expect(run.results.map(({ status }) => status)).toEqual(["failed", "done", "done", "failed", "done", "done"]);
+    await room.close();
+  });
+
+  test("what is discarded is gone for everybody", async () => {
+    const room = await makeOrderRoom(1);
+    room.host.kv.apply([{ namespace: "vars/job/api", key: "x", value: "1" }], 1);
+    room.host.discard("api");
+    room.host.checkpoint("api");
+    expect(room.session.kv.get("vars/job/api", "x")).toBeUndefined();
+    await room.close();
+  });
+
+  test("Ctrl-C begins no further batch, the second one ends what runs", async () => {
+    const room = await makeRoom({
+      api: {
+        manifest: { hooks: hooks({ hook_a: ["cli"] }) },
+        files: { "_hooks/hook_a.ts": 'export default async () => { console.log("begun"); await Bun.sleep(20_000); };\n' },
+      },
+    });
+    const running = room.host.run({ event: "cli", job: "api" });
+    for (let i = 0; i < 500 && !room.output().includes("begun"); i++) await Bun.sleep(10);
+    room.stopping.abort();
+    room.aborting.abort();
+    const run = await running;
+    expect(run.interrupted).toBe(true);
+    expect(run.results.map(({ status, error }) => [status, error?.kind])).toEqual([
+      ["failed", "interrupted"],
+      ["skipped", undefined],
+      ["skipped", undefined],
+    ]);
+    await room.close();
+  });
+});
