@@ -1,8 +1,8 @@
 // `post_build` hooks: after the commit, in wave order, each job's KV writes durable when its hooks succeed (03).
 
-import { openContentBook } from "../deploy/content-book.ts";
-import { readCatalog } from "../deploy/facts.ts";
-import { stageForHooks } from "../deploy/stage-for-hooks.ts";
+import { readCatalog } from "../catalog/read.ts";
+import { openContentBook } from "../content/book.ts";
+import { stageForHooks } from "../content/stage-for-hooks.ts";
 import { createHookHost } from "../hooks/host.ts";
 import type { MaandError } from "../model/error.ts";
 import { compareText } from "../model/order.ts";
@@ -19,7 +19,7 @@ export interface PostBuildOutcome {
 /** Runs them over all non-removed allocations. One job's failure does not keep the other jobs' hooks from running. */
 export async function runPostBuild(session: Session): Promise<PostBuildOutcome> {
   const outcome: PostBuildOutcome = { jobs: [], failures: [], interrupted: false };
-  const read = readCatalog(session);
+  const read = readCatalog(session.catalog);
   const allocated = new Set(read.state.allocations.filter((a) => !a.removed).map((a) => a.job));
   const hooks = createHookHost(session, read);
   try {
@@ -36,7 +36,7 @@ export async function runPostBuild(session: Session): Promise<PostBuildOutcome> 
         outcome.interrupted = true;
         break;
       }
-      await stageForHooks(session, { state: read.state, contents }, job.name);
+      await stageForHooks(session, read.state, contents, job.name);
       const { error, interrupted } = await hooks.run({ event: "post_build", job: job.name });
       outcome.jobs.push(job.name);
       outcome.interrupted ||= interrupted;

@@ -29,8 +29,9 @@ export function openCatalog(path: string, options: OpenOptions = {}): Catalog {
       remedy: 'run "maand init" in this bucket (it keeps what is there)',
     });
   }
+  let catalog: Catalog | undefined;
   try {
-    const catalog = new Database(path, options.create === true ? { create: true } : { readwrite: true });
+    catalog = new Database(path, options.create === true ? { create: true } : { readwrite: true });
     chmodSync(path, 0o600);
     catalog.run(`PRAGMA busy_timeout = ${busyTimeout}`);
     catalog.run("PRAGMA journal_mode = WAL");
@@ -41,6 +42,7 @@ export function openCatalog(path: string, options: OpenOptions = {}): Catalog {
     if (options.readonly === true) catalog.run("PRAGMA query_only = ON");
     return catalog;
   } catch (error) {
+    catalog?.close();
     if (error instanceof MaandError) throw error;
     throw new MaandError("catalog", "cannot open the catalog", {
       where: { file: path },

@@ -1,8 +1,9 @@
 // maand cat deployments: what is promoted on each allocation, and what the next deploy would make of it.
 
 import { readPostDeploy } from "../catalog/deployments.ts";
+import { readCatalog } from "../catalog/read.ts";
 import { type AllocationFacts, decideActions } from "../deploy/action.ts";
-import { loadFacts, readCatalog } from "../deploy/facts.ts";
+import { loadFacts } from "../deploy/facts.ts";
 import { isActive } from "../model/state.ts";
 import { noVersion } from "../model/version.ts";
 import { type CatFilters, createFilter, tableOutcome } from "./cat-table.ts";
@@ -45,7 +46,7 @@ export async function catDeployments(
   { events, session, terminal }: BucketInvocation,
   flags: CatFilters & { active: boolean },
 ): Promise<Outcome> {
-  const loaded = await loadFacts(session, readCatalog(session), session.kv);
+  const loaded = await loadFacts(session, readCatalog(session.catalog), session.kv);
   const passes = createFilter(loaded.state, flags);
   const postDeploy = readPostDeploy(session.catalog);
   const isShort = !terminal.json && terminal.stdout.isTty;

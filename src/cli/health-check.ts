@@ -1,9 +1,10 @@
 // maand health_check: what passed, what failed and why, and what there was nothing to ask about.
 
-import { readState } from "../catalog/state.ts";
+import { readCatalog } from "../catalog/read.ts";
 import { visible } from "../events/visible.ts";
 import type { HealthReport } from "../health/run.ts";
 import { checkHealth, isHealthy } from "../health/run.ts";
+import { withHookHost } from "../hooks/with-host.ts";
 import { MaandError } from "../model/error.ts";
 import { suggestName } from "../model/nearest.ts";
 import type { CatalogState } from "../model/state.ts";
@@ -22,11 +23,13 @@ export async function healthCheckCommand(
   flags: HealthCheckFlags,
 ): Promise<Outcome> {
   const { session } = invocation;
-  const state = readState(session.catalog);
+  const read = readCatalog(session.catalog);
+  const { state } = read;
   refuseUnknownJobs(state, flags.jobs);
-  const report = await checkHealth(session, state, {
-    ...(flags.jobs === undefined ? {} : { jobs: flags.jobs }),
-    wait: flags.wait,
+  const report = await withHookHost(session, read, async (hooks) => {
+    const jobs = flags.jobs ?? state.jobs.filter((job) => !job.removed).map((job) => job.name);
+    hooks.requireRuntimes(jobs, ["health_check"]);
+    return checkHealth(session, state, hooks, { jobs, wait: flags.wait });
   });
   const interrupted = session.interrupt.stopping.aborted;
   return {

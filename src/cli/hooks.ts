@@ -2,8 +2,8 @@
 
 import { readDeployments } from "../catalog/deployments.ts";
 import { readState } from "../catalog/state.ts";
-import { openContentBook } from "../deploy/content-book.ts";
-import { stageJob, workerStaging } from "../deploy/stage.ts";
+import { openContentBook } from "../content/book.ts";
+import { stageJob, workerStaging } from "../content/stage.ts";
 import type { HookResult } from "../hooks/call.ts";
 import { jobsWithHook } from "../hooks/choose.ts";
 import type { HookHost, HookScripts } from "../hooks/host.ts";

@@ -67,9 +67,12 @@ export function decideActions(facts: AllocationFacts, options: ActionOptions): A
 function disabledActions(facts: AllocationFacts, options: ActionOptions): AllocationActions {
   const running = mayRun(facts.deployment.state);
   const state = running ? "drained" : facts.deployment.state;
+  // The files on the worker stay as they are: once a hand-stopped allocation is no longer what is promoted, only a
+  // start, which syncs, may bring it back.
+  const promoted = state === "stopped" ? "drained" : state;
   const rollout =
     isChanged(facts) || options.force
-      ? makeAction(facts, "promote", "disabled: kept current, not started", state)
+      ? makeAction(facts, "promote", "disabled: kept current, not started", promoted)
       : makeAction(facts, "skip", "disabled", state);
   return running ? { reconcile: makeAction(facts, "stop", "disabled", "drained"), rollout } : { rollout };
 }

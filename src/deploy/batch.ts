@@ -2,6 +2,7 @@
 
 import type { Promotion } from "../catalog/deployments.ts";
 import { beginAttempts, promote, setStates } from "../catalog/deployments.ts";
+import { stageJob, workerStaging } from "../content/stage.ts";
 import type { DeployPhase } from "../hooks/plan.ts";
 import type { MaandError } from "../model/error.ts";
 import type { Action } from "./action.ts";
@@ -9,8 +10,7 @@ import { targetOf } from "./action.ts";
 import type { Ledger } from "./ledger.ts";
 import { requireTarget } from "./lifecycle.ts";
 import type { DeployRun } from "./run-state.ts";
-import { factsOf, targetSeconds } from "./run-state.ts";
-import { stageJob, workerStaging } from "./stage.ts";
+import { factsOf, hookTarget, targetSeconds } from "./run-state.ts";
 import { asMaandError } from "./worker-link.ts";
 
 /** An action that was carried out, and how it went so far. */
@@ -83,7 +83,7 @@ export async function afterStarted(
 /** Runs the hooks of an event for these attempts as one batch; a failure becomes the attempt's error. */
 export async function hookAttempts(
   run: DeployRun,
-  event: "after_allocation_started" | "health_check" | "job_control",
+  event: "after_allocation_started" | "job_control",
   attempts: readonly Attempt[],
   place: BatchPlace,
   control?: { newAllocations: string[]; updatedAllocations: string[] },
@@ -93,11 +93,7 @@ export async function hookAttempts(
   const { results } = await run.hooks.run({
     event,
     job: first.action.job,
-    targets: attempts.map(({ action }) => ({
-      allocation: factsOf(run, action).row,
-      currentVersion: action.currentVersion,
-      newVersion: action.newVersion,
-    })),
+    targets: attempts.map(({ action }) => hookTarget(run, action)),
     phase: place.phase,
     batch: { index: place.index, count: place.count },
     finishing: true,
@@ -174,7 +170,10 @@ export async function keepDisabledCurrent(
     try {
       await stage(run, action);
       await keepContent(run, [action]);
-      promote(run.session.catalog, [promotionOf(run, action)]);
+      const wasStopped = factsOf(run, action).deployment.state === "stopped";
+      promote(run.session.catalog, [
+        { ...promotionOf(run, action), ...(wasStopped ? { state: action.leadsTo } : {}) },
+      ]);
       ledger.settle(action, "done");
     } catch (error) {
       ledger.settle(action, "failed", asMaandError(error, action.workerIp));

@@ -1,5 +1,6 @@
 // The commands that deploy and job control run on a worker, built from quoted parts.
 
+import type { WorkerFiles } from "../content/stage.ts";
 import type { ShellText } from "../ssh/quote.ts";
 import { raw, sh, sudo, withEnv } from "../ssh/quote.ts";
 
@@ -21,13 +22,6 @@ const marker = "maand-check";
 /** Where a bucket lives on a worker. */
 export function workerDirectory(workerRoot: string, bucketId: string): string {
   return `${workerRoot}/${bucketId}`;
-}
-
-/** What lies at the root of a worker's bucket directory. */
-export interface WorkerFiles {
-  workerJson: string;
-  jobsJson: string;
-  runner: string;
 }
 
 // Every process that these scripts start is paid for on each worker at each deploy: what the shell can do itself, it does.

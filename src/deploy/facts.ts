@@ -1,7 +1,9 @@
 // Everything the deploy plan depends on, read from the catalog; content is rendered here.
 
 import { readDeployments, readPostDeploy, readTree } from "../catalog/deployments.ts";
-import { readState } from "../catalog/state.ts";
+import type { CatalogRead } from "../catalog/read.ts";
+import type { ContentBook } from "../content/book.ts";
+import { openContentBook } from "../content/book.ts";
 import { demandsOf } from "../content/store.ts";
 import { jobNamespace } from "../kv/namespaces.ts";
 import type { KvStore } from "../kv/store.ts";
@@ -10,8 +12,6 @@ import type { AllocationRow, CatalogState, DeploymentRow, JobRow } from "../mode
 import type { TreeFile } from "../model/tree.ts";
 import type { Session } from "../session/session.ts";
 import type { AllocationFacts } from "./action.ts";
-import type { ContentBook } from "./content-book.ts";
-import { openContentBook } from "./content-book.ts";
 import type { JobFacts } from "./plan.ts";
 
 export interface DeployFacts {
@@ -22,16 +22,6 @@ export interface DeployFacts {
   contents: ContentBook;
   /** Reads and renders one job again: its `pre_deploy` hooks may have changed what its templates say. */
   reload(job: string): Promise<JobFacts>;
-}
-
-/** What a deploy reads before any hook has run. */
-export interface CatalogRead {
-  state: CatalogState;
-  deployments: Map<string, DeploymentRow>;
-}
-
-export function readCatalog(session: Session): CatalogRead {
-  return { state: readState(session.catalog), deployments: readDeployments(session.catalog) };
 }
 
 /**

@@ -1,14 +1,15 @@
 // The health gate of a batch: the manifest's probes, then the job's `health_check` hooks, until all pass or time is up.
 
 import { allocationChecks, hasProbes, waitOf } from "../health/checks.ts";
-import { pause, runGate } from "../health/gate.ts";
+import { runGate } from "../health/gate.ts";
+import { askHealthHooks } from "../health/hooks.ts";
 import { MaandError } from "../model/error.ts";
 import type { JobRow } from "../model/state.ts";
 import { targetOf } from "./action.ts";
 import type { Attempt, BatchPlace } from "./batch.ts";
-import { hookAttempts } from "./batch.ts";
+
 import type { DeployRun } from "./run-state.ts";
-import { factsOf } from "./run-state.ts";
+import { factsOf, hookTarget } from "./run-state.ts";
 
 /** Whether a job has anything that its health can be told by. */
 export function isGated(run: DeployRun, job: JobRow): boolean {
@@ -60,7 +61,6 @@ async function askProbes(run: DeployRun, job: JobRow, asked: readonly Attempt[])
   }
 }
 
-/** Asks the hooks again for those that have not passed, as often as the manifest's `wait` says. */
 async function askHooks(
   run: DeployRun,
   job: JobRow,
@@ -68,23 +68,21 @@ async function askHooks(
   place: BatchPlace,
 ): Promise<void> {
   if (!run.hooks.hasHooks(job.name, "health_check")) return;
-  const { attempts, intervalSeconds } = waitOf(job);
-  const { aborting } = run.session.interrupt;
-  let waiting = [...asked];
-  for (let round = 1; waiting.length > 0; round++) {
-    for (const attempt of waiting) delete attempt.error;
-    await hookAttempts(run, "health_check", waiting, place);
-    waiting = waiting.filter((attempt) => attempt.error !== undefined);
-    if (round >= attempts || aborting.aborted) break;
-    if (waiting.length > 0) await pause(intervalSeconds, aborting);
-  }
-  for (const attempt of waiting) {
-    const { message, why } = attempt.error!;
-    attempt.error = unhealthy(
-      job.name,
-      attempt.action.workerIp,
-      why === undefined ? message : `${message}\n${why}`,
-    );
+  const call = {
+    job: job.name,
+    targets: asked.map((attempt) => hookTarget(run, attempt.action)),
+    phase: place.phase,
+    batch: { index: place.index, count: place.count },
+    finishing: true,
+  };
+  const results = await askHealthHooks(run.hooks, call, waitOf(job), run.session.interrupt.aborting);
+  for (const attempt of asked) {
+    const failed = results.filter((result) => result.allocId === attempt.action.allocId && !result.ok);
+    if (failed.length === 0) continue;
+    const why = failed
+      .map((result) => `${result.check}: ${result.error} (${result.attempts} attempts)`)
+      .join("; ");
+    attempt.error = unhealthy(job.name, attempt.action.workerIp, why);
   }
 }
 

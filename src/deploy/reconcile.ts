@@ -1,7 +1,6 @@
 // Stopping what is no longer wanted: removed and newly disabled allocations, in reverse wave order (04, "The run").
 
 import { beginAttempts, forgetPromotions, setStates } from "../catalog/deployments.ts";
-import type { HookTarget } from "../hooks/call.ts";
 import { MaandError } from "../model/error.ts";
 import { remoteDirectory } from "../session/session.ts";
 import type { Action } from "./action.ts";
@@ -11,7 +10,7 @@ import type { AllocationOutcome } from "./outcome.ts";
 import { outcomeOf } from "./outcome.ts";
 import type { DeployPlan } from "./plan.ts";
 import type { DeployRun } from "./run-state.ts";
-import { factsOf, targetSeconds } from "./run-state.ts";
+import { factsOf, hookTarget, targetSeconds } from "./run-state.ts";
 import { asMaandError } from "./worker-link.ts";
 
 /** Seconds for deleting a job's deployed files. */
@@ -133,9 +132,4 @@ async function afterStopped(run: DeployRun, action: Action): Promise<MaandError 
   if (error === undefined) hooks.checkpoint(action.job);
   else hooks.discard(action.job);
   return error;
-}
-
-function hookTarget(run: DeployRun, action: Action): HookTarget {
-  const { row } = factsOf(run, action);
-  return { allocation: row, currentVersion: action.currentVersion, newVersion: action.newVersion };
 }

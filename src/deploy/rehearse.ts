@@ -1,13 +1,13 @@
 // `--dry-run --run-hooks`: `pre_deploy` hooks run for real against a KV that is thrown away, then the plan is made.
 
-import { createHookHost } from "../hooks/host.ts";
+import { readCatalog } from "../catalog/read.ts";
+import { stageForHooks } from "../content/stage-for-hooks.ts";
+import { withHookHost } from "../hooks/with-host.ts";
 import type { MaandError } from "../model/error.ts";
 import type { Session } from "../session/session.ts";
-import { readCatalog } from "./facts.ts";
 import { hasRollout, planDeploy } from "./plan.ts";
 import type { DeployOptions, PreparedDeploy } from "./run.ts";
 import { prepareDeploy } from "./run.ts";
-import { stageForHooks } from "./stage-for-hooks.ts";
 
 export interface Rehearsal extends PreparedDeploy {
   hookFailures: { job: string; error: MaandError }[];
@@ -15,9 +15,8 @@ export interface Rehearsal extends PreparedDeploy {
 
 /** The plan as it would be once the hooks have run. Nothing they write to the KV is kept. */
 export async function rehearse(session: Session, options: DeployOptions): Promise<Rehearsal> {
-  const read = readCatalog(session);
-  const hooks = createHookHost(session, read);
-  try {
+  const read = readCatalog(session.catalog);
+  return withHookHost(session, read, async (hooks) => {
     const { facts, plan } = await prepareDeploy(session, options, read, hooks.kv);
     const wanted = plan.waves
       .flatMap((wave) => wave.jobs)
@@ -30,7 +29,7 @@ export async function rehearse(session: Session, options: DeployOptions): Promis
     const hookFailures: Rehearsal["hookFailures"] = [];
     const again = new Map(facts.jobs.map((job) => [job.job.name, job]));
     for (const job of wanted) {
-      await stageForHooks(session, facts, job.job);
+      await stageForHooks(session, facts.state, facts.contents, job.job);
       const phase = job.upgrades.length > 0 ? "update" : "new";
       const { error } = await hooks.run({ event: "pre_deploy", job: job.job, phase });
       if (error !== undefined) hookFailures.push({ job: job.job, error });
@@ -42,7 +41,5 @@ export async function rehearse(session: Session, options: DeployOptions): Promis
       plan: planDeploy(jobs, { force: options.force, syncOnly: options.syncOnly }),
       hookFailures,
     };
-  } finally {
-    await hooks.close();
-  }
+  });
 }

@@ -1,6 +1,7 @@
 // One job's rollout: its hooks before, batches of starts and upgrades each gated and promoted, its hooks after.
 
 import { setPostDeploy } from "../catalog/deployments.ts";
+import { stageForHooks } from "../content/stage-for-hooks.ts";
 import type { DeployPhase } from "../hooks/plan.ts";
 import type { MaandError } from "../model/error.ts";
 import type { Action } from "./action.ts";
@@ -14,7 +15,6 @@ import type { JobPlan } from "./plan.ts";
 import { batchesOf, hasRollout, hasWork, planJob } from "./plan.ts";
 import type { DeployRun } from "./run-state.ts";
 import { factsOf } from "./run-state.ts";
-import { stageForHooks } from "./stage-for-hooks.ts";
 
 /** Rolls out one job. Failures are in the outcome; nothing is thrown for them. */
 export async function rollOutJob(run: DeployRun, planned: JobPlan): Promise<JobOutcome> {
@@ -58,7 +58,7 @@ function phaseOf(plan: JobPlan): DeployPhase {
 async function beforeDeploy(run: DeployRun, plan: JobPlan): Promise<{ plan: JobPlan; error?: MaandError }> {
   const wanted = hasRollout(plan) || plan.renderFault !== undefined;
   if (!wanted || !run.hooks.hasHooks(plan.job, "pre_deploy")) return { plan };
-  await stageForHooks(run.session, run.facts, plan.job);
+  await stageForHooks(run.session, run.state, run.facts.contents, plan.job);
   const { error } = await run.hooks.run({ event: "pre_deploy", job: plan.job, phase: phaseOf(plan) });
   if (error !== undefined) {
     run.hooks.discard(plan.job);
@@ -81,7 +81,7 @@ async function afterDeploy(run: DeployRun, plan: JobPlan, ledger: Ledger): Promi
   }
   // Durable before the hooks begin: a crash in the middle of them makes the next deploy run them again.
   setPostDeploy(run.session.catalog, plan.job, "failed");
-  await stageForHooks(run.session, run.facts, plan.job);
+  await stageForHooks(run.session, run.state, run.facts.contents, plan.job);
   const { error, interrupted } = await run.hooks.run({
     event: "post_deploy",
     job: plan.job,

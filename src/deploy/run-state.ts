@@ -1,5 +1,6 @@
 // What the parts of one deploy share while it runs.
 
+import type { HookTarget } from "../hooks/call.ts";
 import type { HookHost } from "../hooks/host.ts";
 import type { CatalogState } from "../model/state.ts";
 import type { Session } from "../session/session.ts";
@@ -28,4 +29,10 @@ export function factsOf(run: DeployRun, action: Action): AllocationFacts {
 /** Seconds for one Makefile target of the action's job. */
 export function targetSeconds(run: DeployRun, action: Action): number {
   return factsOf(run, action).job.manifest.lifecycleTimeout ?? run.session.conf.commandTimeoutSeconds;
+}
+
+/** An action's allocation as hooks are given it. */
+export function hookTarget(run: DeployRun, action: Action): HookTarget {
+  const { row } = factsOf(run, action);
+  return { allocation: row, currentVersion: action.currentVersion, newVersion: action.newVersion };
 }

@@ -2,16 +2,18 @@
 
 import { nextUpdateSeq } from "../catalog/deployments.ts";
 import { recordAllocation } from "../catalog/history.ts";
+import type { CatalogRead } from "../catalog/read.ts";
+import { readCatalog } from "../catalog/read.ts";
 import type { HookHost } from "../hooks/host.ts";
-import { createHookHost } from "../hooks/host.ts";
+import { withHookHost } from "../hooks/with-host.ts";
 import type { KvStore } from "../kv/store.ts";
 import { MaandError } from "../model/error.ts";
 import type { HookEvent } from "../model/manifest.ts";
 import { suggestName } from "../model/nearest.ts";
 import type { Session } from "../session/session.ts";
 import { createLimiter } from "../ssh/parallel.ts";
-import type { CatalogRead, DeployFacts } from "./facts.ts";
-import { loadFacts, readCatalog } from "./facts.ts";
+import type { DeployFacts } from "./facts.ts";
+import { loadFacts } from "./facts.ts";
 import type { AllocationOutcome, DeployOutcome, JobOutcome, UnreachedWorker } from "./outcome.ts";
 import { outcomeOf } from "./outcome.ts";
 import type { DeployPlan, JobPlan } from "./plan.ts";
@@ -42,7 +44,7 @@ export interface PreparedDeploy {
 export async function prepareDeploy(
   session: Session,
   options: DeployOptions,
-  read: CatalogRead = readCatalog(session),
+  read: CatalogRead = readCatalog(session.catalog),
   kv: Pick<KvStore, "get" | "keys"> = session.kv,
 ): Promise<PreparedDeploy> {
   refuseUnknownJobs(options, read);
@@ -63,17 +65,14 @@ function refuseUnknownJobs(options: DeployOptions, read: CatalogRead): void {
 
 /** Carries out a deploy from beginning to end. What fails on workers is in the outcome; only what stops all is thrown. */
 export async function runDeploy(session: Session, options: DeployOptions): Promise<DeployOutcome> {
-  const read = readCatalog(session);
-  const hooks = createHookHost(session, read);
-  try {
+  const read = readCatalog(session.catalog);
+  return withHookHost(session, read, async (hooks) => {
     const { facts, plan } = await prepareDeploy(session, options, read, hooks.kv);
     if (options.syncOnly) refuseStarts(plan);
     hooks.requireRuntimes(...hooksOf(plan));
     for (const text of plan.warnings) session.events.emit({ type: "warning", scope: { worker: "-" }, text });
-    return await carryOut(session, options, { facts, plan, hooks });
-  } finally {
-    await hooks.close();
-  }
+    return carryOut(session, options, { facts, plan, hooks });
+  });
 }
 
 /** Jobs with something to do, and the events whose hooks a deploy may run for them. */

@@ -1,6 +1,8 @@
 // The workers of one deploy: reached or not, checked once, synced in as few transfers as possible, refreshed once.
 
 import { join } from "node:path";
+import type { WorkerFiles } from "../content/stage.ts";
+import { stageWorkerFiles, workerStaging } from "../content/stage.ts";
 import type { Phase } from "../events/event.ts";
 import { MaandError } from "../model/error.ts";
 import type { AllocationRow, CatalogState } from "../model/state.ts";
@@ -9,10 +11,8 @@ import { remoteDirectory } from "../session/session.ts";
 import type { Connection } from "../ssh/connection.ts";
 import { createLimiter, mapLimited } from "../ssh/parallel.ts";
 import { syncTree } from "../ssh/sync.ts";
-import type { WorkerFiles } from "./commands.ts";
 import { checkCommand, readCheck } from "./commands.ts";
 import runner from "./runner.py" with { type: "text" };
-import { stageWorkerFiles, workerStaging } from "./stage.ts";
 
 /** Local rsync processes at once: more gain nothing on a small host and each takes memory. */
 const parallelTransfers = 16;

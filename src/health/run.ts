@@ -1,11 +1,15 @@
 // All health checks of a bucket, or of some jobs, as one result: the worker gate and what each job asks for.
 
+import { openContentBook } from "../content/book.ts";
+import { stageForHooks } from "../content/stage-for-hooks.ts";
+import type { HookHost } from "../hooks/host.ts";
 import type { AllocationRow, CatalogState, JobRow } from "../model/state.ts";
 import { isActive } from "../model/state.ts";
 import type { Session } from "../session/session.ts";
 import { allocationChecks, hasProbes, waitOf } from "./checks.ts";
 import type { Check, CheckResult } from "./gate.ts";
 import { defaultWait, noWait, runGate } from "./gate.ts";
+import { askHealthHooks } from "./hooks.ts";
 import type { WorkerResult } from "./worker-gate.ts";
 import { checkWorkers, liveConnection, patientConnection } from "./worker-gate.ts";
 
@@ -34,6 +38,7 @@ export interface HealthOptions {
 export async function checkHealth(
   session: Session,
   state: CatalogState,
+  hooks: HookHost,
   options: HealthOptions,
 ): Promise<HealthReport> {
   const jobs = state.jobs.filter(
@@ -45,23 +50,61 @@ export async function checkHealth(
     options.wait ? defaultWait : noWait,
   );
   const active = state.allocations.filter(isActive);
-  const checks = await checkAllocations(session, state, jobs, active, options.wait);
-  return { workers, checks, skipped: jobs.filter((job) => !hasProbes(job)).map((job) => job.name) };
+  const checks = await checkAllocations(session, state, hooks, jobs, active, options.wait);
+  const skipped = jobs.filter((job) => !isChecked(hooks, job)).map((job) => job.name);
+  return { workers, checks, skipped };
 }
 
 /** The checks of one job on the given allocations, without the worker gate. Never throws. */
 export async function checkJob(
   session: Session,
   state: CatalogState,
+  hooks: HookHost,
   job: JobRow,
   allocations: readonly AllocationRow[],
 ): Promise<HealthReport> {
-  const checks = await checkAllocations(session, state, [job], allocations, true);
-  return { workers: [], checks, skipped: hasProbes(job) ? [] : [job.name] };
+  const checks = await checkAllocations(session, state, hooks, [job], allocations, true);
+  return { workers: [], checks, skipped: isChecked(hooks, job) ? [] : [job.name] };
+}
+
+/** Whether there is anything that the job's health could be told by. */
+export function isChecked(hooks: Pick<HookHost, "hasHooks">, job: JobRow): boolean {
+  return hasProbes(job) || hooks.hasHooks(job.name, "health_check");
+}
+
+/** Probes first, then the hooks of what has passed them. */
+async function checkAllocations(
+  session: Session,
+  state: CatalogState,
+  hooks: HookHost,
+  jobs: readonly JobRow[],
+  allocations: readonly AllocationRow[],
+  wait: boolean,
+): Promise<CheckResult[]> {
+  const results = await askProbes(session, state, jobs, allocations, wait);
+  const failed = new Set(
+    results.filter((result) => !result.ok).map((result) => `${result.job}@${result.workerIp}`),
+  );
+  for (const job of jobs) {
+    if (!hooks.hasHooks(job.name, "health_check")) continue;
+    const targets = allocations
+      .filter(
+        (allocation) => allocation.job === job.name && !failed.has(`${job.name}@${allocation.workerIp}`),
+      )
+      .map((allocation) => ({ allocation }));
+    if (targets.length === 0) continue;
+    await stageForHooks(session, state, openContentBook(session, state, hooks.kv), job.name);
+    const call = { job: job.name, targets };
+    results.push(
+      ...(await askHealthHooks(hooks, call, wait ? waitOf(job) : noWait, session.interrupt.stopping)),
+    );
+  }
+  const rank = new Map(jobs.map((job, i) => [job.name, i]));
+  return results.sort((a, b) => rank.get(a.job)! - rank.get(b.job)!);
 }
 
 /** All probes are asked at the same time. Ctrl-C ends the waiting: what has not passed by then has failed. */
-async function checkAllocations(
+async function askProbes(
   session: Session,
   state: CatalogState,
   jobs: readonly JobRow[],

@@ -1,8 +1,8 @@
 // What a caller asks the hook host to run, and what comes back.
 
 import type { MaandError } from "../model/error.ts";
-import type { AllocationRow } from "../model/state.ts";
 import type { HookEvent } from "../model/manifest.ts";
+import type { AllocationRow } from "../model/state.ts";
 import type { JobControl } from "./environment.ts";
 import type { DeployPhase } from "./plan.ts";
 

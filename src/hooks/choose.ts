@@ -27,7 +27,9 @@ export function jobsWithHook(state: CatalogState, hook: string, job?: string): J
   }
   const whose = job === undefined ? "no job has" : `job "${job}" has no`;
   if (declaring.length === 0) {
-    const names = [...new Set(asked.flatMap((candidate) => candidate.manifest.hooks.map(({ name }) => name)))];
+    const names = [
+      ...new Set(asked.flatMap((candidate) => candidate.manifest.hooks.map(({ name }) => name))),
+    ];
     throw new MaandError("usage", `${whose} hook "${hook}"`.replace("has hook", "has a hook"), {
       remedy: suggestName(hook, names.sort(compareText)),
     });

@@ -1,7 +1,7 @@
 // What one invocation of a hook sees in its environment (05, "Environment"): a pure function.
 
-import type { AllocationRow } from "../model/state.ts";
 import type { HookEvent } from "../model/manifest.ts";
+import type { AllocationRow } from "../model/state.ts";
 import type { DeployPhase, RolloutOrder } from "./plan.ts";
 
 /** What `job_control` hooks are told besides; lists hold worker addresses. */
@@ -41,7 +41,8 @@ export function hookEnvironment(input: EnvironmentInput): Record<string, string>
   const { allocation, batch, order, control } = input;
   const environment: Record<string, string> = {};
   for (const [name, value] of Object.entries(input.inherited)) {
-    if (value !== undefined && (passedOn.includes(name) || name.startsWith("MAAND_"))) environment[name] = value;
+    if (value !== undefined && (passedOn.includes(name) || name.startsWith("MAAND_")))
+      environment[name] = value;
   }
   const own: Record<string, string> = {
     ALLOCATION_ID: allocation.allocId,
@@ -67,11 +68,11 @@ export function hookEnvironment(input: EnvironmentInput): Record<string, string>
     HOOK_API_TOKEN: input.api.token,
   };
   if (control !== undefined) {
-    own["TARGET"] = control.target;
-    own["NEW_ALLOCATIONS"] = control.newAllocations.join(",");
-    own["UPDATED_ALLOCATIONS"] = control.updatedAllocations.join(",");
-    own["STOPPED_ALLOCATIONS"] = control.stoppedAllocations.join(",");
+    own.TARGET = control.target;
+    own.NEW_ALLOCATIONS = control.newAllocations.join(",");
+    own.UPDATED_ALLOCATIONS = control.updatedAllocations.join(",");
+    own.STOPPED_ALLOCATIONS = control.stoppedAllocations.join(",");
   }
-  if (input.rollback) own["ROLLBACK"] = "1";
+  if (input.rollback) own.ROLLBACK = "1";
   return { ...environment, ...own };
 }

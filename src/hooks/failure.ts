@@ -76,7 +76,8 @@ function remedyFor({ end, ended, event, hook, job }: FailureInput): string {
     case undefined:
       break;
   }
-  const again = event === "cli" ? `run maand hooks ${hook} ${job} again` : "run maand build and the command again";
+  const again =
+    event === "cli" ? `run maand hooks ${hook} ${job} again` : "run maand build and the command again";
   return `mend the hook, then ${again}`;
 }
 

@@ -3,15 +3,15 @@
 import type { KvOverlay } from "../kv/overlay.ts";
 import { overlayKv } from "../kv/overlay.ts";
 import { MaandError } from "../model/error.ts";
+import type { HookDeclaration, HookEvent } from "../model/manifest.ts";
 import type { AllocationRow, CatalogState, DeploymentRow, JobFileRow, JobRow } from "../model/state.ts";
 import { noVersion } from "../model/version.ts";
 import type { Session } from "../session/session.ts";
 import { createLineSplitter } from "../ssh/capture.ts";
 import { createLimiter } from "../ssh/parallel.ts";
 import { selfCommand } from "../ssh/self.ts";
-import type { HookDeclaration, HookEvent } from "../model/manifest.ts";
-import type { ApiServer } from "./api/server.ts";
 import { createSemaphores } from "./api/semaphores.ts";
+import type { ApiServer } from "./api/server.ts";
 import { createTokens } from "./api/tokens.ts";
 import type { HookCall, HookResult, HookRun, HookTarget } from "./call.ts";
 import { demandsOn } from "./demands.ts";
@@ -108,10 +108,21 @@ export function createHookHost(session: Session, options: HookHostOptions): Hook
     return layout;
   };
 
-  const runOne = async (plan: Plan, hook: HookDeclaration, target: HookTarget, batch: Batch): Promise<HookResult> => {
+  const runOne = async (
+    plan: Plan,
+    hook: HookDeclaration,
+    target: HookTarget,
+    batch: Batch,
+  ): Promise<HookResult> => {
     const { allocation } = target;
-    const who = { hook: hook.name, job: allocation.job, workerIp: allocation.workerIp, allocId: allocation.allocId };
-    const current = target.currentVersion ?? options.deployments.get(allocation.allocId)?.promotedVersion ?? noVersion;
+    const who = {
+      hook: hook.name,
+      job: allocation.job,
+      workerIp: allocation.workerIp,
+      allocId: allocation.allocId,
+    };
+    const current =
+      target.currentVersion ?? options.deployments.get(allocation.allocId)?.promotedVersion ?? noVersion;
     try {
       const { context, api } = await (engine ??= startEngine());
       const layout = layoutOf(allocation.job, allocation.workerIp);
@@ -127,7 +138,11 @@ export function createHookHost(session: Session, options: HookHostOptions): Hook
           allocation,
           currentVersion: current,
           newVersion: target.newVersion ?? plan.job.version,
-          batch: { index: batch.index, count: batch.count, workers: batch.members.map((t) => t.allocation.workerIp) },
+          batch: {
+            index: batch.index,
+            count: batch.count,
+            workers: batch.members.map((t) => t.allocation.workerIp),
+          },
           phase: plan.call.phase ?? "",
           order: plan.order,
           rollback: options.rollback ?? false,
@@ -152,13 +167,17 @@ export function createHookHost(session: Session, options: HookHostOptions): Hook
       services: {
         kv,
         semaphores,
-        workers: workerAccess(session, state),
+        workers: workerAccess(session, state, options.deployments),
         demandsOn: (job, hook) => demandsOn(state, job, hook),
         now: () => session.now(),
       },
       ...(options.onRequest === undefined ? {} : { onRequest: options.onRequest }),
       onFault: (error) =>
-        session.events.emit({ type: "error", scope: { worker: "-", phase: "hook" }, text: `runtime API: ${String(error)}` }),
+        session.events.emit({
+          type: "error",
+          scope: { worker: "-", phase: "hook" },
+          text: `runtime API: ${String(error)}`,
+        }),
     });
     const { raiseShield } = await import("./runtime/shield.ts");
     const shield = sharedShield(raiseShield, unclearOutput(session));
@@ -191,8 +210,16 @@ export function createHookHost(session: Session, options: HookHostOptions): Hook
       job,
       order,
       hooks: hooksFor(job, call.event).filter((hook) => call.hook === undefined || hook.name === call.hook),
-      targets: inOrder(call.targets ?? liveTargets(all), order.workers, (target) => target.allocation.workerIp),
-      demands: [...new Set(job.manifest.hooks.flatMap((hook) => (hook.demand === undefined ? [] : [hook.demand.job])))],
+      targets: inOrder(
+        call.targets ?? liveTargets(all),
+        order.workers,
+        (target) => target.allocation.workerIp,
+      ),
+      demands: [
+        ...new Set(
+          job.manifest.hooks.flatMap((hook) => (hook.demand === undefined ? [] : [hook.demand.job])),
+        ),
+      ],
       timeoutSeconds: call.timeoutSeconds ?? timeoutOf(job, call.event, session.conf.commandTimeoutSeconds),
     };
   };
@@ -210,7 +237,9 @@ export function createHookHost(session: Session, options: HookHostOptions): Hook
         if (interrupted || (failed && stopsAtFailure(call.event))) {
           results.push(...batch.members.map((target) => skipped(hook, target)));
         } else {
-          results.push(...(await Promise.all(batch.members.map((t) => limited(() => runOne(plan, hook, t, batch))))));
+          results.push(
+            ...(await Promise.all(batch.members.map((t) => limited(() => runOne(plan, hook, t, batch))))),
+          );
         }
       }
     }
@@ -228,7 +257,7 @@ export function createHookHost(session: Session, options: HookHostOptions): Hook
         jobNamed(name)
           .manifest.hooks.filter((hook) => hook.executedOn.some((event) => events.includes(event)))
           .filter((hook) => runtimeOf(hook) === "python")
-          .filter(() => pythonFor(hooksSource(session.paths.workspace, name), process.env["PATH"]) === undefined)
+          .filter(() => pythonFor(hooksSource(session.paths.workspace, name), process.env.PATH) === undefined)
           .map((hook) => ({ job: name, hook })),
       );
       if (missing.length > 0) throw noPython(missing);
@@ -305,8 +334,12 @@ function unclearOutput(session: Session): (stream: "stdout" | "stderr", bytes: U
   const id = session.events.nextId();
   const scope = { worker: "-", phase: "hook" as const };
   const lines = {
-    stdout: createLineSplitter((line) => session.events.emit({ type: "output", scope, id, stream: "stdout", line })),
-    stderr: createLineSplitter((line) => session.events.emit({ type: "output", scope, id, stream: "stderr", line })),
+    stdout: createLineSplitter((line) =>
+      session.events.emit({ type: "output", scope, id, stream: "stdout", line }),
+    ),
+    stderr: createLineSplitter((line) =>
+      session.events.emit({ type: "output", scope, id, stream: "stderr", line }),
+    ),
   };
   return (stream, bytes) => lines[stream].push(bytes);
 }

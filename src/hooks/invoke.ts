@@ -3,8 +3,8 @@
 import { join, relative } from "node:path";
 import type { Phase } from "../events/event.ts";
 import type { MaandError } from "../model/error.ts";
-import type { Session } from "../session/session.ts";
 import type { HookDeclaration, HookEvent } from "../model/manifest.ts";
+import type { Session } from "../session/session.ts";
 import type { Semaphores } from "./api/semaphores.ts";
 import type { Invocation, Tokens } from "./api/tokens.ts";
 import type { EnvironmentInput } from "./environment.ts";
@@ -65,7 +65,9 @@ export async function invokeHook(
   const { job, workerIp, allocId } = facts.allocation;
   const scope = { worker: workerIp, job, phase: phases[event], action: hook.name };
   const id = session.events.nextId();
-  const output = createHookOutput((stream, line) => session.events.emit({ type: "output", scope, id, stream, line }));
+  const output = createHookOutput((stream, line) =>
+    session.events.emit({ type: "output", scope, id, stream, line }),
+  );
   for (const secret of request.secrets) output.hide(secret);
 
   const over = new AbortController();
@@ -159,7 +161,7 @@ async function runIn(
     }
     case "python": {
       const { job } = environment.allocation;
-      const python = pythonFor(hooksSource(paths.workspace, job), request.environment["PATH"]);
+      const python = pythonFor(hooksSource(paths.workspace, job), request.environment.PATH);
       if (python === undefined) throw noPython([{ job, hook }]);
       const { runProcess } = await import("./runtime/run-process.ts");
       // Unbuffered, so that lines come as they are printed; without bytecode files beside the scripts.

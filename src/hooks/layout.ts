@@ -76,7 +76,9 @@ function layOut(root: string, file: JobFileRow, request: LayoutRequest): void {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   if (file.kind === "file") return writeContent(path, file, request);
   const target = posix.join(posix.dirname(file.path), file.target);
-  const outside = target.startsWith(hooksPrefix) ? undefined : request.files.find((other) => other.path === target);
+  const outside = target.startsWith(hooksPrefix)
+    ? undefined
+    : request.files.find((other) => other.path === target);
   // A link to another part of the job would lead nowhere here, where only `_hooks/` is laid out.
   if (outside?.kind === "file") writeContent(path, outside, request);
   else symlinkSync(file.target, path);

@@ -2,10 +2,10 @@
 
 import { jobNamespace } from "../kv/namespaces.ts";
 import type { KvStore } from "../kv/store.ts";
+import type { HookDeclaration, HookEvent } from "../model/manifest.ts";
 import { compareText } from "../model/order.ts";
 import type { AllocationRow, JobRow } from "../model/state.ts";
 import { isActive } from "../model/state.ts";
-import type { HookDeclaration, HookEvent } from "../model/manifest.ts";
 
 /** Which part of a rollout a hook belongs to; "" outside of one. */
 export type DeployPhase = "new" | "update" | "stop" | "";
@@ -38,20 +38,30 @@ export function hooksFor(job: JobRow, event: HookEvent): HookDeclaration[] {
  * `rollout_order` of the KV when it is a permutation of the active workers, else the order of worker positions.
  * @param allocations all allocations of the job, by worker position
  */
-export function rolloutOrder(job: string, allocations: readonly AllocationRow[], kv: Pick<KvStore, "get">): RolloutOrder {
+export function rolloutOrder(
+  job: string,
+  allocations: readonly AllocationRow[],
+  kv: Pick<KvStore, "get">,
+): RolloutOrder {
   const active = allocations.filter(isActive).map((allocation) => allocation.workerIp);
   const stored = kv.get(jobNamespace(job), "rollout_order");
   if (typeof stored !== "string" || stored.trim() === "") return { workers: active, source: "default" };
   const wanted = stored.split(",").map((ip) => ip.trim());
   const known = new Set(active);
   const isPermutation =
-    wanted.length === active.length && new Set(wanted).size === wanted.length && wanted.every((ip) => known.has(ip));
+    wanted.length === active.length &&
+    new Set(wanted).size === wanted.length &&
+    wanted.every((ip) => known.has(ip));
   if (!isPermutation) return { workers: active, source: "default", ignored: stored };
   return { workers: wanted, source: wanted.every((ip, i) => ip === active[i]) ? "default" : "kv" };
 }
 
 /** Sorts by rollout order; what the order does not name (disabled, removed) keeps its place at the end. */
-export function inOrder<T>(items: readonly T[], order: readonly string[], workerIp: (item: T) => string): T[] {
+export function inOrder<T>(
+  items: readonly T[],
+  order: readonly string[],
+  workerIp: (item: T) => string,
+): T[] {
   const rank = new Map(order.map((ip, i) => [ip, i]));
   const rankOf = (item: T): number => rank.get(workerIp(item)) ?? order.length;
   return [...items].sort((a, b) => rankOf(a) - rankOf(b));

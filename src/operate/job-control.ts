@@ -1,13 +1,16 @@
 // maand job: runs a Makefile target on a job's allocations, batch by batch, and records what is known afterwards.
 
 import { beginAttempts, readDeployments, readUpdateSeq } from "../catalog/deployments.ts";
-import { readState } from "../catalog/state.ts";
+import type { CatalogRead } from "../catalog/read.ts";
+import { readCatalog } from "../catalog/read.ts";
 import { timedOutStatus } from "../deploy/commands.ts";
 import { type Lifecycle, runTarget, targetFault } from "../deploy/lifecycle.ts";
 import type { AllocationStatus } from "../events/event.ts";
 import { failureText } from "../health/failure.ts";
 import type { HealthReport } from "../health/run.ts";
-import { checkJob, isHealthy } from "../health/run.ts";
+import { checkJob, isChecked, isHealthy } from "../health/run.ts";
+import type { HookHost } from "../hooks/host.ts";
+import { withHookHost } from "../hooks/with-host.ts";
 import { jobNamespace } from "../kv/namespaces.ts";
 import { MaandError } from "../model/error.ts";
 import type { CatalogState } from "../model/state.ts";
@@ -47,14 +50,18 @@ export function isDone(outcome: JobControlOutcome): boolean {
  * Runs a target. What fails on a worker is in its result; a batch that fails keeps the later ones from being begun.
  * @throws MaandError("usage") as `planJobControl` does, before anything is contacted.
  */
-export async function controlJob(session: Session, request: JobControlRequest): Promise<JobControlOutcome> {
-  const state = readState(session.catalog);
-  const plan = planJobControl(
-    state,
-    readDeployments(session.catalog),
-    request,
-    rolloutOrder(session, request.job),
-  );
+export function controlJob(session: Session, request: JobControlRequest): Promise<JobControlOutcome> {
+  const read = readCatalog(session.catalog);
+  return withHookHost(session, read, (hooks) => control(session, read, hooks, request));
+}
+
+async function control(
+  session: Session,
+  { state, deployments }: CatalogRead,
+  hooks: HookHost,
+  request: JobControlRequest,
+): Promise<JobControlOutcome> {
+  const plan = planJobControl(state, deployments, request, rolloutOrder(session, request.job));
   const results: TargetResult[] = [];
   const links = await reach(session, state, plan);
   let health: HealthReport | undefined;
@@ -67,12 +74,12 @@ export async function controlJob(session: Session, request: JobControlRequest): 
       continue;
     }
     if (plan.batches.length > 1) step(session, plan, `batch ${index + 1} of ${plan.batches.length}`);
-    const ran = await runBatch(session, plan, batch, links);
+    const ran = await runBatch(session, hooks, plan, { batch, index }, links);
     if (request.healthCheck && ran.some((result) => result.exit === 0)) {
       const isLast = index === plan.batches.length - 1;
-      health = await checkJob(session, state, plan.job, toCheck(session, state, plan, batch, isLast));
+      health = await checkJob(session, state, hooks, plan.job, toCheck(session, state, plan, batch, isLast));
     }
-    settleBatch(session, plan, batch, ran, health?.checks);
+    settleBatch(session, plan, batch, ran, health?.checks, isChecked(hooks, plan.job));
     results.push(...ran);
     if (ran.some((result) => result.status === "failed")) stopped = "an earlier batch failed";
     else if (health !== undefined && !isHealthy(health))
@@ -115,8 +122,9 @@ async function reach(session: Session, state: CatalogState, plan: JobControlPlan
 
 async function runBatch(
   session: Session,
+  hooks: HookHost,
   plan: JobControlPlan,
-  batch: readonly Chosen[],
+  { batch, index }: { batch: readonly Chosen[]; index: number },
   links: Links,
 ): Promise<TargetResult[]> {
   const reached = batch.filter(({ row }) => !(links.get(row.workerIp) instanceof MaandError));
@@ -126,13 +134,54 @@ async function runBatch(
       .filter(({ deployment }) => unsettles(deployment, plan.effect))
       .map(({ row }) => ({ allocId: row.allocId })),
   );
+  const byHook = hooks.hasHooks(plan.job.name, "job_control")
+    ? await runByHook(hooks, plan, reached, { index, count: plan.batches.length })
+    : undefined;
   return mapLimited(batch, session.conf.maxParallelWorkers, async (chosen) => {
     const { workerIp } = chosen.row;
     const link = links.get(workerIp)!;
     if (link instanceof MaandError)
       return withoutRun(workerIp, link.kind === "unreachable" ? "not_reached" : "failed", link);
-    return runOne(session, plan, chosen, link);
+    return byHook?.get(workerIp) ?? runOne(session, plan, chosen, link);
   });
+}
+
+/** A job with a `job_control` hook gets that, with TARGET, instead of its Makefile (07, "job"). */
+async function runByHook(
+  hooks: HookHost,
+  plan: JobControlPlan,
+  batch: readonly Chosen[],
+  place: { index: number; count: number },
+): Promise<Map<string, TargetResult>> {
+  const { name } = plan.job;
+  const ips = batch.map(({ row }) => row.workerIp);
+  const { results } = await hooks.run({
+    event: "job_control",
+    job: name,
+    targets: batch.map(({ row, deployment }) => ({ allocation: row, ...versionsOf(plan, deployment) })),
+    phase: plan.effect === "stop" ? "stop" : "",
+    batch: place,
+    finishing: true,
+    control: {
+      target: plan.target,
+      newAllocations: [],
+      updatedAllocations: plan.effect === "stop" || plan.effect === "none" ? [] : ips,
+      stoppedAllocations: plan.effect === "stop" ? ips : [],
+    },
+  });
+  const failed = results.some((result) => result.error !== undefined);
+  if (failed) hooks.discard(name);
+  else hooks.checkpoint(name);
+  return new Map(
+    ips.map((workerIp): [string, TargetResult] => {
+      const own = results.filter((result) => result.workerIp === workerIp);
+      const error = own.find((result) => result.error !== undefined)?.error;
+      const durationMs = own.reduce((sum, result) => sum + result.durationMs, 0);
+      const ended = { workerIp, begun: true, stdout: "", stderr: "", durationMs };
+      if (error === undefined) return [workerIp, { ...ended, status: "done", exit: 0 }];
+      return [workerIp, { ...ended, status: "failed", exit: 1, error }];
+    }),
+  );
 }
 
 async function runOne(

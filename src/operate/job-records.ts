@@ -3,7 +3,6 @@
 import { setStates } from "../catalog/deployments.ts";
 import { recordAllocation } from "../catalog/history.ts";
 import type { AllocationStatus } from "../events/event.ts";
-import { hasProbes } from "../health/checks.ts";
 import { failureText } from "../health/failure.ts";
 import type { CheckResult } from "../health/gate.ts";
 import type { MaandError } from "../model/error.ts";
@@ -44,6 +43,7 @@ export function settleBatch(
   batch: readonly Chosen[],
   results: readonly TargetResult[],
   checks: readonly CheckResult[] | undefined,
+  isChecked: boolean,
 ): void {
   const changes = batch.flatMap(({ row, deployment }) => {
     const result = results.find((candidate) => candidate.workerIp === row.workerIp)!;
@@ -53,7 +53,7 @@ export function settleBatch(
       failed.map((check) => `${check.check}: ${check.error}`).join("; ") || result.error?.message;
     const after = stateAfter(deployment, plan.effect, row.disabled, {
       ok: result.exit === 0,
-      health: verdictOf(plan, row.workerIp, checks),
+      health: isChecked ? verdictOf(row.workerIp, checks) : "no_checks",
       ...(failure === undefined ? {} : { failure }),
     });
     return [{ allocId: row.allocId, ...after }];
@@ -69,12 +69,7 @@ export function settleBatch(
   }
 }
 
-function verdictOf(
-  plan: JobControlPlan,
-  workerIp: string,
-  checks: readonly CheckResult[] | undefined,
-): HealthVerdict {
-  if (!hasProbes(plan.job)) return "no_checks";
+function verdictOf(workerIp: string, checks: readonly CheckResult[] | undefined): HealthVerdict {
   const own = checks?.filter((check) => check.workerIp === workerIp) ?? [];
   if (own.length === 0) return "not_asked";
   return own.every((check) => check.ok) ? "passed" : "failed";

@@ -1,10 +1,13 @@
 // run_command: one shell command on many workers, some at a time, with its output as it comes.
 
-import { readState } from "../catalog/state.ts";
+import { readCatalog } from "../catalog/read.ts";
 import { failureText } from "../health/failure.ts";
 import type { HealthReport } from "../health/run.ts";
 import { checkHealth, isHealthy } from "../health/run.ts";
+import type { HookHost } from "../hooks/host.ts";
+import { withHookHost } from "../hooks/with-host.ts";
 import { MaandError } from "../model/error.ts";
+import type { CatalogState } from "../model/state.ts";
 import type { Session } from "../session/session.ts";
 import { remoteDirectory } from "../session/session.ts";
 import { mapLimited } from "../ssh/parallel.ts";
@@ -60,8 +63,17 @@ export function hasSucceeded(result: ShellResult): boolean {
  * @throws MaandError("usage") for a bad choice of workers and for a command that no worker could take, before anything
  * is contacted.
  */
-export async function runCommand(session: Session, request: RunCommandRequest): Promise<RunCommandOutcome> {
-  const state = readState(session.catalog);
+export function runCommand(session: Session, request: RunCommandRequest): Promise<RunCommandOutcome> {
+  const read = readCatalog(session.catalog);
+  return withHookHost(session, read, (hooks) => runBatches(session, read.state, hooks, request));
+}
+
+async function runBatches(
+  session: Session,
+  state: CatalogState,
+  hooks: HookHost,
+  request: RunCommandRequest,
+): Promise<RunCommandOutcome> {
   const hosts = chooseWorkers(state.workers, request);
   const width = chooseConcurrency(request.concurrency, session.conf.maxParallelWorkers);
   refuseUnusable(session, request.shell);
@@ -81,7 +93,7 @@ export async function runCommand(session: Session, request: RunCommandRequest): 
       )),
     );
     if (request.healthCheck && !unhealthy && !session.interrupt.stopping.aborted)
-      health = await checkHealth(session, state, { wait: true });
+      health = await checkHealth(session, state, hooks, { wait: true });
   }
   return {
     workers,

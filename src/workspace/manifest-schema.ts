@@ -3,6 +3,7 @@
 import { z } from "zod";
 import { isAlternativeName } from "../certs/alternative-names.ts";
 import { subjectFields } from "../certs/subject.ts";
+import { hookEvents } from "../model/manifest.ts";
 import {
   cpu,
   fields,
@@ -18,7 +19,6 @@ import {
   text,
   whole,
 } from "./fields.ts";
-import { hookEvents } from "../model/manifest.ts";
 
 /** Names of the fields that older maand had (02, `migrate`). */
 export const renamedManifestFields = {

@@ -1,14 +1,6 @@
 // manifest.json → Manifest: defaults filled in, units converted, names canonical.
 
 import type { Fault } from "../model/fault.ts";
-import { canonicalLabel } from "../model/names.ts";
-import { compareText } from "../model/order.ts";
-import { parseCpu, parseMemory } from "../model/units.ts";
-import { formatVersion, noVersion, parseVersion } from "../model/version.ts";
-import { checkAgainst } from "./issues.ts";
-import type { JsonDocument } from "./json.ts";
-import { checkManifestRules } from "./manifest-rules.ts";
-import { type ManifestInput, manifestSchema, renamedManifestFields } from "./manifest-schema.ts";
 import type {
   Bounds,
   CertDeclaration,
@@ -17,6 +9,14 @@ import type {
   Manifest,
   Probe,
 } from "../model/manifest.ts";
+import { canonicalLabel } from "../model/names.ts";
+import { compareText } from "../model/order.ts";
+import { parseCpu, parseMemory } from "../model/units.ts";
+import { formatVersion, noVersion, parseVersion } from "../model/version.ts";
+import { checkAgainst } from "./issues.ts";
+import type { JsonDocument } from "./json.ts";
+import { checkManifestRules } from "./manifest-rules.ts";
+import { type ManifestInput, manifestSchema, renamedManifestFields } from "./manifest-schema.ts";
 
 /**
  * @param job name of the job directory: the default selector

@@ -53,7 +53,7 @@ beforeAll(async () => {
     services: {
       kv,
       semaphores,
-      workers: workerAccess(room.session, room.state),
+      workers: workerAccess(room.session, room.state, new Map()),
       demandsOn: (job, hook) => demandsOn(room.state, job, hook),
       now: () => 1,
     },

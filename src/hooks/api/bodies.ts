@@ -13,7 +13,9 @@ const key = z.string().refine(isKeyName, "use printable text of 1 to 253 charact
 const semaphoreName = z.string().min(1).max(253);
 const workerIp = z.string().min(1).optional();
 const timeoutSeconds = z.number().positive().max(longestCommandSeconds).optional();
-const makeTarget = z.string().regex(/^[A-Za-z0-9_.%/+@][A-Za-z0-9_.%/+@-]{0,252}$/, "use the name of a make target");
+const makeTarget = z
+  .string()
+  .regex(/^[A-Za-z0-9_.%/+@][A-Za-z0-9_.%/+@-]{0,252}$/, "use the name of a make target");
 const variableName = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, "use letters, digits and _");
 
 export const keyBody = z.strictObject({ namespace, key });

@@ -2,11 +2,11 @@
 
 import type { z } from "zod";
 import { jobNamespace, jobSecretsNamespace, jobVarsNamespace } from "../../kv/namespaces.ts";
-import { mayRead } from "../../kv/read-rules.ts";
 import type { KvOverlay } from "../../kv/overlay.ts";
+import { mayRead } from "../../kv/read-rules.ts";
 import { MaandError } from "../../model/error.ts";
-import { Secret } from "../../model/secret.ts";
 import type { HookEvent } from "../../model/manifest.ts";
+import { Secret } from "../../model/secret.ts";
 import { maySetRolloutOrder, mayWriteKv } from "../plan.ts";
 import {
   acquireBody,
@@ -113,7 +113,8 @@ const deleteSecret = accepts(keyBody, ({ namespace, key }, { invocation }, servi
 
 const listKeys = accepts(keysBody, ({ namespace }, { invocation }, { kv }) => {
   const { job } = invocation;
-  const namespaces = namespace === undefined ? [jobVarsNamespace(job), jobSecretsNamespace(job)] : [namespace];
+  const namespaces =
+    namespace === undefined ? [jobVarsNamespace(job), jobSecretsNamespace(job)] : [namespace];
   const barred = namespaces.find((name) => !mayRead(readerOf(invocation), name));
   if (barred !== undefined) return forbidden(invocation, barred);
   return done({ namespaces: Object.fromEntries(namespaces.map((name) => [name, kv.keys(name)])) });
@@ -130,8 +131,10 @@ const acquire = accepts(acquireBody, async ({ name, capacity, timeout_seconds },
     timeoutSeconds: timeout_seconds,
     signal,
   });
-  if (outcome === "acquired") return done({ name, allocation_id: invocation.allocId, capacity, acquired: true });
-  if (outcome === "timeout") return refuse(408, `semaphore "${name}" was not free within ${timeout_seconds} s`);
+  if (outcome === "acquired")
+    return done({ name, allocation_id: invocation.allocId, capacity, acquired: true });
+  if (outcome === "timeout")
+    return refuse(408, `semaphore "${name}" was not free within ${timeout_seconds} s`);
   if (outcome === "ended") return refuse(409, `the wait for semaphore "${name}" was given up`);
   return refuse(409, `semaphore "${name}" is in use with capacity ${outcome.otherCapacity}, not ${capacity}`);
 });
@@ -229,7 +232,10 @@ function refuseWrite({ job, event }: Invocation, namespace: string, key?: string
 function refuseSecret({ job, event }: Invocation, namespace: string): Answer | undefined {
   if (!mayWriteKv(event as HookEvent)) return readOnly(event);
   if (namespace === jobSecretsNamespace(job)) return undefined;
-  return refuse(400, `secrets of job "${job}" go to namespace "${jobSecretsNamespace(job)}", not "${namespace}"`);
+  return refuse(
+    400,
+    `secrets of job "${job}" go to namespace "${jobSecretsNamespace(job)}", not "${namespace}"`,
+  );
 }
 
 function readOnly(event: string): Answer {

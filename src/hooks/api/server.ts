@@ -48,7 +48,11 @@ export async function startApi(options: ApiServerOptions): Promise<ApiServer> {
   };
 }
 
-async function serve(options: ApiServerOptions, request: IncomingMessage, response: ServerResponse): Promise<void> {
+async function serve(
+  options: ApiServerOptions,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
   let answer: Answer;
   try {
     answer = await answerTo(options, request, response);
@@ -70,7 +74,8 @@ async function answerTo(
   const body = await readBody(request);
   const bearer = /^Bearer ([!-~]+)$/i.exec(headerOf(request, "authorization") ?? "")?.[1];
   const invocation = bearer === undefined ? undefined : options.tokens.find(bearer);
-  if (invocation === undefined) return refuse(401, "the token is missing, wrong, or of a hook that has ended");
+  if (invocation === undefined)
+    return refuse(401, "the token is missing, wrong, or of a hook that has ended");
 
   const url = URL.parse(request.url ?? "/", `http://${apiHost}`);
   const route = url !== null && Object.hasOwn(routes, url.pathname) ? routes[url.pathname]! : undefined;
@@ -120,7 +125,8 @@ function disagreement(request: IncomingMessage, invocation: Invocation): string 
   ];
   for (const [name, truth] of claims) {
     const claimed = headerOf(request, name);
-    if (claimed !== undefined && claimed !== truth) return `header ${name.toUpperCase()} is not that of this token`;
+    if (claimed !== undefined && claimed !== truth)
+      return `header ${name.toUpperCase()} is not that of this token`;
   }
   return undefined;
 }
@@ -134,7 +140,8 @@ function parseFields(
   const query: Record<string, unknown> = Object.fromEntries(url.searchParams);
   if (body.length === 0) return { fields: query };
   const type = headerOf(request, "content-type")?.split(";", 1)[0]?.trim().toLowerCase();
-  if (type !== undefined && type !== "application/json") return refuse(415, `send application/json, not ${type}`);
+  if (type !== undefined && type !== "application/json")
+    return refuse(415, `send application/json, not ${type}`);
   let parsed: unknown;
   try {
     parsed = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(body));

@@ -48,7 +48,9 @@ export function createTokens(): Tokens {
     find(token) {
       const [id, secret] = split(token);
       const entry = live.get(id);
-      return entry !== undefined && timingSafeEqual(entry.digest, digestOf(secret)) ? entry.invocation : undefined;
+      return entry !== undefined && timingSafeEqual(entry.digest, digestOf(secret))
+        ? entry.invocation
+        : undefined;
     },
     revoke(token) {
       live.delete(split(token)[0]);

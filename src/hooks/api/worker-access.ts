@@ -1,7 +1,9 @@
 // What the helper modules do on workers, over the connections that this maand holds.
 
-import { targetCommand } from "../../deploy/commands.ts";
-import type { CatalogState } from "../../model/state.ts";
+import { graceSeconds, targetCommand } from "../../deploy/commands.ts";
+import { allocationId } from "../../model/ids.ts";
+import type { CatalogState, DeploymentRow } from "../../model/state.ts";
+import { noVersion } from "../../model/version.ts";
 import type { Session } from "../../session/session.ts";
 import { remoteDirectory } from "../../session/session.ts";
 import type { ExecOptions } from "../../ssh/connection.ts";
@@ -32,7 +34,11 @@ export interface WorkerAccess {
     request: Bounded & { command: string; sudo: boolean; input: string | undefined },
   ): Promise<WorkerResult>;
   /** Runs a target of jobs through the worker's `runner.py`. */
-  runner(workerIp: string, by: Invocation, request: Bounded & { target: string; jobs: string[] }): Promise<WorkerResult>;
+  runner(
+    workerIp: string,
+    by: Invocation,
+    request: Bounded & { target: string; jobs: string[] },
+  ): Promise<WorkerResult>;
   /** Runs `make` in the directory of the hook's own job, with variables on its command line. */
   make(
     workerIp: string,
@@ -44,7 +50,11 @@ export interface WorkerAccess {
 }
 
 /** Access to the workers of a session's bucket. Nothing is connected before it is used. */
-export function workerAccess(session: Session, state: CatalogState): WorkerAccess {
+export function workerAccess(
+  session: Session,
+  state: CatalogState,
+  deployments: ReadonlyMap<string, DeploymentRow>,
+): WorkerAccess {
   const { conf, paths, pool } = session;
   const known = new Set([
     ...state.workers.map((worker) => worker.host),
@@ -63,12 +73,17 @@ export function workerAccess(session: Session, state: CatalogState): WorkerAcces
     const { exitCode, stdout, stderr } = await connection.exec(command, options);
     return { returncode: exitCode, stdout, stderr };
   };
-  const versions = (by: Invocation): Record<string, string> => ({
-    CURRENT_VERSION: by.currentVersion,
-    NEW_VERSION: by.newVersion,
-    JOB: by.job,
-    BUCKET_ID: session.bucketId,
-  });
+  /** The versions that a job's Makefile is told: those of the hook for its own job, else what the catalog says. */
+  const versionsOf = (
+    job: string,
+    workerIp: string,
+    by: Invocation,
+  ): { currentVersion: string; newVersion: string } => {
+    if (job === by.job) return { currentVersion: by.currentVersion, newVersion: by.newVersion };
+    const newVersion = state.jobs.find(({ name }) => name === job)?.version ?? noVersion;
+    const currentVersion = deployments.get(allocationId(job, workerIp))?.promotedVersion ?? noVersion;
+    return { currentVersion, newVersion };
+  };
 
   return {
     knows: (workerIp) => known.has(workerIp),
@@ -76,27 +91,51 @@ export function workerAccess(session: Session, state: CatalogState): WorkerAcces
       const command = sudo(request.sudo, sh`bash -c ${request.command}`);
       return execute(workerIp, command, "a command of a hook", request);
     },
-    runner(workerIp, by, request) {
-      const command = targetCommand({
-        directory: remoteDirectory(session),
-        bucketId: session.bucketId,
-        useSudo: conf.useSudo,
-        job: request.jobs.join(","),
-        workerIp,
-        target: request.target,
-        currentVersion: by.currentVersion,
-        newVersion: by.newVersion,
-        timeoutSeconds: secondsOf(request),
-      });
-      return execute(workerIp, command, `target ${request.target}`, request);
+    async runner(workerIp, by, request) {
+      const all: WorkerResult = { returncode: 0, stdout: "", stderr: "" };
+      // One after the other, as the runner itself does; each job's Makefile is told its own name and versions.
+      for (const job of request.jobs) {
+        const command = targetCommand({
+          directory: remoteDirectory(session),
+          bucketId: session.bucketId,
+          useSudo: conf.useSudo,
+          job,
+          workerIp,
+          target: request.target,
+          ...versionsOf(job, workerIp, by),
+          timeoutSeconds: secondsOf(request),
+        });
+        const one = await execute(workerIp, command, `target ${request.target} of ${job}`, {
+          ...request,
+          timeoutSeconds: secondsOf(request) + graceSeconds,
+        });
+        all.returncode ||= one.returncode;
+        all.stdout += one.stdout;
+        all.stderr += one.stderr;
+      }
+      return all;
     },
     make(workerIp, by, request) {
       const words = Object.entries(request.variables).map(([name, value]) => `${name}=${value}`);
-      const directory = `${remoteDirectory(session)}/jobs/${by.job}`;
-      const make = sh`make -s -C ${directory} ${request.target} ${words}`;
-      const command = sudo(conf.useSudo, withEnv({ ...versions(by), ALLOCATION_IP: workerIp }, make));
-      return execute(workerIp, command, `make ${request.target}`, request);
+      const make = sh`make -s -C ${`${remoteDirectory(session)}/jobs/${by.job}`} ${request.target} ${words}`;
+      const environment = {
+        CURRENT_VERSION: by.currentVersion,
+        NEW_VERSION: by.newVersion,
+        JOB: by.job,
+        ALLOCATION_IP: workerIp,
+        BUCKET_ID: session.bucketId,
+      };
+      return execute(
+        workerIp,
+        sudo(conf.useSudo, withEnv(environment, make)),
+        `make ${request.target}`,
+        request,
+      );
     },
-    settings: () => ({ user: conf.sshUser, key_path: `${paths.secrets}/${conf.sshKey}`, use_sudo: conf.useSudo }),
+    settings: () => ({
+      user: conf.sshUser,
+      key_path: `${paths.secrets}/${conf.sshKey}`,
+      use_sudo: conf.useSudo,
+    }),
   };
 }

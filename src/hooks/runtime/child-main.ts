@@ -5,7 +5,7 @@ import { describeThrown, runScript } from "./load.ts";
 /** `argv` begins after `__hook`. Resolves only to fail: a hook that works ends when nothing is left to do in it. */
 export async function hookMain(argv: readonly string[]): Promise<number> {
   const [file] = argv;
-  if (file === undefined || (process.env["HOOK_API_TOKEN"] ?? "") === "") {
+  if (file === undefined || (process.env.HOOK_API_TOKEN ?? "") === "") {
     process.stderr.write("maand __hook runs one hook and is started by maand itself\n");
     return 2;
   }

@@ -63,7 +63,7 @@ export function endProcessesWith(entry: string): number {
 
 /** The entry by which everything that an invocation starts is known: its token, which every child inherits. */
 export function markOf(environment: Readonly<Record<string, string>>): string {
-  return `HOOK_API_TOKEN=${environment["HOOK_API_TOKEN"]}`;
+  return `HOOK_API_TOKEN=${environment.HOOK_API_TOKEN}`;
 }
 
 /** Kills a whole process group; whether there was anything to kill. */

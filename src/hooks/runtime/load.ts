@@ -20,7 +20,8 @@ export async function runScript(file: string): Promise<void> {
 }
 
 /** A frame that is not of the user's code: our own files inside the executable, and the runtime's. */
-const foreignFrame = /^\s+at .*(?:\/\$bunfs\/|\/src\/hooks\/runtime\/|\(node:|\bnode:internal|\bunknown$|\(native)/;
+const foreignFrame =
+  /^\s+at .*(?:\/\$bunfs\/|\/src\/hooks\/runtime\/|\(node:|\bnode:internal|\bunknown$|\(native)/;
 
 /** What was thrown, with its stack and causes, as far as it is about the user's code. */
 export function describeThrown(thrown: unknown): string {
@@ -29,7 +30,8 @@ export function describeThrown(thrown: unknown): string {
   }
   const position = positionOf(thrown);
   if (position !== undefined) return position;
-  if (!(thrown instanceof Error)) return `thrown: ${typeof thrown === "string" ? thrown : Bun.inspect(thrown)}`;
+  if (!(thrown instanceof Error))
+    return `thrown: ${typeof thrown === "string" ? thrown : Bun.inspect(thrown)}`;
   const stack = (thrown.stack ?? String(thrown)).split("\n").filter((line) => !foreignFrame.test(line));
   const cause = thrown.cause === undefined ? [] : [`caused by ${describeThrown(thrown.cause)}`];
   return [...stack, ...cause].join("\n");

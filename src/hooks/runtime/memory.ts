@@ -20,7 +20,7 @@ const askMs = 200;
  * available when that is less.
  */
 export function hookMemoryLimitMb(environment: Readonly<Record<string, string | undefined>>): number {
-  const asked = environment["MAAND_HOOK_MEMORY_MB"] ?? "";
+  const asked = environment.MAAND_HOOK_MEMORY_MB ?? "";
   if (/^[1-9]\d{0,6}$/.test(asked)) return Math.max(leastLimitMb, Number(asked));
   const availableMb = Math.floor(available() / mebibyte);
   return Math.max(leastLimitMb, Math.min(usualLimitMb, Math.floor(availableMb / 2)));

@@ -33,10 +33,9 @@ export function raiseShield(onBytes: (stream: OutputName, bytes: Uint8Array) => 
   const libc = openLibc();
   if (libc === undefined) return { drain() {}, lift() {} };
   const input = divertInput(libc);
-  const diverted = [
-    divert(libc, "stdout", 1),
-    ...(isFollowed(2) ? [divert(libc, "stderr", 2)] : []),
-  ].filter((one) => one !== undefined);
+  const diverted = [divert(libc, "stdout", 1), ...(isFollowed(2) ? [divert(libc, "stderr", 2)] : [])].filter(
+    (one) => one !== undefined,
+  );
   const buffer = Buffer.alloc(readBytes);
   const drain = (): void => {
     for (const { stream, readEnd } of diverted) {

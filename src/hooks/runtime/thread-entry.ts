@@ -40,7 +40,9 @@ function fenceProcess(): void {
   process.kill = (pid, signal) => {
     const own = pid === process.pid || pid === 0 || pid === -1 || pid === -process.pid;
     if (own && signal !== 0) {
-      throw new Error('this hook runs inside maand and would end it: set "isolation": "process" for it in the manifest');
+      throw new Error(
+        'this hook runs inside maand and would end it: set "isolation": "process" for it in the manifest',
+      );
     }
     return kill(pid, signal);
   };

@@ -73,7 +73,8 @@ export function env(name: string, defaultValue?: unknown): unknown {
 
 function need(name: string): string {
   const value = process.env[name];
-  if (value === undefined) throw new HookApiError(`${name} is not set: this script was not started by maand`, 0);
+  if (value === undefined)
+    throw new HookApiError(`${name} is not set: this script was not started by maand`, 0);
   return value;
 }
 
@@ -113,7 +114,10 @@ export function job(): { job: string; allocation_id: string; current_version: st
 /** The worker of this hook's allocation. */
 export async function worker(): Promise<{ worker_ip: string; worker_id: string; labels: string[] }> {
   const namespace = `maand/worker/${allocationIp()}`;
-  const [id, labels] = await Promise.all([getKvValue(namespace, "worker_id"), getKvValue(namespace, "labels")]);
+  const [id, labels] = await Promise.all([
+    getKvValue(namespace, "worker_id"),
+    getKvValue(namespace, "labels"),
+  ]);
   return { worker_ip: allocationIp(), worker_id: id, labels: listOf(labels) };
 }
 
@@ -123,10 +127,16 @@ function listOf(text: string): string[] {
 
 // --- requests ----------------------------------------------------------------------------------------------------
 
-async function request(method: string, path: string, fields: Record<string, unknown> = {}): Promise<ApiResponse> {
+async function request(
+  method: string,
+  path: string,
+  fields: Record<string, unknown> = {},
+): Promise<ApiResponse> {
   const given = Object.entries(fields).filter(([, value]) => value !== undefined);
   const reads = method === "GET";
-  const query = reads ? new URLSearchParams(given.map(([name, value]): [string, string] => [name, String(value)])).toString() : "";
+  const query = reads
+    ? new URLSearchParams(given.map(([name, value]): [string, string] => [name, String(value)])).toString()
+    : "";
   const url = `http://${need("HOOK_API_HOST")}:${need("HOOK_API_PORT")}${path}${query === "" ? "" : `?${query}`}`;
   const init: BunFetchRequestInit = {
     method,
@@ -182,7 +192,11 @@ export async function getKvValue(namespace: string, key: string): Promise<string
 }
 
 /** The value, or `defaultValue` when the key does not exist. */
-export async function kvGet<T = undefined>(namespace: string, key: string, defaultValue?: T): Promise<string | T> {
+export async function kvGet<T = undefined>(
+  namespace: string,
+  key: string,
+  defaultValue?: T,
+): Promise<string | T> {
   const response = await getStoreValue(namespace, key);
   if (response.status === 404) return defaultValue as T;
   return response.raiseForStatus().json<{ value: string }>().value;
@@ -318,7 +332,12 @@ export function runRunnerTarget(
   options: CommandOptions = {},
 ): Promise<CommandResult> {
   const names = typeof jobs === "string" ? listOf(jobs) : (jobs ?? undefined);
-  const fields = { target, worker_ip: workerIp ?? undefined, jobs: names, timeout_seconds: options.timeoutSeconds };
+  const fields = {
+    target,
+    worker_ip: workerIp ?? undefined,
+    jobs: names,
+    timeout_seconds: options.timeoutSeconds,
+  };
   return onWorker("/worker/runner", fields, `target ${target}`);
 }
 
@@ -329,8 +348,15 @@ export function runMakeTarget(
   variables?: Readonly<Record<string, unknown>> | null,
   options: CommandOptions = {},
 ): Promise<CommandResult> {
-  const texts = Object.fromEntries(Object.entries(variables ?? {}).map(([name, value]) => [name, String(value)]));
-  const fields = { target, worker_ip: workerIp ?? undefined, variables: texts, timeout_seconds: options.timeoutSeconds };
+  const texts = Object.fromEntries(
+    Object.entries(variables ?? {}).map(([name, value]) => [name, String(value)]),
+  );
+  const fields = {
+    target,
+    worker_ip: workerIp ?? undefined,
+    variables: texts,
+    timeout_seconds: options.timeoutSeconds,
+  };
   return onWorker("/worker/make", fields, `make ${target}`);
 }
 

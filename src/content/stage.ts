@@ -14,7 +14,13 @@ import {
 import { join } from "node:path";
 import { MaandError, reasonOf } from "../model/error.ts";
 import type { TreeFile } from "../model/tree.ts";
-import type { WorkerFiles } from "./commands.ts";
+
+/** What lies at the root of a worker's bucket directory. */
+export interface WorkerFiles {
+  workerJson: string;
+  jobsJson: string;
+  runner: string;
+}
 
 /** Staging directory of one worker. */
 export function workerStaging(stagingRoot: string, workerIp: string): string {

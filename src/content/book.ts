@@ -1,12 +1,12 @@
 // The contents of one deploy: what the plan compares, what is staged, and what stays in the catalog once promoted.
 
-import type { Content, MadeContent } from "../content/content.ts";
-import { createContentMaker } from "../content/content.ts";
 import type { KvStore } from "../kv/store.ts";
 import type { AllocationRow, CatalogState, JobRow } from "../model/state.ts";
 import type { TreeFile } from "../model/tree.ts";
 import type { Session } from "../session/session.ts";
 import { remoteDirectory } from "../session/session.ts";
+import type { Content, MadeContent } from "./content.ts";
+import { createContentMaker } from "./content.ts";
 
 /** A tree to stage, and how to get the bytes of its files. */
 export interface StagedContent {

@@ -1,20 +1,22 @@
 // Staging a job's allocations for hooks to read (05, "Environment"), whether or not anything of them is due.
 
+import type { CatalogState } from "../model/state.ts";
 import type { Session } from "../session/session.ts";
-import type { DeployFacts } from "./facts.ts";
+import type { ContentBook } from "./book.ts";
 import { stageJob, workerStaging } from "./stage.ts";
 
 /** Lays out the files of every non-removed allocation of a job; templates that cannot be rendered yet are left out. */
 export async function stageForHooks(
   session: Session,
-  facts: Pick<DeployFacts, "state" | "contents">,
+  state: CatalogState,
+  contents: ContentBook,
   name: string,
 ): Promise<void> {
-  const job = facts.state.jobs.find((candidate) => candidate.name === name);
+  const job = state.jobs.find((candidate) => candidate.name === name);
   if (job === undefined) return;
-  for (const row of facts.state.allocations) {
+  for (const row of state.allocations) {
     if (row.job !== name || row.removed) continue;
-    const { files, read } = await facts.contents.forHooks(job, row);
+    const { files, read } = await contents.forHooks(job, row);
     stageJob(workerStaging(session.paths.staging, row.workerIp), name, files, read);
   }
 }
