@@ -63,8 +63,14 @@ export function kvValues(input: KvInput): { values: KvValues; warnings: Fault[] 
 
   const byLabel = workersByLabel(state.workers);
   for (const [label, workers] of byLabel) put(workersNamespace, labelEntries(label, workers));
+  const peersByLabel = new Map(
+    [...byLabel].map(([label, bearers]) => [label, peersOf(bearers.map((worker) => worker.host))]),
+  );
   for (const worker of state.workers) {
-    put(workerNamespace(worker.host), workerEntries(worker, byLabel, liveByWorker.get(worker.host) ?? []));
+    put(
+      workerNamespace(worker.host),
+      workerEntries(worker, peersByLabel, liveByWorker.get(worker.host) ?? []),
+    );
     put(workerTagsNamespace(worker.host), Object.entries(worker.tags));
   }
 
@@ -82,16 +88,37 @@ export function kvValues(input: KvInput): { values: KvValues; warnings: Fault[] 
       ...Object.entries(workspaceJobs.get(job.name)?.vars ?? {}),
       ...Object.entries(workspace.reservations.get(job.name)?.vars ?? {}),
     ]);
+    const peers = peersOf(allocations.map((allocation) => allocation.workerIp));
     for (const allocation of allocations) {
-      const peers = allocations.filter((other) => other !== allocation);
       put(allocationNamespace(job.name, allocation.workerIp), [
         [`${job.name}_allocation_index`, String(allocation.index)],
-        ["peer_workers", peers.map((peer) => peer.workerIp).join(",")],
+        ["peer_workers", peers.get(allocation.workerIp)!.peers],
         ["version", job.version],
       ]);
     }
   }
   return { values, warnings: flat.warnings };
+}
+
+interface Peers {
+  /** Place of the host in the list. */
+  index: number;
+  /** All other hosts, comma list. */
+  peers: string;
+}
+
+/** The others of each host. They are cut out of the whole list: joining them one by one is slow in large jobs. */
+function peersOf(hosts: readonly string[]): Map<string, Peers> {
+  const all = hosts.join(",");
+  const found = new Map<string, Peers>();
+  let start = 0;
+  for (const [index, host] of hosts.entries()) {
+    const end = start + host.length;
+    const peers = index === 0 ? all.slice(end + 1) : all.slice(0, start - 1) + all.slice(end);
+    found.set(host, { index, peers });
+    start = end + 1;
+  }
+  return found;
 }
 
 function workersByLabel(workers: readonly WorkerRow[]): Map<string, WorkerRow[]> {
@@ -117,7 +144,7 @@ function labelEntries(label: string, workers: readonly WorkerRow[]): [string, st
 
 function workerEntries(
   worker: WorkerRow,
-  byLabel: ReadonlyMap<string, WorkerRow[]>,
+  peersByLabel: ReadonlyMap<string, ReadonlyMap<string, Peers>>,
   allocations: readonly AllocationRow[],
 ): [string, string | undefined][] {
   return [
@@ -137,11 +164,10 @@ function workerEntries(
         .join(","),
     ],
     ...worker.labels.flatMap((label): [string, string][] => {
-      const bearers = byLabel.get(label)!;
-      const peers = bearers.filter((bearer) => bearer !== worker);
+      const { index, peers } = peersByLabel.get(label)!.get(worker.host)!;
       return [
-        [`${label}_peers`, peers.map((peer) => peer.host).join(",")],
-        [`${label}_allocation_index`, String(bearers.indexOf(worker))],
+        [`${label}_peers`, peers],
+        [`${label}_allocation_index`, String(index)],
       ];
     }),
   ];

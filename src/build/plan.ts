@@ -219,33 +219,32 @@ export function diffKv(
 ): KvDifference {
   const isRolloutOrder = (namespace: string, key: string) =>
     key === "rollout_order" && namespace.startsWith("maand/job/");
-  const stored = new Map<string, string>();
+  const puts: KvDifference["puts"] = [];
+  const orders: KvDifference["puts"] = [];
   const deletes: KvDifference["deletes"] = [];
+  const stored = new Map<string, Set<string>>();
   for (const entry of current) {
     if (entry.deleted || !isBuildOwned(entry.namespace)) continue;
     const { namespace, key } = entry;
     if (keep(namespace, key)) continue;
-    const wanted = plan.kv.get(namespace)?.has(key) === true;
-    if (!wanted) {
+    const value = plan.kv.get(namespace)?.get(key);
+    if (value === undefined) {
       if (!plan.retained.has(namespace)) deletes.push({ namespace, key });
-    } else
-      stored.set(
-        `${namespace}\n${key}`,
-        typeof entry.value === "string" ? entry.value : entry.value.reveal(),
-      );
-  }
-  const puts: KvDifference["puts"] = [];
-  const orders: KvDifference["puts"] = [];
-  for (const [namespace, keys] of plan.kv) {
-    for (const [key, value] of keys) {
-      const before = stored.get(`${namespace}\n${key}`);
-      if (before === value) continue;
-      (isRolloutOrder(namespace, key) && before !== undefined ? orders : puts).push({
-        namespace,
-        key,
-        value,
-      });
+      continue;
     }
+    let keys = stored.get(namespace);
+    if (keys === undefined) {
+      keys = new Set();
+      stored.set(namespace, keys);
+    }
+    keys.add(key);
+    const before = typeof entry.value === "string" ? entry.value : entry.value.reveal();
+    if (before !== value) (isRolloutOrder(namespace, key) ? orders : puts).push({ namespace, key, value });
+  }
+  for (const [namespace, keys] of plan.kv) {
+    const known = stored.get(namespace);
+    if (known?.size === keys.size) continue;
+    for (const [key, value] of keys) if (!known?.has(key)) puts.push({ namespace, key, value });
   }
   if (catalogChanged || puts.length > 0 || deletes.length > 0) puts.push(...orders);
   return { puts, deletes };

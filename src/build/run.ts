@@ -37,6 +37,8 @@ export interface BuildSummary {
   certificatesRenewed: number;
   /** Keys of `vars/job` and `secrets/job` that `purgeSecretsKv` deleted. */
   purged: number;
+  /** Whether a job that is allocated has a hook for `post_build`. */
+  hasPostBuild: boolean;
   warnings: Fault[];
   durationMs: number;
 }
@@ -107,6 +109,7 @@ export async function runBuild(session: Session, options: BuildOptions): Promise
     certificatesIssued: certificates.madeCount,
     certificatesRenewed: certificates.renewedCount,
     purged: purges.length,
+    hasPostBuild: hasPostBuild(plan.next),
     warnings,
     durationMs: Math.round(performance.now() - started),
   };
@@ -185,6 +188,14 @@ function purgeable(session: Session, next: CatalogState): { namespace: string; k
     if (allocated.has(parsed.job)) return [];
     return session.kv.keys(namespace).map((key) => ({ namespace, key }));
   });
+}
+
+function hasPostBuild(next: CatalogState): boolean {
+  const allocated = new Set(next.allocations.filter((a) => !a.removed).map((a) => a.job));
+  return next.jobs.some(
+    (job) =>
+      allocated.has(job.name) && job.manifest.hooks.some((hook) => hook.executedOn.includes("post_build")),
+  );
 }
 
 function countChanges(

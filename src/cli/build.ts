@@ -1,9 +1,10 @@
 // maand build: the summary of what changed.
 
-import { runPostBuild } from "../build/post-build.ts";
+import type { PostBuildOutcome } from "../build/post-build.ts";
 import type { BuildSummary } from "../build/run.ts";
 import { runBuild } from "../build/run.ts";
 import { formatFault } from "../model/fault.ts";
+import type { Session } from "../session/session.ts";
 import type { BucketInvocation, Outcome } from "./invocation.ts";
 import { formatDuration } from "./output/duration.ts";
 import { errorJson, formatError } from "./output/errors.ts";
@@ -26,7 +27,7 @@ export async function buildWithHooks(
   for (const warning of summary.warnings) {
     events.emit({ type: "warning", scope: { worker: "-", phase: "validate" }, text: formatFault(warning) });
   }
-  const after = await runPostBuild(session);
+  const after = summary.hasPostBuild ? await runHooks(session) : nothingToRun;
   const failures = after.failures.map(({ job, error }) => ({ job, ...errorJson(error) }));
   const exitCode = after.interrupted
     ? exitCodes.interrupted
@@ -43,6 +44,14 @@ export async function buildWithHooks(
   ].join("");
   const json = { build: { ...summaryJson(summary), post_build: { jobs: after.jobs, failures } } };
   return { ok: exitCode === exitCodes.done, outcome: { text, json, exitCode } };
+}
+
+const nothingToRun: PostBuildOutcome = { jobs: [], failures: [], interrupted: false };
+
+/** Loads what runs hooks only where there are some: most builds do without it. */
+async function runHooks(session: Session): Promise<PostBuildOutcome> {
+  const { runPostBuild } = await import("../build/post-build.ts");
+  return await runPostBuild(session);
 }
 
 function summaryLine(summary: BuildSummary): string {

@@ -22,8 +22,7 @@ export interface WatchRequest {
 }
 
 /**
- * Watches the job's `_hooks/`; the manifest and everything else still come from the last build. The outcome is that
- * of the last run.
+ * Watches the job's `_hooks/`; the manifest and everything else still come from the last build.
  * @throws MaandError("usage") without a job, or when there is no such hook
  */
 export async function watchHook(invocation: BucketInvocation, request: WatchRequest): Promise<Outcome> {
@@ -53,9 +52,9 @@ export async function watchHook(invocation: BucketInvocation, request: WatchRequ
   } finally {
     changes?.close();
   }
-  const outcome = last === undefined ? { exitCode: exitCodes.failed } : hooksOutcome(last, terminal.stdout);
-  // Each run has been shown as it came; Ctrl-C is how a watch ends.
-  return terminal.json ? outcome : { exitCode: outcome.exitCode ?? exitCodes.done };
+  // Each run has been shown as it came, and Ctrl-C is how a watch ends.
+  const json = last === undefined ? {} : (hooksOutcome(last, terminal.stdout).json ?? {});
+  return { json, exitCode: exitCodes.interrupted };
 }
 
 /** Scripts as they lie in the workspace now. */

@@ -1,16 +1,12 @@
 // maand hooks <hook> [job]: runs a hook with the event cli, job by job; what a job's hooks wrote is kept when all went well.
 
-import { readDeployments } from "../catalog/deployments.ts";
-import { readState } from "../catalog/state.ts";
+import { readCatalog } from "../catalog/read.ts";
 import { openContentBook } from "../content/book.ts";
-import { stageJob, workerStaging } from "../content/stage.ts";
+import { stageForHooks } from "../content/stage-for-hooks.ts";
 import type { HookResult } from "../hooks/call.ts";
 import { jobsWithHook } from "../hooks/choose.ts";
-import type { HookHost, HookScripts } from "../hooks/host.ts";
+import type { HookScripts } from "../hooks/host.ts";
 import { createHookHost } from "../hooks/host.ts";
-import { MaandError } from "../model/error.ts";
-import type { CatalogState, DeploymentRow, JobRow } from "../model/state.ts";
-import { noVersion } from "../model/version.ts";
 import { foldResults } from "../operate/fold.ts";
 import type { Session } from "../session/session.ts";
 import { count, failureLines } from "./failure-lines.ts";
@@ -61,12 +57,10 @@ export interface CliHookRequest {
  */
 export async function runCliHook(session: Session, request: CliHookRequest): Promise<HooksRun> {
   const { hook, verbose, scripts } = request;
-  const state = readState(session.catalog);
-  const deployments = readDeployments(session.catalog);
-  const jobs = jobsWithHook(state, hook, request.job);
+  const read = readCatalog(session.catalog);
+  const jobs = jobsWithHook(read.state, hook, request.job);
   const host = createHookHost(session, {
-    state,
-    deployments,
+    ...read,
     ...(scripts === undefined ? {} : { scripts }),
     ...(verbose ? { onRequest: tellRequest(session) } : {}),
   });
@@ -75,13 +69,14 @@ export async function runCliHook(session: Session, request: CliHookRequest): Pro
       jobs.map((job) => job.name),
       ["cli"],
     );
+    const contents = openContentBook(session, read.state, host.kv);
     const run: HooksRun = { hook, results: [], interrupted: false };
     for (const job of jobs) {
       if (session.interrupt.stopping.aborted) {
         run.interrupted = true;
         break;
       }
-      await stageAllocations(session, host, state, deployments, job);
+      await stageForHooks(session, read.state, contents, job.name);
       const { results, error, interrupted } = await host.run({ event: "cli", job: job.name, hook });
       run.results.push(...results);
       run.interrupted ||= interrupted;
@@ -91,30 +86,6 @@ export async function runCliHook(session: Session, request: CliHookRequest): Pro
     return run;
   } finally {
     await host.close();
-  }
-}
-
-/** Hooks may read an allocation's files as they would be deployed; a template that cannot be rendered yet is no reason not to run. */
-async function stageAllocations(
-  session: Session,
-  host: HookHost,
-  state: CatalogState,
-  deployments: ReadonlyMap<string, DeploymentRow>,
-  job: JobRow,
-): Promise<void> {
-  const book = openContentBook(session, state, host.kv);
-  for (const allocation of state.allocations) {
-    if (allocation.job !== job.name || allocation.removed) continue;
-    try {
-      const current = deployments.get(allocation.allocId)?.promotedVersion ?? noVersion;
-      const { files, read } = await book.forSync(job, allocation, current);
-      stageJob(workerStaging(session.paths.staging, allocation.workerIp), job.name, files, read);
-    } catch (error) {
-      if (!(error instanceof MaandError) || error.kind !== "render") throw error;
-      const text = `its files cannot be rendered yet, so hooks do not find them in tmp/: ${error.message}`;
-      const scope = { worker: allocation.workerIp, job: job.name, phase: "hook" as const };
-      session.events.emit({ type: "warning", scope, text });
-    }
   }
 }
 

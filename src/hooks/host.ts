@@ -1,5 +1,6 @@
 // The hooks of one run: what build, deploy, health_check, job control and `maand hooks` call. Everything else is behind it.
 
+import { demandsOf } from "../content/store.ts";
 import type { KvOverlay } from "../kv/overlay.ts";
 import { overlayKv } from "../kv/overlay.ts";
 import { MaandError } from "../model/error.ts";
@@ -7,23 +8,16 @@ import type { HookDeclaration, HookEvent } from "../model/manifest.ts";
 import type { AllocationRow, CatalogState, DeploymentRow, JobFileRow, JobRow } from "../model/state.ts";
 import { noVersion } from "../model/version.ts";
 import type { Session } from "../session/session.ts";
-import { createLineSplitter } from "../ssh/capture.ts";
 import { createLimiter } from "../ssh/parallel.ts";
-import { selfCommand } from "../ssh/self.ts";
 import { createSemaphores } from "./api/semaphores.ts";
-import type { ApiServer } from "./api/server.ts";
 import { createTokens } from "./api/tokens.ts";
 import type { HookCall, HookResult, HookRun, HookTarget } from "./call.ts";
-import { demandsOn } from "./demands.ts";
+import type { Engine } from "./engine.ts";
 import { combineFailures } from "./failure.ts";
-import type { InvocationContext } from "./invoke.ts";
 import { invokeHook } from "./invoke.ts";
 import { hooksSource, layOutHooks } from "./layout.ts";
 import { batchWidth, hookBatches, hooksFor, inOrder, rolloutOrder, stopsAtFailure } from "./plan.ts";
-import { hookMemoryLimitMb } from "./runtime/memory.ts";
 import { noPython, pythonFor, runtimeOf } from "./runtimes.ts";
-import type { SharedShield } from "./shared-shield.ts";
-import { sharedShield } from "./shared-shield.ts";
 
 export interface HookHostOptions {
   state: CatalogState;
@@ -81,6 +75,13 @@ export function createHookHost(session: Session, options: HookHostOptions): Hook
   const warnedOrders = new Set<string>();
   let engine: Promise<Engine> | undefined;
 
+  // Loaded with the first hook: the API and its schemas cost a command without hooks nothing.
+  const startedEngine = (): Promise<Engine> => {
+    engine ??= import("./engine.ts").then(({ startEngine }) =>
+      startEngine(session, options, { kv, tokens, semaphores }),
+    );
+    return engine;
+  };
   const jobNamed = (name: string): JobRow => {
     const job = jobs.get(name);
     if (job === undefined) throw new Error(`job ${name} is not in the catalog`);
@@ -124,7 +125,7 @@ export function createHookHost(session: Session, options: HookHostOptions): Hook
     const current =
       target.currentVersion ?? options.deployments.get(allocation.allocId)?.promotedVersion ?? noVersion;
     try {
-      const { context, api } = await (engine ??= startEngine());
+      const { context, api } = await startedEngine();
       const layout = layoutOf(allocation.job, allocation.workerIp);
       const { error, durationMs } = await invokeHook(context, {
         hook,
@@ -156,46 +157,6 @@ export function createHookHost(session: Session, options: HookHostOptions): Hook
     }
   };
 
-  const startEngine = async (): Promise<Engine> => {
-    const before = process.cwd();
-    // Hooks in threads share the working directory of this process; all paths of maand are absolute.
-    process.chdir(session.paths.root);
-    const { startApi } = await import("./api/server.ts");
-    const { workerAccess } = await import("./api/worker-access.ts");
-    const api = await startApi({
-      tokens,
-      services: {
-        kv,
-        semaphores,
-        workers: workerAccess(session, state, options.deployments),
-        demandsOn: (job, hook) => demandsOn(state, job, hook),
-        now: () => session.now(),
-      },
-      ...(options.onRequest === undefined ? {} : { onRequest: options.onRequest }),
-      onFault: (error) =>
-        session.events.emit({
-          type: "error",
-          scope: { worker: "-", phase: "hook" },
-          text: `runtime API: ${String(error)}`,
-        }),
-    });
-    const { raiseShield } = await import("./runtime/shield.ts");
-    const shield = sharedShield(raiseShield, unclearOutput(session));
-    return {
-      api,
-      shield,
-      before,
-      context: {
-        session,
-        tokens,
-        semaphores,
-        self: options.self ?? selfCommand(),
-        memoryLimitMb: hookMemoryLimitMb(process.env),
-        shieldThread: shield.join,
-      },
-    };
-  };
-
   const planFor = (call: HookCall): Plan => {
     const job = jobNamed(call.job);
     const all = allocations.get(call.job) ?? [];
@@ -215,11 +176,7 @@ export function createHookHost(session: Session, options: HookHostOptions): Hook
         order.workers,
         (target) => target.allocation.workerIp,
       ),
-      demands: [
-        ...new Set(
-          job.manifest.hooks.flatMap((hook) => (hook.demand === undefined ? [] : [hook.demand.job])),
-        ),
-      ],
+      demands: demandsOf(job),
       timeoutSeconds: call.timeoutSeconds ?? timeoutOf(job, call.event, session.conf.commandTimeoutSeconds),
     };
   };
@@ -267,18 +224,11 @@ export function createHookHost(session: Session, options: HookHostOptions): Hook
     async close() {
       const started = await engine?.catch(() => undefined);
       if (started === undefined) return;
+      const { closeEngine } = await import("./engine.ts");
       await closeEngine(session, started);
       engine = undefined;
     },
   };
-}
-
-interface Engine {
-  api: ApiServer;
-  context: InvocationContext;
-  shield: SharedShield;
-  /** The working directory before. */
-  before: string;
 }
 
 interface Plan {
@@ -298,22 +248,6 @@ interface Batch {
   members: HookTarget[];
 }
 
-async function closeEngine(session: Session, engine: Engine): Promise<void> {
-  engine.shield.lift();
-  await engine.api.close();
-  try {
-    process.chdir(engine.before);
-  } catch {
-    // It is gone; the bucket is as good a place to be.
-  }
-  // Daemons that have left their hook's process group still carry the address of this run's API.
-  const { endProcessesWith } = await import("./runtime/leftovers.ts");
-  const left = endProcessesWith(`HOOK_API_PORT=${engine.api.port}`);
-  if (left === 0) return;
-  const text = `hooks left ${left} process${left === 1 ? "" : "es"} running; ended, nothing may outlive its hook`;
-  session.events.emit({ type: "warning", scope: { worker: "-", phase: "hook" }, text });
-}
-
 function liveTargets(allocations: readonly AllocationRow[]): HookTarget[] {
   return allocations.filter((allocation) => !allocation.removed).map((allocation) => ({ allocation }));
 }
@@ -327,19 +261,4 @@ function skipped(hook: HookDeclaration, { allocation }: HookTarget): HookResult 
 export function timeoutOf(job: JobRow, event: HookEvent, commandTimeoutSeconds: number): number {
   const gate = event === "health_check" ? job.manifest.healthCheck?.timeoutSeconds : undefined;
   return gate ?? commandTimeoutSeconds;
-}
-
-/** Output whose author nobody can tell: several hooks were running and one wrote past its own streams. */
-function unclearOutput(session: Session): (stream: "stdout" | "stderr", bytes: Uint8Array) => void {
-  const id = session.events.nextId();
-  const scope = { worker: "-", phase: "hook" as const };
-  const lines = {
-    stdout: createLineSplitter((line) =>
-      session.events.emit({ type: "output", scope, id, stream: "stdout", line }),
-    ),
-    stderr: createLineSplitter((line) =>
-      session.events.emit({ type: "output", scope, id, stream: "stderr", line }),
-    ),
-  };
-  return (stream, bytes) => lines[stream].push(bytes);
 }

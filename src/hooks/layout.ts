@@ -74,7 +74,10 @@ function layOut(root: string, file: JobFileRow, request: LayoutRequest): void {
     return;
   }
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-  if (file.kind === "file") return writeContent(path, file, request);
+  if (file.kind === "file") {
+    writeContent(path, file, request);
+    return;
+  }
   const target = posix.join(posix.dirname(file.path), file.target);
   const outside = target.startsWith(hooksPrefix)
     ? undefined

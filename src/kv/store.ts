@@ -45,18 +45,26 @@ interface Row {
   namespace: string;
   key: string;
   version: number;
-  value: Uint8Array;
+  /** Bytes of a secret, else text. */
+  value: Uint8Array | string;
   secret: number;
   deleted: number;
 }
 
+/** Values are stored as bytes; SQLite makes them text several times faster than we do. */
+const rowColumns =
+  "namespace, key, version, iif(secret, value, CAST(value AS TEXT)) AS value, secret, deleted";
+
 /** The KV of an open catalog. Nothing is read before it is asked for. */
 export function openKv(catalog: Catalog, cipher: Cipher): KvStore {
-  const one = catalog.query<Row, [string, string]>("SELECT * FROM kv WHERE namespace = ? AND key = ?");
-  const valueOf = (row: Row): string | Secret => {
+  const one = catalog.query<Row, [string, string]>(
+    `SELECT ${rowColumns} FROM kv WHERE namespace = ? AND key = ?`,
+  );
+  const shownValue = (row: Row): string | Secret => {
     if (row.deleted === 1) return "";
-    if (row.secret === 0) return Buffer.from(row.value).toString("utf8");
-    return new Secret(() => cipher.open([row.namespace, row.key], row.value).toString("utf8"));
+    const { namespace, key, value } = row;
+    if (typeof value === "string") return value;
+    return new Secret(() => cipher.open([namespace, key], value).toString("utf8"));
   };
 
   let isKeyChecked = false;
@@ -64,7 +72,8 @@ export function openKv(catalog: Catalog, cipher: Cipher): KvStore {
   const checkKey = (): void => {
     if (isKeyChecked) return;
     const sealed = catalog.query<Row, []>("SELECT * FROM kv WHERE secret = 1 AND deleted = 0 LIMIT 1").get();
-    if (sealed !== null) cipher.open([sealed.namespace, sealed.key], sealed.value);
+    const sample = sealed === null ? undefined : shownValue(sealed);
+    if (sample instanceof Secret) sample.reveal();
     isKeyChecked = true;
   };
 
@@ -73,7 +82,7 @@ export function openKv(catalog: Catalog, cipher: Cipher): KvStore {
     if (change.value === undefined) {
       if (current === null || current.deleted === 1) return false;
     } else if (current !== null && current.deleted === 0) {
-      const value = valueOf(current);
+      const value = shownValue(current);
       if ((value instanceof Secret ? value.reveal() : value) === change.value) return false;
     }
     const version = (current?.version ?? 0) + 1;
@@ -107,7 +116,7 @@ export function openKv(catalog: Catalog, cipher: Cipher): KvStore {
   return {
     get(namespace, key) {
       const row = one.get(namespace, key);
-      return row === null || row.deleted === 1 ? undefined : valueOf(row);
+      return row === null || row.deleted === 1 ? undefined : shownValue(row);
     },
     keys(namespace) {
       return catalog
@@ -127,14 +136,14 @@ export function openKv(catalog: Catalog, cipher: Cipher): KvStore {
     },
     entries() {
       return catalog
-        .query<Row, []>("SELECT * FROM kv ORDER BY namespace, key")
+        .query<Row, []>(`SELECT ${rowColumns} FROM kv ORDER BY namespace, key`)
         .all()
         .map((row) => ({
           namespace: row.namespace,
           key: row.key,
           version: row.version,
           deleted: row.deleted === 1,
-          value: valueOf(row),
+          value: shownValue(row),
         }));
     },
     apply(changes, now) {

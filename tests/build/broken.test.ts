@@ -30,7 +30,10 @@ describe("maand build", () => {
       bucket.remove("workspace");
       bucket.write("maand.conf", `job_config_selector = "${selector}"\n`);
       writeCase(bucket.dir, entries);
-      const outcome = await bucket.maandJson<{ error?: { faults: object[] }; build?: { warnings: object[] } }>("build");
+      const outcome = await bucket.maandJson<{
+        error?: { faults: object[] };
+        build?: { warnings: object[] };
+      }>("build");
       if (faults.length === 0) {
         expect(outcome.code).toBe(0);
         expect(outcome.json.build?.warnings).toHaveLength(warnings.length);

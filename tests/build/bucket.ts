@@ -60,7 +60,11 @@ export async function refusedBuild(bucket: Bucket): Promise<string[]> {
 }
 
 /** The rows of `maand cat <name> --json`. */
-export async function cat<T extends Row = Row>(bucket: Bucket, name: string, ...flags: string[]): Promise<T[]> {
+export async function cat<T extends Row = Row>(
+  bucket: Bucket,
+  name: string,
+  ...flags: string[]
+): Promise<T[]> {
   const { code, json, stderr } = await bucket.maandJson<Record<string, T[]>>("cat", name, ...flags);
   if (code !== 0) throw new Error(`maand cat ${name} exited with ${code}: ${stderr}`);
   return json[name]!;
@@ -75,7 +79,10 @@ interface KvRow extends Row {
 }
 
 /** Live keys and values by namespace; secrets are `***`. */
-export async function readKv(bucket: Bucket, ...flags: string[]): Promise<Record<string, Record<string, string>>> {
+export async function readKv(
+  bucket: Bucket,
+  ...flags: string[]
+): Promise<Record<string, Record<string, string>>> {
   const values: Record<string, Record<string, string>> = {};
   for (const { namespace, key, value } of await cat<KvRow>(bucket, "kv", "--active", ...flags)) {
     values[namespace] ??= {};
@@ -86,7 +93,14 @@ export async function readKv(bucket: Bucket, ...flags: string[]): Promise<Record
 
 /** One value, secrets included, exactly as it is stored. */
 export async function revealed(bucket: Bucket, namespace: string, key: string): Promise<string> {
-  const { code, json } = await bucket.maandJson<{ value: string }>("cat", "kv", "get", namespace, key, "--reveal");
+  const { code, json } = await bucket.maandJson<{ value: string }>(
+    "cat",
+    "kv",
+    "get",
+    namespace,
+    key,
+    "--reveal",
+  );
   if (code !== 0) throw new Error(`there is no ${namespace} ${key}`);
   return json.value;
 }
@@ -94,5 +108,5 @@ export async function revealed(bucket: Bucket, namespace: string, key: string): 
 /** A job's ports as `name number source`. */
 export async function portsOf(bucket: Bucket, job: string): Promise<string[]> {
   const rows = await cat(bucket, "ports");
-  return rows.filter((row) => row["job"] === job).map((row) => `${row["name"]} ${row["port"]} ${row["source"]}`);
+  return rows.filter((row) => row.job === job).map((row) => `${row.name} ${row.port} ${row.source}`);
 }

@@ -10,7 +10,8 @@ import type { Bucket } from "../support/maand.ts";
  */
 export function catalogContent(
   bucket: Pick<Bucket, "path">,
-  change: (table: string, row: Record<string, unknown>) => Record<string, unknown> | undefined = (_, row) => row,
+  change: (table: string, row: Record<string, unknown>) => Record<string, unknown> | undefined = (_, row) =>
+    row,
 ): string {
   const catalog = new Database(bucket.path("data/maand.db"), { readwrite: true });
   try {

@@ -65,7 +65,8 @@ function checkPairs(): number {
     for (const namespace of namespaces) {
       const crt = kv.get(namespace, "certs/tls.crt");
       const key = kv.get(namespace, "certs/tls.key");
-      if (typeof crt !== "string" || !(key instanceof Secret)) throw new Error(`${namespace} has no whole pair`);
+      if (typeof crt !== "string" || !(key instanceof Secret))
+        throw new Error(`${namespace} has no whole pair`);
       expect(new X509Certificate(crt).checkPrivateKey(createPrivateKey(key.reveal()))).toBe(true);
     }
     return namespaces.length;
@@ -81,7 +82,7 @@ function journalSize(): number {
 test(
   `${kills} kills: the old catalog or the new one, and the next build converges`,
   async () => {
-    const seed = Number(process.env["MAAND_SEED"] ?? Date.now() % 1_000_000);
+    const seed = Number(process.env.MAAND_SEED ?? Date.now() % 1_000_000);
     console.log(`crash.test.ts: seed ${seed} (MAAND_SEED=${seed} repeats it)`);
     const random = randomFrom(seed);
     writeRound(0);

@@ -27,19 +27,29 @@ function query<T>(sql: string, ...values: string[]): T[] {
   }
 }
 
-const blobs = (hash: string) => query<{ content: Uint8Array }>("SELECT content FROM blob WHERE sha256 = ?", hash);
+const blobs = (hash: string) =>
+  query<{ content: Uint8Array }>("SELECT content FROM blob WHERE sha256 = ?", hash);
 
 test("every file is kept by its SHA-256, identical content once, with mode, directories and links", async () => {
-  writeJob(bucket, "a", { selectors: ["worker"] }, { "conf/x": "same\n", "conf/y": "same\n", "run.sh": "#!/bin/sh\n" });
+  writeJob(
+    bucket,
+    "a",
+    { selectors: ["worker"] },
+    { "conf/x": "same\n", "conf/y": "same\n", "run.sh": "#!/bin/sh\n" },
+  );
   writeJob(bucket, "b", { selectors: ["worker"] }, { z: "same\n" });
   mkdirSync(bucket.path("workspace/jobs/a/empty"));
   chmodSync(bucket.path("workspace/jobs/a/empty"), 0o750);
   chmodSync(bucket.path("workspace/jobs/a/run.sh"), 0o755);
   symlinkSync("conf/x", bucket.path("workspace/jobs/a/link"));
   await build(bucket);
-  const rows = query<{ path: string; kind: string; mode: number; sha256: string | null; target: string | null }>(
-    "SELECT path, kind, mode, sha256, target FROM job_file WHERE job = 'a' ORDER BY path",
-  );
+  const rows = query<{
+    path: string;
+    kind: string;
+    mode: number;
+    sha256: string | null;
+    target: string | null;
+  }>("SELECT path, kind, mode, sha256, target FROM job_file WHERE job = 'a' ORDER BY path");
   const wanted = sha256("same\n");
   expect(rows.filter((row) => !["Makefile", "manifest.json", "conf"].includes(row.path))).toEqual([
     { path: "conf/x", kind: "file", mode: 0o644, sha256: wanted, target: null },
@@ -74,7 +84,9 @@ test("_hooks/ and _prometheus/ are in the catalog, tools of the host are not", a
     },
   );
   await build(bucket);
-  const paths = query<{ path: string }>("SELECT path FROM job_file WHERE job = 'a' AND kind = 'file' ORDER BY path");
+  const paths = query<{ path: string }>(
+    "SELECT path FROM job_file WHERE job = 'a' AND kind = 'file' ORDER BY path",
+  );
   expect(paths.map((row) => row.path)).toEqual([
     "Makefile",
     "_hooks/hook_x.py",
@@ -122,7 +134,10 @@ test("a mode, an empty directory, a link's target: each alone is a change", asyn
 });
 
 test("an unchanged workspace leaves the catalog as it was, byte for byte", async () => {
-  bucket.write("workspace/workers.json", [{ host: "10.0.0.1", tags: { zone: "a" }, memory: "0.7 gb" }, { host: "10.0.0.2" }]);
+  bucket.write("workspace/workers.json", [
+    { host: "10.0.0.1", tags: { zone: "a" }, memory: "0.7 gb" },
+    { host: "10.0.0.2" },
+  ]);
   bucket.write("workspace/bucket.conf", 'port_range = "30000,30009"\na = 1.50\n');
   bucket.write("workspace/disabled.json", { workers: ["10.0.0.2"] });
   writeJob(
@@ -141,7 +156,9 @@ test("an unchanged workspace leaves the catalog as it was, byte for byte", async
   const file = () => sha256(readFileSync(bucket.path("data/maand.db")));
   const before = file();
   const again = await bucket.maand("build");
-  expect(again.stdout).toMatch(/^build: nothing changed: 2 workers, 1 job, 2 allocations \(1 disabled\) in \d/);
+  expect(again.stdout).toMatch(
+    /^build: nothing changed: 2 workers, 1 job, 2 allocations \(1 disabled\) in \d/,
+  );
   expect(file()).toBe(before);
   expect(catalogContent(bucket)).toBe(content);
   // A touched file is not a changed one.
@@ -152,7 +169,10 @@ test("an unchanged workspace leaves the catalog as it was, byte for byte", async
 
 test("the summary says what changed, and warnings go to standard error", async () => {
   await build(bucket);
-  bucket.write("workspace/workers.json", [{ host: "10.5.0.1", labels: ["x"] }, { host: "10.5.0.2", labels: ["x"] }]);
+  bucket.write("workspace/workers.json", [
+    { host: "10.5.0.1", labels: ["x"] },
+    { host: "10.5.0.2", labels: ["x"] },
+  ]);
   writeJob(bucket, "sum", {
     selectors: ["x"],
     certs: { tls: { subject: { common_name: "a" }, key: "ecdsa-p256", one: true } },
@@ -167,10 +187,15 @@ test("the summary says what changed, and warnings go to standard error", async (
     "workspace/jobs/notes: it has no manifest.json, so it is not a job; run maand job create, or remove the directory",
   );
   bucket.remove("workspace/jobs/notes");
-  bucket.write("workspace/workers.json", [{ host: "10.5.0.1", labels: ["x"] }, { host: "10.5.0.3", labels: ["x"] }]);
+  bucket.write("workspace/workers.json", [
+    { host: "10.5.0.1", labels: ["x"] },
+    { host: "10.5.0.3", labels: ["x"] },
+  ]);
   bucket.write("workspace/disabled.json", { jobs: { sum: { allocations: ["10.5.0.3"] } } });
   const second = await bucket.maand("build");
-  expect(second.stdout).toMatch(/2 allocations \(\+1 new, −1 removed, 1 disabled\), 1 certificate issued in \d/);
+  expect(second.stdout).toMatch(
+    /2 allocations \(\+1 new, −1 removed, 1 disabled\), 1 certificate issued in \d/,
+  );
   expect(second.stderr).toBe("");
 });
 

@@ -24,10 +24,20 @@ function put(...changes: KvChange[]): void {
 
 test("exactly the namespaces and keys of the table", async () => {
   bucket.write("workspace/workers.json", [
-    { host: "10.0.0.1", hostname: "one", labels: ["web"], memory: "8 gb", cpu: "2.5 ghz", tags: { zone: "a", "rack.no": "7" } },
+    {
+      host: "10.0.0.1",
+      hostname: "one",
+      labels: ["web"],
+      memory: "8 gb",
+      cpu: "2.5 ghz",
+      tags: { zone: "a", "rack.no": "7" },
+    },
     { host: "10.0.0.2", labels: ["web", "db"] },
   ]);
-  bucket.write("workspace/bucket.conf", 'port_range = "30000,30009"\ndomain = "example.com"\nratio = 0.50\n"a b" = true\n');
+  bucket.write(
+    "workspace/bucket.conf",
+    'port_range = "30000,30009"\ndomain = "example.com"\nratio = 0.50\n"a b" = true\n',
+  );
   bucket.write("workspace/bucket.jobs.conf", '[api]\nmemory = "1 gb"\nlevel = "debug"\n');
   bucket.write("workspace/disabled.json", { jobs: { api: { allocations: ["10.0.0.2"] } } });
   writeJob(
@@ -38,10 +48,10 @@ test("exactly the namespaces and keys of the table", async () => {
   );
   writeJob(bucket, "idle", { selectors: ["nowhere"], resources: { ports: { idle: {} } } });
   await build(bucket);
-  const [one, two] = (await cat(bucket, "workers")).map((row) => String(row["worker_id"]));
-  const [apiId, idle] = (await cat(bucket, "jobs")).map((row) => String(row["job_id"]));
+  const [one, two] = (await cat(bucket, "workers")).map((row) => String(row.worker_id));
+  const [apiId, idle] = (await cat(bucket, "jobs")).map((row) => String(row.job_id));
   const kv = await readKv(bucket);
-  const bucketId = kv["maand/bucket"]!["bucket_id"]!;
+  const bucketId = kv["maand/bucket"]!.bucket_id!;
   expect(idle).not.toBe(apiId);
   expect(kv).toEqual({
     "maand/bucket": { bucket_id: bucketId, jobs: "api,idle", activejobs: "api", http: "30000", peer: "7000" },
@@ -65,7 +75,7 @@ test("exactly the namespaces and keys of the table", async () => {
     },
     "maand/worker/10.0.0.1": {
       worker_ip: "10.0.0.1",
-      worker_id: one,
+      worker_id: one!,
       hostname: "one",
       position: "0",
       labels: "web,worker",
@@ -80,7 +90,7 @@ test("exactly the namespaces and keys of the table", async () => {
     "maand/worker/10.0.0.1/tags": { zone: "a", "rack.no": "7" },
     "maand/worker/10.0.0.2": {
       worker_ip: "10.0.0.2",
-      worker_id: two,
+      worker_id: two!,
       // Without a name of its own a worker is known by its address.
       hostname: "10.0.0.2",
       position: "1",
@@ -95,7 +105,7 @@ test("exactly the namespaces and keys of the table", async () => {
     },
     "maand/job/api": {
       name: "api",
-      job_id: apiId,
+      job_id: apiId!,
       job_name: "api",
       version: "2.1.0",
       selectors: "web,worker",
@@ -110,8 +120,16 @@ test("exactly the namespaces and keys of the table", async () => {
       port_peer: "7000",
     },
     "vars/bucket/job/api": { level: "debug", name: "the api", memory: "1 gb" },
-    "maand/job/api/worker/10.0.0.1": { api_allocation_index: "0", peer_workers: "10.0.0.2", version: "2.1.0" },
-    "maand/job/api/worker/10.0.0.2": { api_allocation_index: "1", peer_workers: "10.0.0.1", version: "2.1.0" },
+    "maand/job/api/worker/10.0.0.1": {
+      api_allocation_index: "0",
+      peer_workers: "10.0.0.2",
+      version: "2.1.0",
+    },
+    "maand/job/api/worker/10.0.0.2": {
+      api_allocation_index: "1",
+      peer_workers: "10.0.0.1",
+      version: "2.1.0",
+    },
   });
 });
 
@@ -126,7 +144,10 @@ test("a tag is found both ways", async () => {
 });
 
 test("what is no longer true is deleted, what stays true is not written again", async () => {
-  bucket.write("workspace/workers.json", [{ host: "10.0.0.1", labels: ["x"], tags: { zone: "a" } }, { host: "10.0.0.2" }]);
+  bucket.write("workspace/workers.json", [
+    { host: "10.0.0.1", labels: ["x"], tags: { zone: "a" } },
+    { host: "10.0.0.2" },
+  ]);
   writeJob(bucket, "gone", { selectors: ["worker"] }, { "vars.conf": 'a = "1"\n' });
   writeJob(bucket, "stays", { selectors: ["worker"] }, { "vars.conf": 'a = "1"\nb = "2"\n' });
   await build(bucket);
@@ -147,8 +168,16 @@ test("what is no longer true is deleted, what stays true is not written again", 
   expect(kv["vars/bucket/job/stays"]).toEqual({ b: "3" });
   expect(Object.keys(kv["maand/worker"]!).filter((key) => key.startsWith("x"))).toEqual([]);
   const deleted = await cat(bucket, "kv", "--deleted");
-  expect(deleted).toContainEqual({ namespace: "vars/bucket/job/stays", key: "a", value: "", version: 2, deleted: true });
-  const versions = new Map((await cat(bucket, "kv")).map((row) => [`${row["namespace"]} ${row["key"]}`, row["version"]]));
+  expect(deleted).toContainEqual({
+    namespace: "vars/bucket/job/stays",
+    key: "a",
+    value: "",
+    version: 2,
+    deleted: true,
+  });
+  const versions = new Map(
+    (await cat(bucket, "kv")).map((row) => [`${row.namespace} ${row.key}`, row.version]),
+  );
   expect(versions.get("vars/bucket/job/stays b")).toBe(2);
   expect(versions.get("maand/job/stays name")).toBe(1);
   expect(versions.get("maand/job/stays workers")).toBe(2);
@@ -161,7 +190,11 @@ test("a key that comes back goes on counting its versions", async () => {
   await build(bucket);
   bucket.write("workspace/bucket.conf", 'k = "1"\n');
   await build(bucket);
-  expect((await cat(bucket, "kv")).find((row) => row["key"] === "k")).toMatchObject({ value: "1", version: 3, deleted: false });
+  expect((await cat(bucket, "kv")).find((row) => row.key === "k")).toMatchObject({
+    value: "1",
+    version: 3,
+    deleted: false,
+  });
 });
 
 test("build never deletes what hooks and operators wrote; --purge-secrets-kv does, of jobs that are allocated nowhere", async () => {
@@ -198,7 +231,7 @@ test("rollout_order of a hook holds until the next build that changes the catalo
   writeJob(bucket, "r", { selectors: ["worker"] });
   await build(bucket);
   put({ namespace: "maand/job/r", key: "rollout_order", value: "10.0.0.2,10.0.0.1" });
-  const order = async () => (await readKv(bucket))["maand/job/r"]!["rollout_order"];
+  const order = async () => (await readKv(bucket))["maand/job/r"]!.rollout_order;
   expect(await build(bucket)).toMatchObject({ changed: false });
   expect(await order()).toBe("10.0.0.2,10.0.0.1");
   bucket.write("workspace/bucket.conf", 'other = "1"\n');
@@ -216,7 +249,10 @@ test("cat kv --jobs lists exactly what the job may read", async () => {
       {
         version: "1",
         selectors: ["worker"],
-        hooks: name === "app" ? { hook_up: { executed_on: ["cli"], demands: { job: "db", hook: "hook_up" } } } : hooks,
+        hooks:
+          name === "app"
+            ? { hook_up: { executed_on: ["cli"], demands: { job: "db", hook: "hook_up" } } }
+            : hooks,
       },
       { "_hooks/hook_up.ts": "export {};\n", "vars.conf": 'v = "1"\n' },
     );
@@ -227,7 +263,13 @@ test("cat kv --jobs lists exactly what the job may read", async () => {
       { namespace: `secrets/job/${job}`, key: "k", value: "v" },
     ]),
   );
-  const shared = ["maand/bucket", "maand/worker", "maand/worker/10.0.0.1", "maand/worker/10.0.0.1/tags", "vars/bucket"];
+  const shared = [
+    "maand/bucket",
+    "maand/worker",
+    "maand/worker/10.0.0.1",
+    "maand/worker/10.0.0.1/tags",
+    "vars/bucket",
+  ];
   const own = (job: string) => [
     `maand/job/${job}`,
     `maand/job/${job}/worker/10.0.0.1`,

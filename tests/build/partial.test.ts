@@ -30,7 +30,12 @@ function writeFaulty(): void {
     min_allocations_count: 1,
     resources: { ports: { x: 8080, y: {} } },
   });
-  writeJob(bucket, "app", { version: "1", selectors: ["worker"], hooks: demanding("base") }, script("hook_d"));
+  writeJob(
+    bucket,
+    "app",
+    { version: "1", selectors: ["worker"], hooks: demanding("base") },
+    script("hook_d"),
+  );
   writeJob(bucket, "base", { version: "1", selectors: ["worker"] });
 }
 
@@ -60,9 +65,27 @@ const without = (...kinds: Kind[]) => all.filter((kind) => !kinds.includes(kind)
 
 for (const [what, path, text, fault, found] of [
   ["a broken job of its own", "workspace/jobs/odd/manifest.json", "{", "workspace/jobs/odd", all],
-  ["a broken workers.json", "workspace/workers.json", "[5]", "workspace/workers.json:1:2", without("capacity", "count")],
-  ["a broken disabled.json", "workspace/disabled.json", "[]", "workspace/disabled.json:1:1", without("capacity")],
-  ["a broken bucket.conf", "workspace/bucket.conf", "port_range = 1", "workspace/bucket.conf:1:14", without("pool")],
+  [
+    "a broken workers.json",
+    "workspace/workers.json",
+    "[5]",
+    "workspace/workers.json:1:2",
+    without("capacity", "count"),
+  ],
+  [
+    "a broken disabled.json",
+    "workspace/disabled.json",
+    "[]",
+    "workspace/disabled.json:1:1",
+    without("capacity"),
+  ],
+  [
+    "a broken bucket.conf",
+    "workspace/bucket.conf",
+    "port_range = 1",
+    "workspace/bucket.conf:1:14",
+    without("pool"),
+  ],
   [
     "a broken bucket.jobs.conf",
     "workspace/bucket.jobs.conf",

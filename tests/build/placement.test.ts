@@ -25,7 +25,7 @@ const randomUuid = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9
 
 async function allocations(): Promise<string[]> {
   return (await cat(bucket, "allocations")).map(
-    (row) => `${row["job"]}@${row["worker_ip"]}${row["disabled"] ? " disabled" : ""}${row["removed"] ? " removed" : ""}`,
+    (row) => `${row.job}@${row.worker_ip}${row.disabled ? " disabled" : ""}${row.removed ? " removed" : ""}`,
   );
 }
 
@@ -36,19 +36,20 @@ test("bucket_id is random, jobs, allocations and labels have name-based ids", as
   const [job] = await cat(bucket, "jobs");
   const [allocation] = await cat(bucket, "allocations");
   const kv = await readKv(bucket);
-  expect(kv["maand/bucket"]!["bucket_id"]).toMatch(randomUuid);
-  expect(job!["job_id"]).toBe(version3("api"));
-  expect(allocation!["alloc_id"]).toBe(version3("api|10.0.0.1"));
-  expect(kv["maand/worker"]!["web_label_id"]).toBe(version3("web"));
+  expect(kv["maand/bucket"]!.bucket_id).toMatch(randomUuid);
+  expect(job!.job_id).toBe(version3("api"));
+  expect(allocation!.alloc_id).toBe(version3("api|10.0.0.1"));
+  expect(kv["maand/worker"]!.web_label_id).toBe(version3("web"));
   // md5sum says b61822e8357dcaff77eaaccf348d9134 to "worker".
-  expect(kv["maand/worker"]!["worker_label_id"]).toBe("b61822e8-357d-3aff-b7ea-accf348d9134");
+  expect(kv["maand/worker"]!.worker_label_id).toBe("b61822e8-357d-3aff-b7ea-accf348d9134");
 });
 
 test("a worker keeps its id while it stays, and gets another when it comes back", async () => {
   const two = [{ host: "10.0.0.1" }, { host: "10.0.0.2" }];
   bucket.write("workspace/workers.json", two);
   await build(bucket);
-  const ids = async () => new Map((await cat(bucket, "workers")).map((row) => [row["worker_ip"], row["worker_id"]]));
+  const ids = async () =>
+    new Map((await cat(bucket, "workers")).map((row) => [row.worker_ip, row.worker_id]));
   const first = await ids();
   expect(first.get("10.0.0.1")).toMatch(randomUuid);
   expect(first.get("10.0.0.1")).not.toBe(first.get("10.0.0.2"));
@@ -90,18 +91,25 @@ test("what is gone is marked removed and comes back as the same allocation", asy
   ]);
   writeJob(bucket, "red", { selectors: ["r"] });
   await build(bucket);
-  const mine = async () => (await cat(bucket, "allocations", "--jobs", "red")).map(({ alloc_id, removed }) => [alloc_id, removed]);
+  const mine = async () =>
+    (await cat(bucket, "allocations", "--jobs", "red")).map(({ alloc_id, removed }) => [alloc_id, removed]);
   const ids = (await mine()).map(([id]) => id);
   expect(ids).toHaveLength(2);
   // A label that goes.
   bucket.write("workspace/workers.json", [{ host: "10.1.0.1", labels: ["r"] }, { host: "10.1.0.2" }]);
   expect(await build(bucket)).toMatchObject({ changed: true, allocations: 1, added: 0, removed: 1 });
-  expect(await mine()).toEqual([[ids[0], false], [ids[1], true]]);
+  expect(await mine()).toEqual([
+    [ids[0], false],
+    [ids[1], true],
+  ]);
   // A worker that goes.
   bucket.write("workspace/workers.json", [{ host: "10.1.0.2", labels: ["r"] }]);
   expect(await build(bucket)).toMatchObject({ workers: 1, allocations: 1, added: 1, removed: 1 });
-  expect(await mine()).toEqual([[ids[1], false], [ids[0], true]]);
-  expect((await cat(bucket, "workers")).map((row) => row["worker_ip"])).toEqual(["10.1.0.2"]);
+  expect(await mine()).toEqual([
+    [ids[1], false],
+    [ids[0], true],
+  ]);
+  expect((await cat(bucket, "workers")).map((row) => row.worker_ip)).toEqual(["10.1.0.2"]);
   // The job that goes, and all that comes back.
   bucket.remove("workspace/jobs/red");
   expect(await build(bucket)).toMatchObject({ jobs: 0, allocations: 0, removed: 1 });
@@ -111,7 +119,10 @@ test("what is gone is marked removed and comes back as the same allocation", asy
     { host: "10.1.0.2", labels: ["r"] },
   ]);
   expect(await build(bucket)).toMatchObject({ jobs: 1, allocations: 2, added: 2, removed: 0 });
-  expect(await mine()).toEqual([[ids[0], false], [ids[1], false]]);
+  expect(await mine()).toEqual([
+    [ids[0], false],
+    [ids[1], false],
+  ]);
 });
 
 test("disabled.json is followed at every build: whole jobs, some allocations, whole workers", async () => {
@@ -134,7 +145,7 @@ test("disabled.json is followed at every build: whole jobs, some allocations, wh
     "c@10.2.0.2",
     "c@10.2.0.3 disabled",
   ]);
-  expect((await cat(bucket, "jobs")).map((row) => [row["name"], row["disabled"]])).toEqual([
+  expect((await cat(bucket, "jobs")).map((row) => [row.name, row.disabled])).toEqual([
     ["a", true],
     ["b", false],
     ["c", false],
@@ -142,9 +153,16 @@ test("disabled.json is followed at every build: whole jobs, some allocations, wh
   // Active is neither removed nor disabled: that is what the KV lists.
   const kv = await readKv(bucket);
   expect(kv["maand/bucket"]).toMatchObject({ jobs: "a,b,c", activejobs: "b,c" });
-  expect(kv["maand/job/b"]).toMatchObject({ workers: "10.2.0.1", workers_length: "1", rollout_order: "10.2.0.1" });
-  expect(kv["maand/job/b/worker/10.2.0.3"]).toMatchObject({ b_allocation_index: "2", peer_workers: "10.2.0.1,10.2.0.2" });
-  expect(kv["maand/worker/10.2.0.2"]!["jobs"]).toBe("c");
+  expect(kv["maand/job/b"]).toMatchObject({
+    workers: "10.2.0.1",
+    workers_length: "1",
+    rollout_order: "10.2.0.1",
+  });
+  expect(kv["maand/job/b/worker/10.2.0.3"]).toMatchObject({
+    b_allocation_index: "2",
+    peer_workers: "10.2.0.1,10.2.0.2",
+  });
+  expect(kv["maand/worker/10.2.0.2"]!.jobs).toBe("c");
   bucket.remove("workspace/disabled.json");
   expect(await build(bucket)).toMatchObject({ changed: true, disabled: 0, added: 0 });
   expect((await live()).some((line) => line.includes("disabled"))).toBe(false);
@@ -169,13 +187,13 @@ test("position is the index or what the row says, and decides the order of every
   writeJob(bucket, "p", { selectors: ["worker"] });
   await build(bucket);
   const order = ["10.3.0.3", "10.3.0.1", "10.3.0.2", "10.3.0.4"];
-  expect((await cat(bucket, "workers")).map((row) => row["worker_ip"])).toEqual(order);
-  expect((await cat(bucket, "allocations", "--jobs", "p")).map((row) => row["worker_ip"])).toEqual(order);
+  expect((await cat(bucket, "workers")).map((row) => row.worker_ip)).toEqual(order);
+  expect((await cat(bucket, "allocations", "--jobs", "p")).map((row) => row.worker_ip)).toEqual(order);
   const kv = await readKv(bucket);
-  expect(kv["maand/job/p"]!["rollout_order"]).toBe(order.join(","));
-  expect(kv["maand/worker"]!["worker_workers"]).toBe(order.join(","));
-  expect(order.map((ip) => kv[`maand/worker/${ip}`]!["position"])).toEqual(["0", "0", "1", "3"]);
-  expect(order.map((ip) => kv[`maand/job/p/worker/${ip}`]!["p_allocation_index"])).toEqual(["0", "1", "2", "3"]);
+  expect(kv["maand/job/p"]!.rollout_order).toBe(order.join(","));
+  expect(kv["maand/worker"]!.worker_workers).toBe(order.join(","));
+  expect(order.map((ip) => kv[`maand/worker/${ip}`]!.position)).toEqual(["0", "0", "1", "3"]);
+  expect(order.map((ip) => kv[`maand/job/p/worker/${ip}`]!.p_allocation_index)).toEqual(["0", "1", "2", "3"]);
 });
 
 test("min_allocations_count counts what is not removed, disabled ones too", async () => {
@@ -188,15 +206,18 @@ test("min_allocations_count counts what is not removed, disabled ones too", asyn
     'workspace/jobs/m/manifest.json:5:28: job "m" is allocated to 1 of at least 2 workers (selectors worker); label more workers in workspace/workers.json or lower min_allocations_count',
   ]);
   // Nothing of a refused build is kept.
-  expect((await cat(bucket, "workers")).map((row) => row["worker_ip"])).toEqual(["10.4.0.1", "10.4.0.2"]);
+  expect((await cat(bucket, "workers")).map((row) => row.worker_ip)).toEqual(["10.4.0.1", "10.4.0.2"]);
 });
 
 test("host names and IPv6 addresses are workers like others", async () => {
-  bucket.write("workspace/workers.json", [{ host: "db-1.example.com", tags: { zone: "a" } }, { host: "fd00::5" }]);
+  bucket.write("workspace/workers.json", [
+    { host: "db-1.example.com", tags: { zone: "a" } },
+    { host: "fd00::5" },
+  ]);
   writeJob(bucket, "v", { selectors: ["worker"] });
   await build(bucket);
   const kv = await readKv(bucket);
-  expect(kv["maand/job/v"]!["workers"]).toBe("db-1.example.com,fd00::5");
-  expect(kv["maand/worker/fd00::5"]!["worker_ip"]).toBe("fd00::5");
-  expect((await cat(bucket, "allocations", "--jobs", "v")).map((row) => row["zone"])).toEqual(["a", null]);
+  expect(kv["maand/job/v"]!.workers).toBe("db-1.example.com,fd00::5");
+  expect(kv["maand/worker/fd00::5"]!.worker_ip).toBe("fd00::5");
+  expect((await cat(bucket, "allocations", "--jobs", "v")).map((row) => row.zone)).toEqual(["a", null]);
 });

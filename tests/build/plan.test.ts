@@ -49,7 +49,9 @@ test("a job's sequence is one more than the highest of the jobs it demands", () 
       const { next } = build(ws);
       const seq = new Map(next.jobs.map((job) => [job.name, job.deploymentSeq]));
       for (const job of ws.jobs) {
-        const upstream = job.manifest.hooks.flatMap((hook) => (hook.demand ? [seq.get(hook.demand.job)!] : []));
+        const upstream = job.manifest.hooks.flatMap((hook) =>
+          hook.demand ? [seq.get(hook.demand.job)!] : [],
+        );
         expect(seq.get(job.name)).toBe(upstream.length === 0 ? 0 : Math.max(...upstream) + 1);
       }
     }),
@@ -60,7 +62,10 @@ test("a worker added at the end changes no port, no identity and no index of the
   fc.assert(
     fc.property(workspaces, fc.subarray(["a", "b", "c"]), (ws, labels) => {
       const before = build(ws).next;
-      const grown = { ...ws, workers: [...ws.workers, workspaceWorker("10.0.0.99", ws.workers.length, labels)] };
+      const grown = {
+        ...ws,
+        workers: [...ws.workers, workspaceWorker("10.0.0.99", ws.workers.length, labels)],
+      };
       const after = build(grown, before).next;
       expect(after.ports).toEqual(before.ports);
       expect(after.workers.filter((w) => w.host !== "10.0.0.99")).toEqual(before.workers);
@@ -219,13 +224,21 @@ test("an exhausted pool and a clash name both sides", () => {
     [worker],
     [workspaceJob("a", { ports: { http: 8080 } }), workspaceJob("b", { ports: { web: 8080 } })],
   );
-  expect(build(clash).faults.map((f) => f.what)).toEqual(["port 8080 of b.web is already the fixed port of a.http"]);
+  expect(build(clash).faults.map((f) => f.what)).toEqual([
+    "port 8080 of b.web is already the fixed port of a.http",
+  ]);
 });
 
 test("a port name that two jobs use has no flat key, and a warning names both", () => {
   const worker = workspaceWorker("10.0.0.1", 0);
   const plan = build(
-    workspace([worker], [workspaceJob("a", { ports: { http: "pool", admin: "pool" } }), workspaceJob("b", { ports: { http: "pool" } })]),
+    workspace(
+      [worker],
+      [
+        workspaceJob("a", { ports: { http: "pool", admin: "pool" } }),
+        workspaceJob("b", { ports: { http: "pool" } }),
+      ],
+    ),
   );
   expect(plan.kv.get("maand/bucket")?.has("http")).toBe(false);
   expect(plan.kv.get("maand/bucket")?.get("admin")).toBe("30000");
@@ -237,7 +250,16 @@ test("a port name that two jobs use has no flat key, and a warning names both", 
 
 test("a cycle is printed as the closed path", () => {
   const demanding = (name: string, job: string) =>
-    workspaceJob(name, { hooks: [{ name: "hook_x", executedOn: ["cli"], file: "hook_x.ts", demand: { job, hook: "hook_x", config: {} } }] });
+    workspaceJob(name, {
+      hooks: [
+        {
+          name: "hook_x",
+          executedOn: ["cli"],
+          file: "hook_x.ts",
+          demand: { job, hook: "hook_x", config: {} },
+        },
+      ],
+    });
   const plan = build(workspace([], [demanding("a", "b"), demanding("b", "c"), demanding("c", "a")]));
   expect(plan.faults.map((f) => f.what)).toEqual(["jobs demand each other in a circle: a → b → c → a"]);
 });
@@ -300,7 +322,9 @@ test("capacity: the message shows worker, available, required and the jobs that 
     reservations: new Map([["a", { memoryMb: 50, vars: { memory: "50" } }]]),
   });
   expect(build(outside).faults[0]?.what).toContain("outside the manifest's 100 to 600 mb");
-  expect(build(workspace([workspaceWorker("10.0.0.1", 0)], [jobs[0]!])).faults[0]?.what).toContain("declares no memory");
+  expect(build(workspace([workspaceWorker("10.0.0.1", 0)], [jobs[0]!])).faults[0]?.what).toContain(
+    "declares no memory",
+  );
 });
 
 test("min_allocations_count counts what is not removed", () => {

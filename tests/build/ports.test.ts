@@ -21,7 +21,7 @@ const job = (name: string, ports: Record<string, object | number>) =>
   writeJob(bucket, name, { selectors: ["worker"], resources: { ports } });
 
 const allPorts = async () =>
-  (await cat(bucket, "ports")).map((row) => `${row["job"]}.${row["name"]} ${row["port"]} ${row["source"]}`);
+  (await cat(bucket, "ports")).map((row) => `${row.job}.${row.name} ${row.port} ${row.source}`);
 
 test("fixed ports keep the manifest's number, {} takes the lowest free ones by job and name", async () => {
   job("b", { http: {}, admin: {} });
@@ -155,10 +155,10 @@ test("a name that several jobs use has no flat key, and build warns and names th
     'port name "jobs" is also a key of maand/bucket, so it has no flat key there',
   ]);
   const kv = await readKv(bucket);
-  expect(kv["maand/bucket"]!["http"]).toBeUndefined();
-  expect(kv["maand/bucket"]!["only"]).toBe(kv["maand/job/a"]!["port_only"]!);
-  expect(kv["maand/bucket"]!["jobs"]).toBe("a,b,c");
-  expect(kv["maand/job/c"]!["port_jobs"]).toMatch(/^3000\d$/);
+  expect(kv["maand/bucket"]!.http).toBeUndefined();
+  expect(kv["maand/bucket"]!.only).toBe(kv["maand/job/a"]!.port_only!);
+  expect(kv["maand/bucket"]!.jobs).toBe("a,b,c");
+  expect(kv["maand/job/c"]!.port_jobs).toMatch(/^3000\d$/);
 });
 
 test("a job without an active allocation has no flat key, and keeps its numbers", async () => {
@@ -167,6 +167,6 @@ test("a job without an active allocation has no flat key, and keeps its numbers"
   bucket.write("workspace/disabled.json", { jobs: { a: {} } });
   await build(bucket);
   const kv = await readKv(bucket);
-  expect(kv["maand/bucket"]!["http"]).toBeUndefined();
-  expect(kv["maand/job/a"]!["port_http"]).toBe("30000");
+  expect(kv["maand/bucket"]!.http).toBeUndefined();
+  expect(kv["maand/job/a"]!.port_http).toBe("30000");
 });

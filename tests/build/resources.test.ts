@@ -66,8 +66,17 @@ test("bucket.jobs.conf decides within the manifest's bounds, and sets both bound
   bucket.write("workspace/bucket.jobs.conf", '[a]\nmemory = "512 mb"\ncpu = 100\n[free]\nmemory = "2 gb"\n');
   await build(bucket);
   const kv = await readKv(bucket);
-  expect(kv["maand/job/a"]).toMatchObject({ memory: "512", min_memory_mb: "256", max_memory_mb: "1024", cpu: "100" });
-  expect(kv["maand/job/free"]).toMatchObject({ memory: "2048", min_memory_mb: "2048", max_memory_mb: "2048" });
+  expect(kv["maand/job/a"]).toMatchObject({
+    memory: "512",
+    min_memory_mb: "256",
+    max_memory_mb: "1024",
+    cpu: "100",
+  });
+  expect(kv["maand/job/free"]).toMatchObject({
+    memory: "2048",
+    min_memory_mb: "2048",
+    max_memory_mb: "2048",
+  });
   expect(kv["vars/bucket/job/a"]).toEqual({ memory: "512 mb", cpu: "100" });
 });
 
@@ -92,7 +101,7 @@ test("job_config_selector picks exactly one file", async () => {
   await build(bucket);
   const kv = await readKv(bucket);
   expect(kv["vars/bucket/job/a"]).toEqual({ memory: "900", region: "eu" });
-  expect(kv["maand/job/a"]!["memory"]).toBe("900");
+  expect(kv["maand/job/a"]!.memory).toBe("900");
   setSelector("prd");
   expect(await refusedBuild(bucket)).toEqual([
     'workspace/bucket.jobs.prd.conf: the file is missing, but job_config_selector = "prd" in maand.conf selects it; create it, or change job_config_selector: did you mean "prod"?',
@@ -129,11 +138,14 @@ test("fractions add up as the operator adds them", async () => {
   writeJob(bucket, "a", reserving({ min: 0.1 }));
   writeJob(bucket, "b", reserving({ min: 0.2 }));
   await build(bucket);
-  expect((await readKv(bucket))["maand/job/b"]!["memory"]).toBe("0.2");
+  expect((await readKv(bucket))["maand/job/b"]!.memory).toBe("0.2");
 });
 
 test("a worker that hosts a reserving job must declare the capacity", async () => {
-  bucket.write("workspace/workers.json", [{ host: "10.0.0.1", cpu: "1 ghz" }, { host: "10.0.0.2", labels: ["big"] }]);
+  bucket.write("workspace/workers.json", [
+    { host: "10.0.0.1", cpu: "1 ghz" },
+    { host: "10.0.0.2", labels: ["big"] },
+  ]);
   writeJob(bucket, "a", reserving({ min: 100 }, { min: 100 }));
   const what = (host: string, field: string, sum: string) =>
     `worker ${host} declares no ${field}, its jobs reserve ${sum}; add "${field}" to this worker ("maand collect facts" finds it) or drop the reservations`;

@@ -25,18 +25,28 @@ beforeAll(async () => {
   );
   for (let j = 0; j < size.jobs; j++) {
     // Makefile, manifest.json and vars.conf are three of the files.
-    const files = Array.from({ length: size.files - 3 }, (_, f) => [`conf/f${f}.conf`, `job ${j} file ${f}\n`] as const);
+    const files = Array.from(
+      { length: size.files - 3 },
+      (_, f) => [`conf/f${f}.conf`, `job ${j} file ${f}\n`] as const,
+    );
     writeJob(
       bucket,
       `job${j}`,
-      { version: "1.0.0", selectors: ["worker"], resources: { memory: { min: 16 }, ports: { http: {}, [`p${j}`]: {} } } },
+      {
+        version: "1.0.0",
+        selectors: ["worker"],
+        resources: { memory: { min: 16 }, ports: { http: {}, [`p${j}`]: {} } },
+      },
       { ...Object.fromEntries(files), "vars.conf": `a = ${j}\n` },
     );
   }
 });
 afterAll(() => bucket?.cleanUp());
 
-const fileHash = () => createHash("sha256").update(readFileSync(bucket.path("data/maand.db"))).digest("hex");
+const fileHash = () =>
+  createHash("sha256")
+    .update(readFileSync(bucket.path("data/maand.db")))
+    .digest("hex");
 
 function count(sql: string): number {
   const catalog = new Database(bucket.path("data/maand.db"), { readwrite: true });

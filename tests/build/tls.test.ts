@@ -64,7 +64,12 @@ test("a pair per allocation verifies against the CA, for server and client, unde
   const first = await pair("api", "10.0.0.1");
   const second = await pair("api", "db-2.example.com");
   expect(first.key).not.toBe(second.key);
-  expect(namesOf(first.crt)).toEqual(["DNS:api.internal", "DNS:localhost", "IP Address:10.0.0.1", "IP Address:127.0.0.1"]);
+  expect(namesOf(first.crt)).toEqual([
+    "DNS:api.internal",
+    "DNS:localhost",
+    "IP Address:10.0.0.1",
+    "IP Address:127.0.0.1",
+  ]);
   expect(namesOf(second.crt)).toEqual([
     "DNS:api.internal",
     "DNS:db-2.example.com",
@@ -102,7 +107,7 @@ test("the CA is what init made: CN is the bucket id, ten years, no CA below it",
   copyFileSync(bucket.path("secrets/ca.crt"), bucket.path("scratch/ca.crt"));
   const shown = openssl("x509", "-in", "ca.crt", "-noout", "-subject", "-ext", "basicConstraints,keyUsage");
   const kv = await readKv(bucket);
-  expect(shown).toContain(`CN = ${kv["maand/bucket"]!["bucket_id"]}`);
+  expect(shown).toContain(`CN = ${kv["maand/bucket"]!.bucket_id}`);
   expect(shown).toContain("CA:TRUE, pathlen:0");
   expect(shown).toContain("Certificate Sign, CRL Sign");
   const { validFrom, validTo } = new X509Certificate(bucket.read("secrets/ca.crt"));
@@ -119,7 +124,9 @@ const forms = [
 
 test("keys: rsa-2048 unless said otherwise; PKCS#1, SEC1 and PKCS#8 headers", async () => {
   bucket.write("workspace/workers.json", [{ host: "10.0.0.1" }]);
-  const certs = forms.map(([key, pkcs8], i) => [`c${i}`, { subject: { common_name: "k" }, key, pkcs8 }] as const);
+  const certs = forms.map(
+    ([key, pkcs8], i) => [`c${i}`, { subject: { common_name: "k" }, key, pkcs8 }] as const,
+  );
   job("keys", { ...Object.fromEntries(certs), plain: { subject: { common_name: "k" } } });
   await build(bucket);
   for (const [i, [kind, , header]] of forms.entries()) {
@@ -129,7 +136,10 @@ test("keys: rsa-2048 unless said otherwise; PKCS#1, SEC1 and PKCS#8 headers", as
     lay(made);
     openssl("verify", "-x509_strict", "-CAfile", "ca.crt", "leaf.crt");
     const type = kind === "rsa-2048" ? "rsa" : "ec";
-    expect(createPublicKey(new X509Certificate(made.crt).publicKey.export({ type: "spki", format: "pem" })).asymmetricKeyType).toBe(type);
+    expect(
+      createPublicKey(new X509Certificate(made.crt).publicKey.export({ type: "spki", format: "pem" }))
+        .asymmetricKeyType,
+    ).toBe(type);
   }
   const plain = await pair("keys", "10.0.0.1", "plain");
   expect(plain.key).toStartWith("-----BEGIN RSA PRIVATE KEY-----\n");
@@ -158,7 +168,11 @@ test("a rebuild reuses every pair byte for byte; a new worker gets its own and t
   const before = await readKv(bucket);
   const key = await pair("api", "10.0.0.1");
   expect(await build(bucket)).toMatchObject({ changed: false, certificates_issued: 0 });
-  bucket.write("workspace/workers.json", [{ host: "10.0.0.9" }, { host: "10.0.0.1" }, { host: "db-2.example.com" }]);
+  bucket.write("workspace/workers.json", [
+    { host: "10.0.0.9" },
+    { host: "10.0.0.1" },
+    { host: "db-2.example.com" },
+  ]);
   expect(await build(bucket)).toMatchObject({ certificates_issued: 2, certificates_renewed: 0 });
   const after = await readKv(bucket);
   for (const host of ["10.0.0.1", "db-2.example.com"])
@@ -176,7 +190,11 @@ test("one: true is made again when the set of workers changes, and only then", a
   const first = await pair("mesh", "10.0.0.1");
   bucket.write("workspace/workers.json", [{ host: "db-2.example.com" }, { host: "10.0.0.1" }]);
   expect(await build(bucket)).toMatchObject({ changed: true, certificates_issued: 0 });
-  bucket.write("workspace/workers.json", [{ host: "10.0.0.1" }, { host: "10.0.0.7" }, { host: "db-2.example.com" }]);
+  bucket.write("workspace/workers.json", [
+    { host: "10.0.0.1" },
+    { host: "10.0.0.7" },
+    { host: "db-2.example.com" },
+  ]);
   expect(await build(bucket)).toMatchObject({ certificates_issued: 1 });
   const second = await pair("mesh", "10.0.0.7");
   expect(second.crt).not.toBe(first.crt);
@@ -197,7 +215,7 @@ test("a changed entry is made again, the others are not; a dropped entry drops i
   expect(await build(bucket)).toMatchObject({ changed: true, certificates_issued: 0 });
   const keys = Object.keys((await readKv(bucket))["maand/job/api/worker/10.0.0.1"]!);
   expect(keys.filter((key) => key.startsWith("certs/"))).toEqual(["certs/other.crt", "certs/other.key"]);
-  expect((await cat(bucket, "certs", "--jobs", "api")).map((row) => row["cert"])).toEqual(["other", "other"]);
+  expect((await cat(bucket, "certs", "--jobs", "api")).map((row) => row.cert)).toEqual(["other", "other"]);
 });
 
 test("disabled allocations get certificates, removed ones lose theirs", async () => {
@@ -228,27 +246,71 @@ test("a leaf lives certs_ttl days and is made again within the buffer", async ()
   expect((await pair("api", "10.0.0.1")).crt).not.toBe(first.crt);
   expect(await build(bucket)).toMatchObject({ changed: false });
   const [row] = await cat(bucket, "certs", "--jobs", "api");
-  expect(row).toMatchObject({ scope: "allocation", job: "api", worker: "10.0.0.1", cert: "tls", common_name: "api", status: "ok" });
-  expect(row!["days_left"]).toBe(89);
+  expect(row).toMatchObject({
+    scope: "allocation",
+    job: "api",
+    worker: "10.0.0.1",
+    cert: "tls",
+    common_name: "api",
+    status: "ok",
+  });
+  expect(row!.days_left).toBe(89);
 });
 
 /** Puts another CA in the place of the bucket's, with so many days left, and gives the way back. */
 function exchangeAuthority(days: number): () => void {
   const secrets = bucket.path("secrets");
   for (const name of ["ca.crt", "ca.key"]) renameSync(join(secrets, name), join(secrets, `kept-${name}`));
-  openssl("genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", join(secrets, "ca.key"));
+  openssl(
+    "genpkey",
+    "-algorithm",
+    "EC",
+    "-pkeyopt",
+    "ec_paramgen_curve:P-256",
+    "-out",
+    join(secrets, "ca.key"),
+  );
   const from = new Date(Date.now() - 100 * 86_400_000).toISOString().replace(/[-:]|\.\d+|T/g, "");
   const to = new Date(Date.now() + days * 86_400_000).toISOString().replace(/[-:]|\.\d+|T/g, "");
-  const config = "[req]\ndistinguished_name=d\n[d]\n[v3]\nbasicConstraints=critical,CA:TRUE,pathlen:0\nkeyUsage=critical,keyCertSign,cRLSign\nsubjectKeyIdentifier=hash\n";
+  const config =
+    "[req]\ndistinguished_name=d\n[d]\n[v3]\nbasicConstraints=critical,CA:TRUE,pathlen:0\nkeyUsage=critical,keyCertSign,cRLSign\nsubjectKeyIdentifier=hash\n";
   writeFileSync(bucket.path("scratch/ca.cnf"), config);
-  openssl("req", "-new", "-key", join(secrets, "ca.key"), "-subj", "/CN=other", "-config", "ca.cnf", "-out", "ca.csr");
+  openssl(
+    "req",
+    "-new",
+    "-key",
+    join(secrets, "ca.key"),
+    "-subj",
+    "/CN=other",
+    "-config",
+    "ca.cnf",
+    "-out",
+    "ca.csr",
+  );
   writeFileSync(bucket.path("scratch/index.txt"), "");
   writeFileSync(bucket.path("scratch/serial"), "01\n");
-  const issuing = "[ca]\ndefault_ca=c\n[c]\ndatabase=index.txt\nserial=serial\nnew_certs_dir=.\ndefault_md=sha256\npolicy=p\n[p]\ncommonName=supplied\n";
+  const issuing =
+    "[ca]\ndefault_ca=c\n[c]\ndatabase=index.txt\nserial=serial\nnew_certs_dir=.\ndefault_md=sha256\npolicy=p\n[p]\ncommonName=supplied\n";
   writeFileSync(bucket.path("scratch/issue.cnf"), issuing + config);
   openssl(
-    "ca", "-batch", "-selfsign", "-config", "issue.cnf", "-extensions", "v3", "-in", "ca.csr", "-notext",
-    "-keyfile", join(secrets, "ca.key"), "-startdate", `${from}`, "-enddate", `${to}`, "-out", join(secrets, "ca.crt"),
+    "ca",
+    "-batch",
+    "-selfsign",
+    "-config",
+    "issue.cnf",
+    "-extensions",
+    "v3",
+    "-in",
+    "ca.csr",
+    "-notext",
+    "-keyfile",
+    join(secrets, "ca.key"),
+    "-startdate",
+    `${from}`,
+    "-enddate",
+    `${to}`,
+    "-out",
+    join(secrets, "ca.crt"),
   );
   return () => {
     for (const name of ["ca.crt", "ca.key"]) renameSync(join(secrets, `kept-${name}`), join(secrets, name));

@@ -20,7 +20,9 @@ interface Demand {
 
 /** A job with one hook, `hook_up`, and one more per demand; a version unless it is null. */
 function job(name: string, demands: Demand[] = [], version: string | null = "1.0.0"): void {
-  const own = demands.map((demand, i) => [`hook_d${i}`, { executed_on: ["post_deploy"], demands: demand }] as const);
+  const own = demands.map(
+    (demand, i) => [`hook_d${i}`, { executed_on: ["post_deploy"], demands: demand }] as const,
+  );
   const hooks = { hook_up: { executed_on: ["cli"] }, ...Object.fromEntries(own) };
   const scripts = Object.keys(hooks).map((hook) => [`_hooks/${hook}.ts`, "export {};\n"] as const);
   writeJob(
@@ -38,7 +40,7 @@ const on = (upstream: string, config?: object): Demand => ({
 });
 
 async function sequence(): Promise<Record<string, unknown>> {
-  return Object.fromEntries((await cat(bucket, "jobs")).map((row) => [row["name"], row["deployment_seq"]]));
+  return Object.fromEntries((await cat(bucket, "jobs")).map((row) => [row.name, row.deployment_seq]));
 }
 
 test("a job's seq is the length of the longest demand chain below it, and all its allocations share it", async () => {
@@ -51,7 +53,7 @@ test("a job's seq is the length of the longest demand chain below it, and all it
   await build(bucket);
   expect(await sequence()).toEqual({ base: 0, mid: 1, other: 0, side: 1, top: 2 });
   const rows = await cat(bucket, "allocations", "--jobs", "top");
-  expect(rows.map((row) => row["deployment_seq"])).toEqual([2, 2]);
+  expect(rows.map((row) => row.deployment_seq)).toEqual([2, 2]);
   // Without the long way round it is one less.
   job("top", [on("base")]);
   await build(bucket);
@@ -72,7 +74,14 @@ test("cat hooks shows each demand with its own configuration", async () => {
       demand_hook: "hook_up",
       demand_config: { min_version: 1, max_version: "2.5", mode: { deep: [1] } },
     },
-    { job: "app", hook: "hook_up", executed_on: ["cli"], demand_job: null, demand_hook: null, demand_config: null },
+    {
+      job: "app",
+      hook: "hook_up",
+      executed_on: ["cli"],
+      demand_job: null,
+      demand_hook: null,
+      demand_config: null,
+    },
   ]);
 });
 
@@ -82,7 +91,8 @@ test("an all-empty demand is none", async () => {
   expect(await sequence()).toEqual({ app: 0 });
 });
 
-const at = (name: string, line: number, column: number) => `workspace/jobs/${name}/manifest.json:${line}:${column}`;
+const at = (name: string, line: number, column: number) =>
+  `workspace/jobs/${name}/manifest.json:${line}:${column}`;
 
 test("an unknown job, an unknown hook, half a demand and a demand on oneself are refused", async () => {
   job("base");

@@ -2,9 +2,9 @@
 
 import { createHash } from "node:crypto";
 import fc from "fast-check";
-import { planBuild, type BuildInput, type BuildPlan } from "../../src/build/plan.ts";
-import type { CatalogState, RuntimeState } from "../../src/model/state.ts";
+import { type BuildInput, type BuildPlan, planBuild } from "../../src/build/plan.ts";
 import type { Manifest } from "../../src/model/manifest.ts";
+import type { CatalogState, RuntimeState } from "../../src/model/state.ts";
 import type { Workspace, WorkspaceJob, WorkspacePlaces, WorkspaceWorker } from "../../src/workspace/types.ts";
 
 export const noPlaces: WorkspacePlaces = { place: (file) => ({ path: file }) };
@@ -41,7 +41,11 @@ export function workspaceWorker(host: string, index: number, labels: string[] = 
   return { host, labels: [...new Set([...labels, "worker"])].sort(), tags: {}, position: index, index };
 }
 
-export function workspace(workers: WorkspaceWorker[], jobs: WorkspaceJob[], overrides: Partial<Workspace> = {}): Workspace {
+export function workspace(
+  workers: WorkspaceWorker[],
+  jobs: WorkspaceJob[],
+  overrides: Partial<Workspace> = {},
+): Workspace {
   return {
     workers,
     jobs: [...jobs].sort((a, b) => (a.name < b.name ? -1 : 1)),
@@ -109,7 +113,9 @@ export const workspaces: fc.Arbitrary<Workspace> = fc
               name: "hook_x",
               executedOn,
               file: "hook_x.ts",
-              ...(upstream === undefined ? {} : { demand: { job: `job${upstream}`, hook: "hook_x", config: {} } }),
+              ...(upstream === undefined
+                ? {}
+                : { demand: { job: `job${upstream}`, hook: "hook_x", config: {} } }),
             },
           ],
         });

@@ -47,7 +47,12 @@ test("a promotion ends the attempt; the next one keeps the one before it", () =>
   const catalog = catalogWith("a");
   beginAttempts(catalog, [{ allocId: "a", content: one }]);
   promote(catalog, [{ allocId: "a", version: "1.0.0", content: one, state: "running" }]);
-  expect(of(catalog)).toEqual({ allocId: "a", state: "running", promotedHash: one.hash, promotedVersion: "1.0.0" });
+  expect(of(catalog)).toEqual({
+    allocId: "a",
+    state: "running",
+    promotedHash: one.hash,
+    promotedVersion: "1.0.0",
+  });
   beginAttempts(catalog, [{ allocId: "a", content: two }]);
   expect(of(catalog)).toMatchObject({ state: "unsettled", promotedHash: one.hash, attemptHash: two.hash });
   promote(catalog, [{ allocId: "a", version: "2.0.0", content: two, state: "running" }]);
@@ -65,7 +70,11 @@ test("a promotion ends the attempt; the next one keeps the one before it", () =>
   expect(of(catalog)).toEqual(second);
   // A version alone is one.
   promote(catalog, [{ allocId: "a", version: "2.1.0", content: two, state: "running" }]);
-  expect(of(catalog)).toMatchObject({ promotedVersion: "2.1.0", previousHash: two.hash, previousVersion: "2.0.0" });
+  expect(of(catalog)).toMatchObject({
+    promotedVersion: "2.1.0",
+    previousHash: two.hash,
+    previousVersion: "2.0.0",
+  });
 });
 
 test("a disabled allocation is promoted without a change of state", () => {
@@ -81,7 +90,12 @@ test("a failed gate keeps the attempt and says why; the next attempt clears the 
   const catalog = catalogWith("a");
   beginAttempts(catalog, [{ allocId: "a", content: one }]);
   setStates(catalog, [{ allocId: "a", state: "health_failed", failure: "no answer" }]);
-  expect(of(catalog)).toEqual({ allocId: "a", state: "health_failed", attemptHash: one.hash, failure: "no answer" });
+  expect(of(catalog)).toEqual({
+    allocId: "a",
+    state: "health_failed",
+    attemptHash: one.hash,
+    failure: "no answer",
+  });
   beginAttempts(catalog, [{ allocId: "a" }]);
   // An attempt without new content (a stop) leaves the hash of what lies there.
   expect(of(catalog)).toEqual({ allocId: "a", state: "unsettled", attemptHash: one.hash });
@@ -100,7 +114,12 @@ test("what a removed allocation had is forgotten, so that it comes back as new",
 
 test("a batch is promoted as a whole or not at all", () => {
   const catalog = catalogWith("a");
-  const batch = ["a", "nobody"].map((allocId) => ({ allocId, version: "1", content: one, state: "running" as const }));
+  const batch = ["a", "nobody"].map((allocId) => ({
+    allocId,
+    version: "1",
+    content: one,
+    state: "running" as const,
+  }));
   expect(() => promote(catalog, batch)).toThrow("FOREIGN KEY");
   expect(of(catalog)).toBeUndefined();
   expect(() => beginAttempts(catalog, [{ allocId: "a" }, { allocId: "nobody" }])).toThrow("FOREIGN KEY");

@@ -38,7 +38,8 @@ test("SQLITE_FULL undoes the whole transaction and becomes a catalog error", () 
   const error = thrownBy(() =>
     catalog.transaction(() => {
       catalog.run("UPDATE bucket SET update_seq = 7");
-      for (let i = 0; i < 100; i++) catalog.run("INSERT INTO blob VALUES (?, 0, ?)", [String(i), randomBytes(1000)]);
+      for (let i = 0; i < 100; i++)
+        catalog.run("INSERT INTO blob VALUES (?, 0, ?)", [String(i), randomBytes(1000)]);
     })(),
   );
   const failure = catalogFailure(error, "data/maand.db");

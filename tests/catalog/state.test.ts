@@ -4,7 +4,14 @@ import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { diffState, readState, writeState } from "../../src/catalog/state.ts";
 import type { CatalogState } from "../../src/model/state.ts";
-import { build, emptyState, workspace, workspaceJob, workspaceWorker, workspaces } from "../build/workspaces.ts";
+import {
+  build,
+  emptyState,
+  workspace,
+  workspaceJob,
+  workspaces,
+  workspaceWorker,
+} from "../build/workspaces.ts";
 import { newCatalog } from "./scratch.ts";
 
 const named = (state: CatalogState): CatalogState => ({ ...state, bucketId: "the-bucket" });
@@ -26,7 +33,13 @@ test("any chain of builds: what is written reads back as the same value, in the 
 
 test("every optional field survives, present and absent", () => {
   const catalog = newCatalog();
-  const worker = { ...workspaceWorker("h", 0), hostname: "name", memoryMb: 0.5, cpuMhz: 0, tags: { zone: "z", a: "" } };
+  const worker = {
+    ...workspaceWorker("h", 0),
+    hostname: "name",
+    memoryMb: 0.5,
+    cpuMhz: 0,
+    tags: { zone: "z", a: "" },
+  };
   const jobs = [
     workspaceJob("full", { memory: { min: 0, max: 0.25 }, cpu: { min: 0, max: 0 }, lifecycleTimeout: 5 }),
     workspaceJob("bare"),
@@ -37,12 +50,15 @@ test("every optional field survives, present and absent", () => {
 });
 
 test("a difference names the rows that differ and no others", () => {
-  const ws = workspace([workspaceWorker("h", 0), workspaceWorker("i", 1)], [workspaceJob("a"), workspaceJob("b")]);
+  const ws = workspace(
+    [workspaceWorker("h", 0), workspaceWorker("i", 1)],
+    [workspaceJob("a"), workspaceJob("b")],
+  );
   const before = build(ws).next;
   const [a, b] = ws.jobs;
   const changed = workspace(ws.workers, [a!, { ...b!, files: workspaceJob("b", {}, "other").files }]);
   const difference = diffState(before, build(changed, before).next);
-  expect(difference.map(({ table, puts, deletes }) => [table, puts.map((row) => row.slice(0, 2)), deletes])).toEqual([
-    ["job_file", [["b", "Makefile"]], []],
-  ]);
+  expect(
+    difference.map(({ table, puts, deletes }) => [table, puts.map((row) => row.slice(0, 2)), deletes]),
+  ).toEqual([["job_file", [["b", "Makefile"]], []]]);
 });

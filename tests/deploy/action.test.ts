@@ -2,10 +2,10 @@
 
 import { describe, expect, test } from "bun:test";
 import { type ActionOptions, type AllocationFacts, decideActions } from "../../src/deploy/action.ts";
+import type { Manifest } from "../../src/model/manifest.ts";
 import type { RuntimeState } from "../../src/model/state.ts";
 import type { TreeFile } from "../../src/model/tree.ts";
 import { treeHash } from "../../src/model/tree.ts";
-import type { Manifest } from "../../src/model/manifest.ts";
 import { manifest } from "../build/workspaces.ts";
 
 const file = (path: string, ref: string): TreeFile => ({ path, kind: "file", mode: 0o644, ref });
@@ -75,7 +75,11 @@ describe("the table", () => {
     ["removed, never deployed", { removed: true, state: "absent", promoted: "none" }, "nothing"],
     ["removed and cleaned already", { removed: true, state: "cleaned", promoted: "none" }, "nothing"],
     ["disabled, was running, content current", { disabled: true, state: "running" }, "stop then skip"],
-    ["disabled, was running, content differs", { disabled: true, state: "running", promoted: "old content" }, "stop then promote"],
+    [
+      "disabled, was running, content differs",
+      { disabled: true, state: "running", promoted: "old content" },
+      "stop then promote",
+    ],
     ["disabled, stopped by an earlier deploy", { disabled: true, state: "drained" }, "skip"],
     ["disabled, content differs", { disabled: true, state: "drained", promoted: "old content" }, "promote"],
     ["disabled, never deployed", { disabled: true, state: "absent", promoted: "none" }, "promote"],
@@ -101,10 +105,15 @@ describe("the table", () => {
 describe("policies", () => {
   const reload = (globs: string[]): Partial<Manifest> => ({ restartPolicy: "reload", restartGlobs: globs });
   const changed: Case = { state: "running", promoted: "old content" };
-  test("never is a sync", () => expect(decide({ ...changed, policy: { restartPolicy: "never" } })).toBe("sync"));
-  test("reload without a match is a reload", () => expect(decide({ ...changed, policy: reload(["*.sh"]) })).toBe("reload"));
+  test("never is a sync", () =>
+    expect(decide({ ...changed, policy: { restartPolicy: "never" } })).toBe("sync"));
+  test("reload without a match is a reload", () =>
+    expect(decide({ ...changed, policy: reload(["*.sh"]) })).toBe("reload"));
   test("reload with a match is a restart that names the paths", () => {
-    const { rollout } = decideActions(facts({ ...changed, policy: reload(["*.conf"]) }), { force: false, syncOnly: false });
+    const { rollout } = decideActions(facts({ ...changed, policy: reload(["*.conf"]) }), {
+      force: false,
+      syncOnly: false,
+    });
     expect(rollout).toMatchObject({ kind: "restart", matched: ["app.conf"] });
   });
   test("a version bump alone is a reload", () =>
@@ -118,28 +127,45 @@ describe("policies", () => {
   });
   test("never keeps a hand-stopped process stopped", () => {
     const c = facts({ state: "stopped", promoted: "old content", policy: { restartPolicy: "never" } });
-    expect(decideActions(c, { force: false, syncOnly: false }).rollout).toMatchObject({ kind: "sync", leadsTo: "stopped" });
+    expect(decideActions(c, { force: false, syncOnly: false }).rollout).toMatchObject({
+      kind: "sync",
+      leadsTo: "stopped",
+    });
   });
 });
 
 describe("flags", () => {
-  test("--force acts on what is equal", () => expect(decide({ state: "running" }, { force: true })).toBe("restart"));
+  test("--force acts on what is equal", () =>
+    expect(decide({ state: "running" }, { force: true })).toBe("restart"));
   test("--force still starts what never ran", () =>
     expect(decide({ state: "absent", promoted: "none" }, { force: true })).toBe("start"));
-  test("--force restarts what was stopped by hand", () => expect(decide({ state: "stopped" }, { force: true })).toBe("restart"));
+  test("--force restarts what was stopped by hand", () =>
+    expect(decide({ state: "stopped" }, { force: true })).toBe("restart"));
   test("--sync-only turns a restart into a sync that leaves the state as it is", () => {
     const c = facts({ state: "running", promoted: "old content" });
-    expect(decideActions(c, { force: false, syncOnly: true }).rollout).toMatchObject({ kind: "sync", leadsTo: "running" });
+    expect(decideActions(c, { force: false, syncOnly: true }).rollout).toMatchObject({
+      kind: "sync",
+      leadsTo: "running",
+    });
   });
   test("--sync-only claims no health for what failed its gate", () => {
     const c = facts({ state: "health_failed" });
-    expect(decideActions(c, { force: false, syncOnly: true }).rollout).toMatchObject({ kind: "sync", leadsTo: "health_failed" });
+    expect(decideActions(c, { force: false, syncOnly: true }).rollout).toMatchObject({
+      kind: "sync",
+      leadsTo: "health_failed",
+    });
   });
 });
 
 test("the version that is running is the last promoted one, 0.0.0 before the first", () => {
-  const first = decideActions(facts({ state: "absent", promoted: "none" }), { force: false, syncOnly: false });
+  const first = decideActions(facts({ state: "absent", promoted: "none" }), {
+    force: false,
+    syncOnly: false,
+  });
   expect(first.rollout).toMatchObject({ currentVersion: "0.0.0", newVersion: "2.0.0" });
-  const retry = decideActions(facts({ state: "health_failed", promoted: "old version" }), { force: false, syncOnly: false });
+  const retry = decideActions(facts({ state: "health_failed", promoted: "old version" }), {
+    force: false,
+    syncOnly: false,
+  });
   expect(retry.rollout).toMatchObject({ currentVersion: "1.0.0", newVersion: "2.0.0" });
 });

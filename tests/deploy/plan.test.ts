@@ -3,18 +3,35 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import type { Action, AllocationFacts } from "../../src/deploy/action.ts";
-import { type DeployPlan, dueWorkers, type JobFacts, planDeploy, rolloutActions } from "../../src/deploy/plan.ts";
+import {
+  type DeployPlan,
+  dueWorkers,
+  type JobFacts,
+  planDeploy,
+  rolloutActions,
+} from "../../src/deploy/plan.ts";
 import { allocationId } from "../../src/model/ids.ts";
+import type { RestartPolicy } from "../../src/model/manifest.ts";
 import type { DeploymentRow, JobRow, RuntimeState } from "../../src/model/state.ts";
 import { hasFiles, mayRun } from "../../src/model/state.ts";
 import { treeHash } from "../../src/model/tree.ts";
-import type { RestartPolicy } from "../../src/model/manifest.ts";
 import { manifest } from "../build/workspaces.ts";
 
-const states: RuntimeState[] = ["absent", "unsettled", "running", "health_failed", "stopped", "drained", "cleaned"];
+const states: RuntimeState[] = [
+  "absent",
+  "unsettled",
+  "running",
+  "health_failed",
+  "stopped",
+  "drained",
+  "cleaned",
+];
 const noOptions = { force: false, syncOnly: false };
 
-function content(seed: string): { hash: string; files: { path: string; kind: "file"; mode: number; ref: string }[] } {
+function content(seed: string): {
+  hash: string;
+  files: { path: string; kind: "file"; mode: number; ref: string }[];
+} {
   const files = [{ path: "Makefile", kind: "file" as const, mode: 0o644, ref: seed }];
   return { hash: treeHash(files), files };
 }
@@ -37,7 +54,8 @@ const allocations: fc.Arbitrary<Generated> = fc
   })
   // Something is promoted exactly when a version is known; a running one has been promoted.
   .map((a) => {
-    const promoted = a.state === "running" ? (a.promoted ?? "old") : a.state === "cleaned" ? undefined : a.promoted;
+    const promoted =
+      a.state === "running" ? (a.promoted ?? "old") : a.state === "cleaned" ? undefined : a.promoted;
     return { ...a, promoted, version: promoted === undefined ? undefined : a.version };
   });
 
@@ -89,7 +107,15 @@ function allocationFacts(job: JobRow, workerIp: string, index: number, a: Genera
     state: a.state,
     ...(promoted === undefined ? {} : { promotedHash: promoted.hash, promotedVersion: a.version! }),
   };
-  const row = { allocId, job: job.name, workerIp, workerId: workerIp, index, disabled: a.disabled, removed: a.removed };
+  const row = {
+    allocId,
+    job: job.name,
+    workerIp,
+    workerId: workerIp,
+    index,
+    disabled: a.disabled,
+    removed: a.removed,
+  };
   return { row, deployment, job, ...(a.removed ? {} : { content: content("new") }) };
 }
 
@@ -125,7 +151,9 @@ function apply(jobs: readonly JobFacts[], plan: DeployPlan): JobFacts[] {
 
 const touching = (plan: DeployPlan): Action[] => [
   ...plan.reconcile.flatMap((wave) => wave.jobs.flatMap((job) => job.batches.flat())),
-  ...plan.waves.flatMap((wave) => wave.jobs.flatMap(rolloutActions)).filter((action) => action.kind !== "skip"),
+  ...plan.waves
+    .flatMap((wave) => wave.jobs.flatMap(rolloutActions))
+    .filter((action) => action.kind !== "skip"),
 ];
 
 test("plan, apply, plan again: nothing is left to do, and the model is as desired", () => {
@@ -169,7 +197,9 @@ test("a job never stands in an earlier wave than one it demands; reconcile goes 
     fc.property(fleets, (jobs) => {
       const plan = planDeploy(jobs, noOptions);
       const waveOf = new Map(plan.waves.flatMap((wave, i) => wave.jobs.map((job) => [job.job, i] as const)));
-      const stopOf = new Map(plan.reconcile.flatMap((wave, i) => wave.jobs.map((job) => [job.job, i] as const)));
+      const stopOf = new Map(
+        plan.reconcile.flatMap((wave, i) => wave.jobs.map((job) => [job.job, i] as const)),
+      );
       for (const job of jobs) {
         for (const upstream of job.demands) {
           const [mine, theirs] = [waveOf.get(job.job.name), waveOf.get(upstream)];
@@ -212,7 +242,11 @@ test("workers are due exactly when something other than skip and promote is plan
   fc.assert(
     fc.property(fleets, (jobs) => {
       const plan = planDeploy(jobs, noOptions);
-      const wanted = new Set(touching(plan).filter((a) => a.kind !== "promote").map((a) => a.workerIp));
+      const wanted = new Set(
+        touching(plan)
+          .filter((a) => a.kind !== "promote")
+          .map((a) => a.workerIp),
+      );
       expect(dueWorkers(plan)).toEqual(wanted);
     }),
   );

@@ -66,11 +66,14 @@ test(
       await run.wait();
       expect(integrity()).toBe("ok");
       const after = await bucket.maand("deploy");
-      expect(`round ${round}: ${after.code} ${after.stdout}${after.stderr}`).toStartWith(`round ${round}: 0 `);
+      expect(`round ${round}: ${after.code} ${after.stdout}${after.stderr}`).toStartWith(
+        `round ${round}: 0 `,
+      );
       expect((await bucket.maand("deploy")).stdout).toContain("nothing to do");
       for (const job of jobs) {
         const restarts = (await allCalls(fleet, bucket, job)).map(
-          (calls) => calls.filter((call) => call.startsWith("restart") && call.endsWith(` ${version}`)).length,
+          (calls) =>
+            calls.filter((call) => call.startsWith("restart") && call.endsWith(` ${version}`)).length,
         );
         expect(Math.min(...restarts)).toBe(1);
         // Only the one allocation that was in flight when the kill came may have been restarted again.

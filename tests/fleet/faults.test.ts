@@ -14,7 +14,10 @@ beforeAll(async () => {
 afterAll(() => fleet.down());
 beforeEach(async () => {
   bucket = await newBucket(fleet);
-  bucket.write("maand.conf", bucket.read("maand.conf").replace(/^connect_timeout = .*$/m, "connect_timeout = 3"));
+  bucket.write(
+    "maand.conf",
+    bucket.read("maand.conf").replace(/^connect_timeout = .*$/m, "connect_timeout = 3"),
+  );
 });
 afterEach(() => bucket.cleanUp());
 
@@ -29,14 +32,49 @@ interface Fault {
 const faults: Fault[] = [
   { name: "dead sshd", breakIt: () => fleet.killSshd(1), mend: () => fleet.startSshd(1), says: /refused/i },
   { name: "hung sshd", breakIt: () => fleet.pauseSshd(1), mend: () => fleet.resumeSshd(1), says: /3 s/ },
-  { name: "no network", breakIt: () => fleet.linkDown(1), mend: () => fleet.linkUp(1), says: /3 s|no route|unreachable/i },
-  { name: "dropped packets", breakIt: () => fleet.dropTraffic(1), mend: () => fleet.restoreTraffic(1), says: /3 s/ },
-  { name: "wrong host key", breakIt: () => fleet.newHostKey(1), mend: () => fleet.oldHostKey(1), says: /host key/i },
-  { name: "missing make", breakIt: () => fleet.hideTool(1, "make"), mend: () => fleet.showTool(1, "make"), says: /not installed: make/ },
-  { name: "missing rsync", breakIt: () => fleet.hideTool(1, "rsync"), mend: () => fleet.showTool(1, "rsync"), says: /not installed: rsync/ },
+  {
+    name: "no network",
+    breakIt: () => fleet.linkDown(1),
+    mend: () => fleet.linkUp(1),
+    says: /3 s|no route|unreachable/i,
+  },
+  {
+    name: "dropped packets",
+    breakIt: () => fleet.dropTraffic(1),
+    mend: () => fleet.restoreTraffic(1),
+    says: /3 s/,
+  },
+  {
+    name: "wrong host key",
+    breakIt: () => fleet.newHostKey(1),
+    mend: () => fleet.oldHostKey(1),
+    says: /host key/i,
+  },
+  {
+    name: "missing make",
+    breakIt: () => fleet.hideTool(1, "make"),
+    mend: () => fleet.showTool(1, "make"),
+    says: /not installed: make/,
+  },
+  {
+    name: "missing rsync",
+    breakIt: () => fleet.hideTool(1, "rsync"),
+    mend: () => fleet.showTool(1, "rsync"),
+    says: /not installed: rsync/,
+  },
   { name: "broken sudo", breakIt: () => fleet.breakSudo(1), mend: () => fleet.mendSudo(1), says: /sudo/ },
-  { name: "full disk", breakIt: () => fleet.fullDisk(1, 1), mend: () => fleet.freeDisk(1), says: /MB free|No space/ },
-  { name: "read-only root", breakIt: () => fleet.readOnly(1), mend: () => fleet.writable(1), says: /read-only/i },
+  {
+    name: "full disk",
+    breakIt: () => fleet.fullDisk(1, 1),
+    mend: () => fleet.freeDisk(1),
+    says: /MB free|No space/,
+  },
+  {
+    name: "read-only root",
+    breakIt: () => fleet.readOnly(1),
+    mend: () => fleet.writable(1),
+    says: /read-only/i,
+  },
 ];
 
 describe("at connect", () => {
@@ -53,7 +91,11 @@ describe("at connect", () => {
       }
       const [a, b, c] = fleet.ips as [string, string, string];
       expect(broken.code).toBe(1);
-      expect(outcomesOf(broken.json, "api")).toEqual({ [a]: "start done", [b]: "start not_reached", [c]: "start done" });
+      expect(outcomesOf(broken.json, "api")).toEqual({
+        [a]: "start done",
+        [b]: "start not_reached",
+        [c]: "start done",
+      });
       const [error] = broken.json.unreached;
       expect(error?.worker_ip).toBe(b);
       expect(JSON.stringify(error?.error)).toMatch(fault.says);
@@ -126,7 +168,10 @@ describe("in the middle", () => {
 
   test("a worker that dies during its lifecycle target is reported promptly; the others complete", async () => {
     writeJob(bucket, "api");
-    bucket.write("workspace/jobs/api/Makefile", "start:\n\t@mkdir -p data; sleep 3; echo start >> data/calls\n");
+    bucket.write(
+      "workspace/jobs/api/Makefile",
+      "start:\n\t@mkdir -p data; sleep 3; echo start >> data/calls\n",
+    );
     await build(bucket);
     const run = bucket.start(["deploy", "--json"]);
     await run.waitForStderr("wave 0");
@@ -170,7 +215,16 @@ describe("wrong input changes nothing", () => {
     await build(bucket);
     const { runProcess } = await import("../support/process.ts");
     bucket.remove("secrets/worker.key");
-    await runProcess(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", bucket.path("secrets/worker.key")]);
+    await runProcess([
+      "ssh-keygen",
+      "-q",
+      "-t",
+      "ed25519",
+      "-N",
+      "",
+      "-f",
+      bucket.path("secrets/worker.key"),
+    ]);
     const { code, stdout } = await bucket.maand("deploy");
     expect(code).toBe(1);
     expect(stdout).toMatch(/key/i);

@@ -1,7 +1,7 @@
 // Jobs for tests on real workers: each writes down what was done to it.
 
-import type { Bucket } from "../support/maand.ts";
 import type { Fleet } from "../support/fleet.ts";
+import type { Bucket } from "../support/maand.ts";
 
 /** Every target notes itself with the versions it was given; `data/calls` survives syncs. */
 const recordingMakefile = `start stop restart reload status:
@@ -27,7 +27,8 @@ export function writeJob(bucket: Bucket, name: string, options: JobOptions = {})
     ...options.manifest,
   });
   bucket.write(`workspace/jobs/${name}/Makefile`, recordingMakefile);
-  for (const [path, text] of Object.entries(options.files ?? {})) bucket.write(`workspace/jobs/${name}/${path}`, text);
+  for (const [path, text] of Object.entries(options.files ?? {}))
+    bucket.write(`workspace/jobs/${name}/${path}`, text);
 }
 
 /** A gate that a test closes on one worker by `makeSick`. */
@@ -77,7 +78,10 @@ export interface DeployJson {
   ok: boolean;
   update_seq: number;
   reconcile: AllocationJson[];
-  waves: { seq: number; jobs: { job: string; status: string; reason?: string; allocations: AllocationJson[] }[] }[];
+  waves: {
+    seq: number;
+    jobs: { job: string; status: string; reason?: string; allocations: AllocationJson[] }[];
+  }[];
   unreached: { worker_ip: string; due: boolean; error: { message: string } }[];
   error?: { message: string };
 }
@@ -97,5 +101,7 @@ export interface AllocationJson {
 /** `action status` of each allocation of a job, by worker. */
 export function outcomesOf(json: DeployJson, job: string): Record<string, string> {
   const all = [...json.reconcile, ...json.waves.flatMap((wave) => wave.jobs.flatMap((j) => j.allocations))];
-  return Object.fromEntries(all.filter((a) => a.job === job).map((a) => [a.worker_ip, `${a.action} ${a.status}`]));
+  return Object.fromEntries(
+    all.filter((a) => a.job === job).map((a) => [a.worker_ip, `${a.action} ${a.status}`]),
+  );
 }

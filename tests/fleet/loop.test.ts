@@ -39,13 +39,22 @@ test("a first deploy starts every allocation and leaves what the contract says o
   expect(code).toBe(0);
   expect(json.update_seq).toBe(1);
   expect(outcomesOf(json, "api")).toEqual(everywhere("start done"));
-  expect(await allCalls(fleet, bucket, "api")).toEqual([["start 0.0.0 1.0.0"], ["start 0.0.0 1.0.0"], ["start 0.0.0 1.0.0"]]);
+  expect(await allCalls(fleet, bucket, "api")).toEqual([
+    ["start 0.0.0 1.0.0"],
+    ["start 0.0.0 1.0.0"],
+    ["start 0.0.0 1.0.0"],
+  ]);
   const directory = await jobDirectory(bucket, "api");
   const root = directory.slice(0, directory.indexOf("/jobs/"));
   const workerJson = JSON.parse((await fleet.exec(0, `cat ${root}/worker.json`)).stdout);
   expect(workerJson).toMatchObject({ worker_ip: fleet.ips[0], update_seq: 1, labels: ["worker"] });
-  expect(JSON.parse((await fleet.exec(0, `cat ${root}/jobs.json`)).stdout)).toEqual([{ job: "api", disabled: 0 }]);
-  const listing = await fleet.exec(0, `cd ${directory} && stat -c '%n %a %U' Makefile conf/app.conf bin.d/run.sh manifest.json 2>&1`);
+  expect(JSON.parse((await fleet.exec(0, `cat ${root}/jobs.json`)).stdout)).toEqual([
+    { job: "api", disabled: 0 },
+  ]);
+  const listing = await fleet.exec(
+    0,
+    `cd ${directory} && stat -c '%n %a %U' Makefile conf/app.conf bin.d/run.sh manifest.json 2>&1`,
+  );
   expect(listing.stdout).toContain("Makefile 644 root");
   expect(listing.stdout).toContain("bin.d/run.sh 755 root");
   expect(listing.stdout).not.toContain("manifest.json 6");
@@ -54,7 +63,13 @@ test("a first deploy starts every allocation and leaves what the contract says o
 test("a second deploy with nothing changed syncs nothing, runs no make and says so", async () => {
   writeJob(bucket, "api");
   await buildAndDeploy(bucket);
-  const stamp = async () => (await fleet.exec(1, `find ${await jobDirectory(bucket, "api")} -newermt '1 hour ago' -printf '%p %C@\\n'`)).stdout;
+  const stamp = async () =>
+    (
+      await fleet.exec(
+        1,
+        `find ${await jobDirectory(bucket, "api")} -newermt '1 hour ago' -printf '%p %C@\\n'`,
+      )
+    ).stdout;
   const before = await stamp();
   const { code, stdout } = await bucket.maand("deploy");
   expect(code).toBe(0);
@@ -62,7 +77,11 @@ test("a second deploy with nothing changed syncs nothing, runs no make and says 
   expect(await stamp()).toBe(before);
   expect(await callsOf(fleet, bucket, 1, "api")).toEqual(["start 0.0.0 1.0.0"]);
   const log = bucket.read(`logs/${fleet.ips[1]}.log`).split("\n");
-  expect(log.filter((line) => line.includes("seq=2") && (line.includes("phase=rsync") || line.includes("runner.py")))).toEqual([]);
+  expect(
+    log.filter(
+      (line) => line.includes("seq=2") && (line.includes("phase=rsync") || line.includes("runner.py")),
+    ),
+  ).toEqual([]);
 });
 
 test("a dry run prints the plan that deploy then carries out, and does nothing itself", async () => {
@@ -73,22 +92,31 @@ test("a dry run prints the plan that deploy then carries out, and does nothing i
   const before = await bucket.maandJson("cat", "deployments");
   const dry = await bucket.maandJson<DeployJson>("deploy", "--dry-run");
   expect(outcomesOf(dry.json, "api")).toEqual(everywhere("restart planned"));
-  expect((await bucket.maandJson("cat", "deployments")).stdout.replace(/run_id.*/, "")).toBe(before.stdout.replace(/run_id.*/, ""));
+  expect((await bucket.maandJson("cat", "deployments")).stdout.replace(/run_id.*/, "")).toBe(
+    before.stdout.replace(/run_id.*/, ""),
+  );
   expect(await callsOf(fleet, bucket, 0, "api")).toEqual(["start 0.0.0 1.0.0"]);
   const real = await bucket.maandJson<DeployJson>("deploy");
   expect(outcomesOf(real.json, "api")).toEqual(everywhere("restart done"));
-  expect(await allCalls(fleet, bucket, "api")).toEqual(fleet.ips.map(() => ["start 0.0.0 1.0.0", "restart 1.0.0 2.0.0"]));
+  expect(await allCalls(fleet, bucket, "api")).toEqual(
+    fleet.ips.map(() => ["start 0.0.0 1.0.0", "restart 1.0.0 2.0.0"]),
+  );
 });
 
 test("templates are rendered per worker from fields and KV", async () => {
   writeJob(bucket, "api", {
     manifest: { resources: { ports: { http: {} } } },
-    files: { "app.conf.tpl": 'me={{ .WorkerIP }} port={{ get "maand/job/api" "port_http" }} v={{ .NewVersion }} was={{ .CurrentVersion }}\n' },
+    files: {
+      "app.conf.tpl":
+        'me={{ .WorkerIP }} port={{ get "maand/job/api" "port_http" }} v={{ .NewVersion }} was={{ .CurrentVersion }}\n',
+    },
   });
   await buildAndDeploy(bucket);
   const directory = await jobDirectory(bucket, "api");
   for (const [i, ip] of fleet.ips.entries()) {
-    expect((await fleet.exec(i, `cat ${directory}/app.conf; ls ${directory}`)).stdout).toStartWith(`me=${ip} port=30000 v=1.0.0 was=0.0.0\n`);
+    expect((await fleet.exec(i, `cat ${directory}/app.conf; ls ${directory}`)).stdout).toStartWith(
+      `me=${ip} port=30000 v=1.0.0 was=0.0.0\n`,
+    );
   }
   expect((await bucket.maand("deploy")).stdout).toContain("nothing to do");
 });
@@ -102,11 +130,16 @@ test("a gate that fails stops the rollout at its batch, on disk too, and the nex
   const failed = await bucket.maandJson<DeployJson>("deploy");
   expect(failed.code).toBe(1);
   const [a, b, c] = fleet.ips as [string, string, string];
-  expect(outcomesOf(failed.json, "api")).toEqual({ [a]: "restart done", [b]: "restart failed", [c]: "restart pending" });
+  expect(outcomesOf(failed.json, "api")).toEqual({
+    [a]: "restart done",
+    [b]: "restart failed",
+    [c]: "restart pending",
+  });
   const directory = await jobDirectory(bucket, "api");
   expect((await fleet.exec(2, `cat ${directory}/app.conf`)).stdout).toBe("one\n");
   expect(await callsOf(fleet, bucket, 2, "api")).toEqual(["start 0.0.0 1.0.0"]);
-  const rows = (await bucket.maandJson<{ deployments: Record<string, string>[] }>("cat", "deployments")).json.deployments;
+  const rows = (await bucket.maandJson<{ deployments: Record<string, string>[] }>("cat", "deployments")).json
+    .deployments;
   expect(rows.map((row) => [row.worker_ip, row.rollout, row.current_version])).toEqual([
     [a, "promoted", "2.0.0"],
     [b, "health_failed", "1.0.0"],
@@ -115,7 +148,11 @@ test("a gate that fails stops the rollout at its batch, on disk too, and the nex
   await makeWell(fleet, 1);
   const mended = await bucket.maandJson<DeployJson>("deploy");
   expect(mended.code).toBe(0);
-  expect(outcomesOf(mended.json, "api")).toEqual({ [a]: "skip skipped", [b]: "restart done", [c]: "restart done" });
+  expect(outcomesOf(mended.json, "api")).toEqual({
+    [a]: "skip skipped",
+    [b]: "restart done",
+    [c]: "restart done",
+  });
   expect(await allCalls(fleet, bucket, "api")).toEqual([
     ["start 0.0.0 1.0.0", "restart 1.0.0 2.0.0"],
     ["start 0.0.0 1.0.0", "restart 1.0.0 2.0.0", "restart 1.0.0 2.0.0"],
@@ -177,7 +214,9 @@ test("a disabled worker is stopped once and keeps everything; enabled again it s
   await buildAndDeploy(bucket);
   expect(await callsOf(fleet, bucket, 1, "api")).toEqual(["start 0.0.0 1.0.0", "stop 1.0.0 1.0.0"]);
   const root = (await jobDirectory(bucket, "api")).replace(/\/jobs\/.*/, "");
-  expect(JSON.parse((await fleet.exec(1, `cat ${root}/jobs.json`)).stdout)).toEqual([{ job: "api", disabled: 1 }]);
+  expect(JSON.parse((await fleet.exec(1, `cat ${root}/jobs.json`)).stdout)).toEqual([
+    { job: "api", disabled: 1 },
+  ]);
   bucket.remove("workspace/disabled.json");
   await buildAndDeploy(bucket);
   expect((await callsOf(fleet, bucket, 1, "api")).at(-1)).toBe("start 1.0.0 1.0.0");
@@ -194,16 +233,20 @@ test("a job that leaves is stopped and its files deleted, data/ and logs/ stay u
   const before = await bucket.maandJson<{ kv: { namespace: string }[] }>("cat", "kv", "--active");
   await build(bucket);
   await buildAndDeploy(bucket);
-  expect((await fleet.exec(0, `ls -A ${directory}; cat ${directory}/data/calls`)).stdout).toBe("data\nlogs\nstart 0.0.0 1.0.0\nstop 1.0.0 1.0.0\n");
+  expect((await fleet.exec(0, `ls -A ${directory}; cat ${directory}/data/calls`)).stdout).toBe(
+    "data\nlogs\nstart 0.0.0 1.0.0\nstop 1.0.0 1.0.0\n",
+  );
   const after = await bucket.maandJson<{ kv: { namespace: string }[] }>("cat", "kv", "--active");
-  const of = (rows: { namespace: string }[]) => rows.filter((row) => row.namespace.includes("/job/old")).length;
+  const of = (rows: { namespace: string }[]) =>
+    rows.filter((row) => row.namespace.includes("/job/old")).length;
   expect(of(before.json.kv)).toBeGreaterThan(0);
   expect(of(after.json.kv)).toBe(0);
   const gc = await bucket.maand("gc");
   expect(`${gc.code} ${gc.stderr}`).toStartWith("0 ");
   expect((await fleet.exec(0, `ls -d ${directory} 2>&1 || true`)).stdout).toContain("No such file");
   expect(await callsOf(fleet, bucket, 0, "api")).toEqual(["start 0.0.0 1.0.0"]);
-  const rows = (await bucket.maandJson<{ allocations: { job: string }[] }>("cat", "allocations")).json.allocations;
+  const rows = (await bucket.maandJson<{ allocations: { job: string }[] }>("cat", "allocations")).json
+    .allocations;
   expect(new Set(rows.map((row) => row.job))).toEqual(new Set(["api"]));
 });
 
@@ -228,7 +271,11 @@ test("one worker with its sshd stopped: the others are deployed, exit 1, the mes
     const { code, json, stderr } = await bucket.maandJson<DeployJson>("deploy");
     expect(code).toBe(1);
     const [a, b, c] = fleet.ips as [string, string, string];
-    expect(outcomesOf(json, "api")).toEqual({ [a]: "start done", [b]: "start not_reached", [c]: "start done" });
+    expect(outcomesOf(json, "api")).toEqual({
+      [a]: "start done",
+      [b]: "start not_reached",
+      [c]: "start done",
+    });
     expect(json.unreached.map((worker) => worker.worker_ip)).toEqual([b]);
     expect(stderr).toContain(b);
   } finally {

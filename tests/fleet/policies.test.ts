@@ -42,7 +42,10 @@ test("reload: a changed path that matches restart_globs restarts and is named, o
   writeJob(bucket, "api", { manifest, files: { "conf/a/x.ini": "2", "notes.txt": "2" } });
   await build(bucket);
   const { json } = await bucket.maandJson<DeployJson>("deploy");
-  expect(json.waves[0]?.jobs[0]?.allocations[0]).toMatchObject({ action: "restart", matched: ["conf/a/x.ini"] });
+  expect(json.waves[0]?.jobs[0]?.allocations[0]).toMatchObject({
+    action: "restart",
+    matched: ["conf/a/x.ini"],
+  });
   expect(await last("api")).toBe("restart 1.0.0 1.0.0");
   writeJob(bucket, "api", { manifest, version: "1.1.0" });
   await buildAndDeploy(bucket);
@@ -81,7 +84,9 @@ test("CurrentVersion in a template causes no second rollout, and the worker sees
   expect((await bucket.maand("deploy")).stdout).toContain("nothing to do");
   writeJob(bucket, "api", { files, version: "2.0.0" });
   await buildAndDeploy(bucket);
-  expect((await fleet.exec(0, `cat ${await jobDirectory(bucket, "api")}/was.txt`)).stdout).toBe("1.0.0 2.0.0\n");
+  expect((await fleet.exec(0, `cat ${await jobDirectory(bucket, "api")}/was.txt`)).stdout).toBe(
+    "1.0.0 2.0.0\n",
+  );
   expect((await bucket.maand("deploy")).stdout).toContain("nothing to do");
 });
 
@@ -101,12 +106,18 @@ test("a demanded job goes first; when it fails its dependents are blocked and un
   const failed = await bucket.maandJson<DeployJson>("deploy");
   await makeWell(fleet, 0);
   expect(failed.code).toBe(1);
-  const status = Object.fromEntries(failed.json.waves.flatMap((wave) => wave.jobs).map((job) => [job.job, job.status]));
+  const status = Object.fromEntries(
+    failed.json.waves.flatMap((wave) => wave.jobs).map((job) => [job.job, job.status]),
+  );
   expect(status).toEqual({ base: "failed", other: "done", middle: "blocked", top: "blocked" });
   expect(await allCalls(fleet, bucket, "middle")).toEqual([[], []]);
   const mended = await bucket.maandJson<DeployJson>("deploy");
   expect(mended.code).toBe(0);
-  expect(mended.json.waves.map((wave) => wave.jobs.map((job) => job.job))).toEqual([["base", "other"], ["middle"], ["top"]]);
+  expect(mended.json.waves.map((wave) => wave.jobs.map((job) => job.job))).toEqual([
+    ["base", "other"],
+    ["middle"],
+    ["top"],
+  ]);
   expect(await callsOf(fleet, bucket, 0, "top")).toEqual(["start 0.0.0 1.0.0"]);
 });
 

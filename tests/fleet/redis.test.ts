@@ -104,7 +104,10 @@ class Client {
         socket.on("data", (data) => {
           text += data.toString();
           const bulk = /^\$(-?\d+)\r\n/.exec(text);
-          const complete = bulk === null ? text.endsWith("\r\n") : Number(bulk[1]) < 0 || text.length >= bulk[0].length + Number(bulk[1]) + 2;
+          const complete =
+            bulk === null
+              ? text.endsWith("\r\n")
+              : Number(bulk[1]) < 0 || text.length >= bulk[0].length + Number(bulk[1]) + 2;
           if (complete) done(() => resolve(text));
         });
         socket.once("error", (error) => done(() => reject(error)));

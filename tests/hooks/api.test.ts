@@ -3,9 +3,9 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { connect } from "node:net";
 import fc from "fast-check";
+import { createSemaphores } from "../../src/hooks/api/semaphores.ts";
 import type { ApiServer } from "../../src/hooks/api/server.ts";
 import { startApi } from "../../src/hooks/api/server.ts";
-import { createSemaphores } from "../../src/hooks/api/semaphores.ts";
 import type { Invocation, Tokens } from "../../src/hooks/api/tokens.ts";
 import { createTokens } from "../../src/hooks/api/tokens.ts";
 import { workerAccess } from "../../src/hooks/api/worker-access.ts";
@@ -31,7 +31,10 @@ beforeAll(async () => {
     api: {
       manifest: {
         hooks: hooks({
-          hook_a: { executed_on: ["cli"], demands: { job: "db", hook: "hook_user", config: { user: "api", min_version: "1" } } },
+          hook_a: {
+            executed_on: ["cli"],
+            demands: { job: "db", hook: "hook_user", config: { user: "api", min_version: "1" } },
+          },
         }),
       },
       files: { "_hooks/hook_a.ts": "" },
@@ -97,11 +100,19 @@ interface Asked {
 async function ask(method: string, path: string, { token = mint(), body, headers = {} }: Asked = {}) {
   const response = await fetch(`http://127.0.0.1:${api.port}${path}`, {
     method,
-    headers: { authorization: `Bearer ${token}`, ...(body === undefined ? {} : { "content-type": "application/json" }), ...headers },
+    headers: {
+      authorization: `Bearer ${token}`,
+      ...(body === undefined ? {} : { "content-type": "application/json" }),
+      ...headers,
+    },
     ...(body === undefined ? {} : { body: typeof body === "string" ? body : JSON.stringify(body) }),
   });
   const text = await response.text();
-  return { status: response.status, json: JSON.parse(text) as Record<string, unknown>, headers: response.headers };
+  return {
+    status: response.status,
+    json: JSON.parse(text) as Record<string, unknown>,
+    headers: response.headers,
+  };
 }
 
 /** A request as bytes: fetch refuses to send a body with GET. */
@@ -155,7 +166,10 @@ describe("reading", () => {
   test("keys of the job by default, of another namespace when asked, names only", async () => {
     const token = mint();
     await ask("PUT", "/kv", { token, body: { namespace: "vars/job/api", key: "k1", value: "v" } });
-    await ask("PUT", "/kv/secret", { token, body: { namespace: "secrets/job/api", key: "s1", value: "veiled" } });
+    await ask("PUT", "/kv/secret", {
+      token,
+      body: { namespace: "secrets/job/api", key: "s1", value: "veiled" },
+    });
     expect((await ask("GET", "/kv/keys", { token })).json).toEqual({
       namespaces: { "vars/job/api": ["k1"], "secrets/job/api": ["s1"] },
     });
@@ -166,7 +180,9 @@ describe("reading", () => {
   });
 
   test("demands name the hooks that depend on this one", async () => {
-    const answer = await ask("GET", "/demands", { token: mint({ job: "db", hook: "hook_user", demands: [] }) });
+    const answer = await ask("GET", "/demands", {
+      token: mint({ job: "db", hook: "hook_user", demands: [] }),
+    });
     expect(answer.json as unknown).toEqual([
       { job: "api", hook: "hook_a", command: "hook_a", demand_config: { user: "api", min_version: "1" } },
     ]);
@@ -187,7 +203,13 @@ describe("writing", () => {
     ["DELETE", "/kv/secret", { namespace: "secrets/job/api", key: "p" }, "pre_deploy", 200],
     ["PUT", "/kv/secret", { namespace: "secrets/job/db", key: "p", value: "x" }, "pre_deploy", 400],
     ["PUT", "/kv/secret", { namespace: "vars/job/api", key: "p", value: "x" }, "pre_deploy", 400],
-    ["PUT", "/kv", { namespace: "maand/job/api", key: "rollout_order", value: "10.99.0.3" }, "pre_deploy", 200],
+    [
+      "PUT",
+      "/kv",
+      { namespace: "maand/job/api", key: "rollout_order", value: "10.99.0.3" },
+      "pre_deploy",
+      200,
+    ],
     ["PUT", "/kv", { namespace: "maand/job/api", key: "rollout_order", value: "10.99.0.2" }, "cli", 200],
     ["PUT", "/kv", { namespace: "maand/job/api", key: "rollout_order", value: "x" }, "post_deploy", 400],
     ["PUT", "/kv", { namespace: "maand/job/db", key: "rollout_order", value: "x" }, "cli", 400],
@@ -211,17 +233,19 @@ describe("writing", () => {
 
   test("is seen by other hooks at once, and in the catalog at the checkpoint", async () => {
     await ask("PUT", "/kv", { body: { namespace: "vars/job/api", key: "seen", value: "now" } });
-    expect((await ask("GET", "/kv?namespace=vars/job/api&key=seen")).json["value"]).toBe("now");
+    expect((await ask("GET", "/kv?namespace=vars/job/api&key=seen")).json.value).toBe("now");
     expect(room.session.kv.get("vars/job/api", "seen")).toBeUndefined();
     kv.checkpoint("api", 2);
     expect(room.session.kv.get("vars/job/api", "seen")).toBe("now");
   });
 
   test("a secret is encrypted at rest, and whoever reads or writes it is told to keep it out of the output", async () => {
-    await ask("PUT", "/kv/secret", { body: { namespace: "secrets/job/api", key: "pw", value: "not-for-print" } });
+    await ask("PUT", "/kv/secret", {
+      body: { namespace: "secrets/job/api", key: "pw", value: "not-for-print" },
+    });
     kv.checkpoint("api", 2);
     expect(room.session.kv.get("secrets/job/api", "pw")).toBeInstanceOf(Secret);
-    expect((await ask("GET", "/kv?namespace=secrets/job/api&key=pw")).json["value"]).toBe("not-for-print");
+    expect((await ask("GET", "/kv?namespace=secrets/job/api&key=pw")).json.value).toBe("not-for-print");
     expect(secrets.filter((text) => text === "not-for-print")).toHaveLength(2);
     expect(asked.join("\n")).not.toContain("not-for-print");
   });
@@ -232,7 +256,14 @@ describe("who asks", () => {
     const token = mint();
     const path = "/kv?namespace=maand/bucket&key=jobs";
     expect((await ask("GET", path, { token })).status).toBe(200);
-    for (const wrong of ["", "x", `${token}x`, token.slice(0, -1), token.split(".")[0]!, `.${token.split(".")[1]!}`]) {
+    for (const wrong of [
+      "",
+      "x",
+      `${token}x`,
+      token.slice(0, -1),
+      token.split(".")[0]!,
+      `.${token.split(".")[1]!}`,
+    ]) {
       expect((await ask("GET", path, { headers: { authorization: `Bearer ${wrong}` } })).status).toBe(401);
     }
     expect((await ask("GET", path, { headers: { authorization: token } })).status).toBe(401);
@@ -290,7 +321,11 @@ describe("how it is asked", () => {
   test("8 MiB are taken, more is not", async () => {
     const body = (size: number) => {
       const empty = JSON.stringify({ namespace: "vars/job/api", key: "big", value: "" });
-      return JSON.stringify({ namespace: "vars/job/api", key: "big", value: "x".repeat(size - empty.length) });
+      return JSON.stringify({
+        namespace: "vars/job/api",
+        key: "big",
+        value: "x".repeat(size - empty.length),
+      });
     };
     expect((await ask("PUT", "/kv", { body: body(8 * 1024 * 1024) })).status).toBe(200);
     expect((await ask("PUT", "/kv", { body: body(8 * 1024 * 1024 + 1) })).status).toBe(413);
@@ -300,13 +335,26 @@ describe("how it is asked", () => {
   test("a field that there is not is told, not ignored", async () => {
     const answer = await ask("POST", "/semaphore/acquire", { body: { name: "s", timeout: 5 } });
     expect(answer.status).toBe(400);
-    expect(answer.json["error"]).toContain("timeout");
+    expect(answer.json.error).toContain("timeout");
   });
 
   test("whatever is sent, the answer is one of the statuses of 05 and nothing breaks", async () => {
     const token = mint();
-    const json = fc.oneof(fc.json(), fc.string(), fc.constantFrom("{}", '{"namespace":{}}', '{"__proto__":1}'));
-    const path = fc.constantFrom("/kv", "/kv/secret", "/kv/keys", "/demands", "/semaphore/status", "/semaphore/release", "//", "/kv?namespace[]=1");
+    const json = fc.oneof(
+      fc.json(),
+      fc.string(),
+      fc.constantFrom("{}", '{"namespace":{}}', '{"__proto__":1}'),
+    );
+    const path = fc.constantFrom(
+      "/kv",
+      "/kv/secret",
+      "/kv/keys",
+      "/demands",
+      "/semaphore/status",
+      "/semaphore/release",
+      "//",
+      "/kv?namespace[]=1",
+    );
     await fc.assert(
       fc.asyncProperty(path, fc.constantFrom("PUT", "POST", "DELETE"), json, async (to, method, body) => {
         const { status } = await ask(method, to, { token, body });
@@ -323,8 +371,14 @@ describe("semaphores", () => {
   test("acquire, status, release", async () => {
     const [a, b] = [mint({ allocId: "alloc-a" }), mint({ allocId: "alloc-b" })];
     const first = await ask("POST", "/semaphore/acquire", { token: a, body: { name: "m" } });
-    expect(first).toMatchObject({ status: 200, json: { name: "m", allocation_id: "alloc-a", capacity, acquired: true } });
-    const late = await ask("POST", "/semaphore/acquire", { token: b, body: { name: "m", timeout_seconds: 0.05 } });
+    expect(first).toMatchObject({
+      status: 200,
+      json: { name: "m", allocation_id: "alloc-a", capacity, acquired: true },
+    });
+    const late = await ask("POST", "/semaphore/acquire", {
+      token: b,
+      body: { name: "m", timeout_seconds: 0.05 },
+    });
     expect(late.status).toBe(408);
     const waiting = ask("POST", "/semaphore/acquire", { token: b, body: { name: "m", timeout_seconds: 30 } });
     expect((await ask("POST", "/semaphore/release", { token: b, body: { name: "m" } })).status).toBe(409);
@@ -339,7 +393,9 @@ describe("semaphores", () => {
   });
 
   test.each([0, 65, 1.5, "1"])("capacity %p is refused", async (wrong) => {
-    expect((await ask("POST", "/semaphore/acquire", { body: { name: "c", capacity: wrong } })).status).toBe(400);
+    expect((await ask("POST", "/semaphore/acquire", { body: { name: "c", capacity: wrong } })).status).toBe(
+      400,
+    );
   });
   test.each([-1, 3601, "5"])("timeout %p is refused", async (wrong) => {
     const body = { name: "c", timeout_seconds: wrong };
@@ -356,7 +412,7 @@ describe("semaphores", () => {
       body: JSON.stringify({ name: "gone" }),
       signal: leaving.signal,
     });
-    const waiting = async () => (await ask("GET", "/semaphore/status?name=gone", { token: a })).json["waiting"];
+    const waiting = async () => (await ask("GET", "/semaphore/status?name=gone", { token: a })).json.waiting;
     for (let i = 0; i < 200 && (await waiting()) !== 1; i++) await Bun.sleep(10);
     expect(await waiting()).toBe(1);
     leaving.abort();

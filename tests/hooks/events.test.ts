@@ -2,8 +2,8 @@
 
 import { describe, expect, test } from "bun:test";
 import type { HookCall } from "../../src/hooks/call.ts";
-import { type HookEvent, hookEvents } from "../../src/model/manifest.ts";
 import { allocationId } from "../../src/model/ids.ts";
+import { type HookEvent, hookEvents } from "../../src/model/manifest.ts";
 import type { Room } from "./room.ts";
 import { hooks, makeRoom, workers } from "./room.ts";
 
@@ -38,7 +38,7 @@ export default async function (): Promise<void> {
 `,
   },
 };
-scripts["js"] = {
+scripts.js = {
   file: "hook_a.js",
   text: `const maand = require("maand");
 module.exports = async () => {
@@ -54,7 +54,7 @@ module.exports = async () => {
 };
 `,
 };
-scripts["ts in a process"] = { ...scripts["ts"]!, isolation: "process" };
+scripts["ts in a process"] = { ...scripts.ts!, isolation: "process" };
 
 interface Seen {
   env: Record<string, string>;
@@ -70,15 +70,22 @@ function seenBy(room: Room): Map<string, Seen> {
     if (event.type !== "output" || !event.line.startsWith("{")) return [];
     return [JSON.parse(event.line) as Seen];
   });
-  return new Map(all.map((seen) => [seen.env["ALLOCATION_IP"]!, seen]));
+  return new Map(all.map((seen) => [seen.env.ALLOCATION_IP!, seen]));
 }
 
 function makeEventRoom(script: (typeof scripts)[string]): Promise<Room> {
-  const declaration = { executed_on: [...hookEvents], ...(script.isolation === undefined ? {} : { isolation: script.isolation }) };
+  const declaration = {
+    executed_on: [...hookEvents],
+    ...(script.isolation === undefined ? {} : { isolation: script.isolation }),
+  };
   return makeRoom(
     {
       api: {
-        manifest: { hooks: hooks({ hook_a: declaration }), max_concurrent_starts: 0, max_concurrent_upgrades: 2 },
+        manifest: {
+          hooks: hooks({ hook_a: declaration }),
+          max_concurrent_starts: 0,
+          max_concurrent_upgrades: 2,
+        },
         files: { [`_hooks/${script.file}`]: script.text },
       },
       other: { files: {} },
@@ -93,7 +100,12 @@ const calls: Record<HookEvent, Partial<HookCall>> = {
   pre_deploy: { phase: "new" },
   job_control: {
     phase: "update",
-    control: { target: "deploy", newAllocations: [first], updatedAllocations: [second], stoppedAllocations: [] },
+    control: {
+      target: "deploy",
+      newAllocations: [first],
+      updatedAllocations: [second],
+      stoppedAllocations: [],
+    },
   },
   after_allocation_started: { phase: "update", batch: { index: 1, count: 4 } },
   after_allocation_stopped: { phase: "stop" },
@@ -137,9 +149,14 @@ describe.each(Object.keys(scripts))("%s", (language) => {
         ROLLOUT_ORDER: `${first},${second}`,
         ROLLOUT_ORDER_SOURCE: "default",
         HOOK_API_HOST: "127.0.0.1",
-        PATH: process.env["PATH"]!,
+        PATH: process.env.PATH!,
       });
-      const control = { TARGET: "deploy", NEW_ALLOCATIONS: first, UPDATED_ALLOCATIONS: second, STOPPED_ALLOCATIONS: "" };
+      const control = {
+        TARGET: "deploy",
+        NEW_ALLOCATIONS: first,
+        UPDATED_ALLOCATIONS: second,
+        STOPPED_ALLOCATIONS: "",
+      };
       if (event === "job_control") expect(env).toMatchObject(control);
       else for (const name of Object.keys(control)) expect(env).not.toHaveProperty(name);
       expect(env).not.toHaveProperty("BUN_TEST");
@@ -170,14 +187,23 @@ if maand.allocation_ip() in maand.kv_get("vars/job/api", "fail", ""): sys.exit(7
         files: { "_hooks/hook_a.py": recorder, "_hooks/hook_b.py": recorder },
       },
     });
-  const ran = (room: Room) => room.output().split("\n").filter((line) => line.startsWith("ran"));
+  const ran = (room: Room) =>
+    room
+      .output()
+      .split("\n")
+      .filter((line) => line.startsWith("ran"));
 
   test("hooks by name, allocations in the order that the KV says", async () => {
     const room = await makeOrderRoom(1);
-    room.host.kv.apply([{ namespace: "maand/job/api", key: "rollout_order", value: `${third},${first},${second}` }], 1);
+    room.host.kv.apply(
+      [{ namespace: "maand/job/api", key: "rollout_order", value: `${third},${first},${second}` }],
+      1,
+    );
     const run = await room.host.run({ event: "cli", job: "api" });
     expect(run.error).toBeUndefined();
-    expect(ran(room)).toEqual(["hook_a", "hook_b"].flatMap((hook) => [third, first, second].map((ip) => `ran ${hook} ${ip}`)));
+    expect(ran(room)).toEqual(
+      ["hook_a", "hook_b"].flatMap((hook) => [third, first, second].map((ip) => `ran ${hook} ${ip}`)),
+    );
     await room.close();
   });
 
@@ -213,7 +239,14 @@ if maand.allocation_ip() in maand.kv_get("vars/job/api", "fail", ""): sys.exit(7
     const room = await makeOrderRoom(1, "health_check");
     room.host.kv.apply([{ namespace: "vars/job/api", key: "fail", value: first }], 1);
     const run = await room.host.run({ event: "health_check", job: "api" });
-    expect(run.results.map(({ status }) => status)).toEqual(["failed", "done", "done", "failed", "done", "done"]);
+    expect(run.results.map(({ status }) => status)).toEqual([
+      "failed",
+      "done",
+      "done",
+      "failed",
+      "done",
+      "done",
+    ]);
     await room.close();
   });
 
@@ -230,7 +263,10 @@ if maand.allocation_ip() in maand.kv_get("vars/job/api", "fail", ""): sys.exit(7
     const room = await makeRoom({
       api: {
         manifest: { hooks: hooks({ hook_a: ["cli"] }) },
-        files: { "_hooks/hook_a.ts": 'export default async () => { console.log("begun"); await Bun.sleep(20_000); };\n' },
+        files: {
+          "_hooks/hook_a.ts":
+            'export default async () => { console.log("begun"); await Bun.sleep(20_000); };\n',
+        },
       },
     });
     const running = room.host.run({ event: "cli", job: "api" });

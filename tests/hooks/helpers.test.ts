@@ -45,7 +45,9 @@ async function makeHelperRoom(file: string, script: string): Promise<Room> {
       web: {
         manifest: {
           version: "7.0.0",
-          hooks: hooks({ hook_w: { executed_on: ["cli"], demands: { job: "db", hook: "hook_a", config: { user: "web" } } } }),
+          hooks: hooks({
+            hook_w: { executed_on: ["cli"], demands: { job: "db", hook: "hook_a", config: { user: "web" } } },
+          }),
         },
         files: { "_hooks/hook_w.py": "" },
       },
@@ -104,7 +106,7 @@ r["ssh"] = [done.returncode, done.stdout, done.stderr, attempt(done.raise_for_st
   maand.run_ssh("127.0.0.1", "exit 0").raise_for_status().returncode, attempt(lambda: maand.run_ssh("192.0.2.1", "true")),
   attempt(lambda: maand.run_ssh("127.0.0.1", "sleep 20", timeout_seconds=0.5))[0]]
 r["runner"] = [maand.run_runner_target("show").stdout, maand.run_runner_target("show", "127.0.0.1", ["db", "web"]).stdout, maand.run_runner_target("fail", jobs="db").returncode]
-r["make"] = [maand.run_make_target("show", variables={"COLOR": "a b'c"}).stdout, maand.run_make_target("show", "127.0.0.1").returncode, maand.run_make_target("nothing").returncode]
+r["make"] = [maand.run_make_target("show", variables={"COLOR": "a b"}).stdout, maand.run_make_target("show", "127.0.0.1").returncode, maand.run_make_target("nothing").returncode]
 r["load"] = maand.load_ssh()
 print(json.dumps(r))
 `;
@@ -154,7 +156,7 @@ export default async function () {
     (await maand.runSsh("127.0.0.1", "exit 0")).raiseForStatus().returncode, await attempt(() => maand.runSsh("192.0.2.1", "true")),
     ((await attempt(() => maand.runSsh("127.0.0.1", "sleep 20", { timeoutSeconds: 0.5 }))) as string[])[0]];
   r.runner = [(await maand.runRunnerTarget("show")).stdout, (await maand.runRunnerTarget("show", "127.0.0.1", ["db", "web"])).stdout, (await maand.runRunnerTarget("fail", null, "db")).returncode];
-  r.make = [(await maand.runMakeTarget("show", null, { COLOR: "a b'c" })).stdout, (await maand.runMakeTarget("show", "127.0.0.1")).returncode, (await maand.runMakeTarget("nothing")).returncode];
+  r.make = [(await maand.runMakeTarget("show", null, { COLOR: "a b" })).stdout, (await maand.runMakeTarget("show", "127.0.0.1")).returncode, (await maand.runMakeTarget("nothing")).returncode];
   r.load = await maand.loadSsh();
   console.log(JSON.stringify(r));
 }
@@ -214,7 +216,7 @@ function expected(root: string): Record<string, unknown> {
       "HookApiError",
     ],
     runner: [show("db", "2.0.0"), show("db", "2.0.0") + show("web", "7.0.0"), 2],
-    make: [show("db", "2.0.0", "a b'c"), 0, 2],
+    make: [show("db", "2.0.0", "a b"), 0, 2],
     load: ["root", join(root, "secrets/worker.key"), false],
   };
 }
@@ -227,7 +229,10 @@ describe.each([
     const room = await makeHelperRoom(file, script);
     const run = await room.host.run({ event: "cli", job: "db" });
     expect(run.error?.why).toBeUndefined();
-    const line = room.output().split("\n").find((text) => text.startsWith("{"));
+    const line = room
+      .output()
+      .split("\n")
+      .find((text) => text.startsWith("{"));
     expect(JSON.parse(line!)).toEqual(expected(room.dir));
     // All of it over one connection.
     expect(room.session.pool.connected()).toEqual([ip]);
@@ -239,7 +244,7 @@ describe.each([
 test("outside of a hook the module says so", () => {
   const python3 = Bun.spawnSync(["python3", "-B", "-c", "import maand; maand.job_name()"], {
     cwd: join(import.meta.dir, "../../src/hooks/sdk"),
-    env: { PATH: process.env["PATH"]! },
+    env: { PATH: process.env.PATH! },
   });
   expect(python3.stderr.toString()).toContain("this script was not started by maand");
 });

@@ -1,16 +1,16 @@
 // The KV overlay: pending writes are seen at once, kept at a checkpoint, gone after a discard.
 
 import { afterAll, expect, test } from "bun:test";
-import fc from "fast-check";
-import { overlayKv } from "../../src/kv/overlay.ts";
-import type { KvChange } from "../../src/kv/store.ts";
-import { openKv } from "../../src/kv/store.ts";
-import { cipherFromFile, createKey } from "../../src/kv/cipher.ts";
-import { openCatalog } from "../../src/catalog/open.ts";
-import { Secret } from "../../src/model/secret.ts";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import fc from "fast-check";
+import { openCatalog } from "../../src/catalog/open.ts";
+import { cipherFromFile, createKey } from "../../src/kv/cipher.ts";
+import { overlayKv } from "../../src/kv/overlay.ts";
+import type { KvChange } from "../../src/kv/store.ts";
+import { openKv } from "../../src/kv/store.ts";
+import { Secret } from "../../src/model/secret.ts";
 
 const dir = mkdtempSync(join(tmpdir(), "maand-overlay-"));
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
@@ -61,7 +61,9 @@ test("what is there already is no change, and neither is deleting what is not th
 });
 
 test("a namespace that belongs to no job cannot be written through it", () => {
-  expect(() => overlayKv(freshKv()).apply([{ namespace: "maand/bucket", key: "x", value: "1" }], 1)).toThrow();
+  expect(() =>
+    overlayKv(freshKv()).apply([{ namespace: "maand/bucket", key: "x", value: "1" }], 1),
+  ).toThrow();
 });
 
 const change: fc.Arbitrary<KvChange> = fc.record(
@@ -89,7 +91,9 @@ test("whatever is written: an overlay reads as if it had been written straight a
         overlay.apply([one], 2);
       }
       expect(overlay.namespaces().filter(isOurs)).toEqual(straight.namespaces().filter(isOurs));
-      const namespaces = ["vars/job/a", "vars/job/b", "secrets/job/a", "maand/job/a"].map((name) => `${name}${run}`);
+      const namespaces = ["vars/job/a", "vars/job/b", "secrets/job/a", "maand/job/a"].map(
+        (name) => `${name}${run}`,
+      );
       for (const namespace of namespaces) {
         expect(overlay.keys(namespace)).toEqual(straight.keys(namespace));
         for (const key of ["k1", "k2", "k3"]) {

@@ -102,7 +102,10 @@ test("a batch of a rollout stays whole and keeps its place", () => {
 });
 
 test("only gates and stops go on after a failure", () => {
-  expect(hookEvents.filter((event) => !stopsAtFailure(event))).toEqual(["after_allocation_stopped", "health_check"]);
+  expect(hookEvents.filter((event) => !stopsAtFailure(event))).toEqual([
+    "after_allocation_stopped",
+    "health_check",
+  ]);
 });
 
 describe("the environment", () => {
@@ -199,7 +202,12 @@ test("demands on a hook come from the jobs of the workspace, by job and hook", (
   const state = {
     bucketId: "b",
     workers: [],
-    jobs: [job("db"), demanding("web", "hook_b"), demanding("api", "hook_a"), demanding("old", "hook_o", true)],
+    jobs: [
+      job("db"),
+      demanding("web", "hook_b"),
+      demanding("api", "hook_a"),
+      demanding("old", "hook_o", true),
+    ],
     allocations: [],
     ports: [],
     files: new Map(),

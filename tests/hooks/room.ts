@@ -18,7 +18,7 @@ import { closeSession, openSession } from "../../src/session/open.ts";
 import type { Session } from "../../src/session/session.ts";
 
 // A python3 that is a shell script of a version manager adds variables of its own to what it runs.
-process.env["PATH"] = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+process.env.PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 export const workers = ["10.99.0.1", "10.99.0.2", "10.99.0.3"];
 
@@ -56,7 +56,10 @@ export interface Room {
 /** A manifest entry: hooks by name with the events that they run for. */
 export function hooks(events: Record<string, string[] | Record<string, unknown>>): Record<string, unknown> {
   return Object.fromEntries(
-    Object.entries(events).map(([name, value]) => [name, Array.isArray(value) ? { executed_on: value } : value]),
+    Object.entries(events).map(([name, value]) => [
+      name,
+      Array.isArray(value) ? { executed_on: value } : value,
+    ]),
   );
 }
 

@@ -71,26 +71,30 @@ test("job, event and name make a semaphore", () => {
 
 test("whatever happens: holders never pass the capacity, and in the end everybody has had a turn in order", async () => {
   await fc.assert(
-    fc.asyncProperty(fc.integer({ min: 1, max: 3 }), fc.array(fc.boolean(), { maxLength: 12 }), async (capacity, ends) => {
-      const semaphores = createSemaphores();
-      const turns: number[] = [];
-      const waits = ends.map((_, i) =>
-        semaphores.acquire("s", user(String(i)), { capacity, timeoutSeconds: 60 }).then((outcome) => {
-          expect(outcome).toBe("acquired");
-          turns.push(i);
-        }),
-      );
-      for (const [i, byEnd] of ends.entries()) {
-        await Promise.resolve();
-        const status = semaphores.status("s");
-        expect(status.holders.length).toBeLessThanOrEqual(capacity);
-        expect(status.holders).toContain(`alloc-${i}`);
-        if (byEnd) semaphores.endInvocation(String(i));
-        else expect(semaphores.release("s", user(String(i)))).toBe(true);
-      }
-      await Promise.all(waits);
-      expect(turns).toEqual(ends.map((_, i) => i));
-    }),
+    fc.asyncProperty(
+      fc.integer({ min: 1, max: 3 }),
+      fc.array(fc.boolean(), { maxLength: 12 }),
+      async (capacity, ends) => {
+        const semaphores = createSemaphores();
+        const turns: number[] = [];
+        const waits = ends.map((_, i) =>
+          semaphores.acquire("s", user(String(i)), { capacity, timeoutSeconds: 60 }).then((outcome) => {
+            expect(outcome).toBe("acquired");
+            turns.push(i);
+          }),
+        );
+        for (const [i, byEnd] of ends.entries()) {
+          await Promise.resolve();
+          const status = semaphores.status("s");
+          expect(status.holders.length).toBeLessThanOrEqual(capacity);
+          expect(status.holders).toContain(`alloc-${i}`);
+          if (byEnd) semaphores.endInvocation(String(i));
+          else expect(semaphores.release("s", user(String(i)))).toBe(true);
+        }
+        await Promise.all(waits);
+        expect(turns).toEqual(ends.map((_, i) => i));
+      },
+    ),
     { numRuns: 50 },
   );
 });

@@ -2,8 +2,8 @@
 
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { parseVersion } from "../../src/model/version.ts";
 import type { Manifest } from "../../src/model/manifest.ts";
+import { parseVersion } from "../../src/model/version.ts";
 import { file, messages, withManifest } from "./support.ts";
 
 function manifestOf(manifest: unknown, hooks: string[] = []): Manifest {

@@ -48,10 +48,29 @@ function fenceProcess(): void {
   };
 }
 
+type Spawn = (commandOrOptions: unknown, options?: object) => unknown;
+
+/**
+ * `Bun.spawn` gives children the environment of the whole process unless told otherwise: that of the operator, and
+ * without the token by which maand knows what belongs to a hook. `node:child_process` and `Bun.$` get it right.
+ */
+function handDownEnvironment(): void {
+  const own = (options: object | undefined): object => {
+    const given = (options as { env?: object } | undefined)?.env;
+    return { ...options, env: given ?? process.env };
+  };
+  const wrap =
+    (spawn: Spawn): Spawn =>
+    (command, options) =>
+      Array.isArray(command) ? spawn(command, own(options)) : spawn(own(command as object));
+  Object.assign(Bun, { spawn: wrap(Bun.spawn as Spawn), spawnSync: wrap(Bun.spawnSync as Spawn) });
+}
+
 if (!isMainThread) {
   sendOutput("stdout");
   sendOutput("stderr");
   fenceProcess();
+  handDownEnvironment();
   try {
     await runScript(file);
     send({ kind: "returned" });

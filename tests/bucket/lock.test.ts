@@ -1,0 +1,126 @@
+// One writer per bucket (02): who is second is told by whom, may wait, and never meets a lock that nobody holds.
+
+import { afterAll, afterEach, beforeAll, expect, test } from "bun:test";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { takeLock } from "../../src/bucket/lock.ts";
+import { MaandError } from "../../src/model/error.ts";
+import { type Bucket, newBucket } from "../support/maand.ts";
+import { type Live, startProcess } from "../support/process.ts";
+
+let bucket: Bucket;
+const holders: Live[] = [];
+
+beforeAll(async () => {
+  bucket = await newBucket();
+});
+afterAll(() => bucket?.cleanUp());
+afterEach(async () => {
+  for (const holder of holders.splice(0)) {
+    holder.kill("SIGKILL");
+    await holder.wait();
+  }
+});
+
+/** Another process that holds the bucket. */
+async function hold(): Promise<Live> {
+  const holder = startProcess([
+    process.execPath,
+    join(import.meta.dir, "holder.ts"),
+    bucket.path("data/lock.db"),
+  ]);
+  holders.push(holder);
+  await holder.waitForStdout("held by");
+  return holder;
+}
+
+test("the second writer exits 3 at once and names pid, command and start of the first", async () => {
+  const holder = await hold();
+  const second = await bucket.maandJson<{ ok: boolean; error: { kind: string; message: string } }>("build");
+  expect(second.code).toBe(3);
+  expect(second.stderr).toBe(
+    `error: this bucket is held by maand deploy (pid ${holder.pid}, started 2026-01-02T03:04:05.000Z)\n` +
+      "  do: wait until it is done, or use --lock-wait SECONDS\n",
+  );
+  expect(second.json).toMatchObject({ ok: false, error: { kind: "locked" } });
+});
+
+test("who only looks reads beside a writer", async () => {
+  await hold();
+  for (const args of [["info"], ["cat", "jobs"], ["cat", "kv"]])
+    expect((await bucket.maand(...args)).code).toBe(0);
+});
+
+test("the lock goes with its process, kill -9 included, though its note stays", async () => {
+  const holder = await hold();
+  expect((await bucket.maand("build")).code).toBe(3);
+  holder.kill("SIGKILL");
+  await holder.wait();
+  expect(existsSync(bucket.path("data/lock.db.holder"))).toBe(true);
+  expect((await bucket.maand("build")).code).toBe(0);
+  expect(existsSync(bucket.path("data/lock.db.holder"))).toBe(false);
+});
+
+test("--lock-wait waits until the first is done", async () => {
+  const holder = await hold();
+  const second = bucket.start(["build", "--lock-wait", "60"]);
+  // It has not given up after several of its looks at the lock.
+  await Bun.sleep(700);
+  expect(second.stdoutText() + second.stderrText()).toBe("");
+  holder.kill("SIGKILL");
+  expect((await second.wait()).code).toBe(0);
+});
+
+test("--lock-wait gives up when its time is over, and says how long it waited", async () => {
+  await hold();
+  const second = await bucket.maand("build", "--lock-wait", "0.3");
+  expect(second.code).toBe(3);
+  expect(second.stderr).toContain("why: it did not finish within 0.3 s");
+});
+
+test("a maand that was stopped in the middle of a build holds the bucket until it is killed", async () => {
+  let caught = false;
+  for (let attempt = 0; attempt < 30 && !caught; attempt++) {
+    const first = bucket.start(["build"]);
+    const note = bucket.path("data/lock.db.holder");
+    let isOver = false;
+    const ended = first.wait().finally(() => {
+      isOver = true;
+    });
+    while (!isOver && !existsSync(note)) await Bun.sleep(1);
+    first.kill("SIGSTOP");
+    if (existsSync(note) && !isOver) {
+      const second = await bucket.maand("build");
+      caught = second.code === 3;
+      if (caught)
+        expect(second.stderr).toMatch(
+          new RegExp(`held by maand build \\(pid ${first.pid}, started 20\\d\\d-`),
+        );
+    }
+    first.kill("SIGKILL");
+    await ended;
+    expect((await bucket.maand("build")).code).toBe(0);
+  }
+  expect(caught).toBe(true);
+});
+
+test("in one process too there is one lock at a time, and release gives it back", async () => {
+  const directory = mkdtempSync(join(tmpdir(), "maand-lock-"));
+  try {
+    const request = (command: string) => ({
+      path: join(directory, "data/lock.db"),
+      holder: { pid: 1, command, started: "then" },
+      waitSeconds: 0,
+    });
+    const first = await takeLock(request("first"));
+    const error = await takeLock(request("second")).catch((thrown: unknown) => thrown);
+    expect(error).toBeInstanceOf(MaandError);
+    expect((error as MaandError).kind).toBe("locked");
+    expect((error as MaandError).message).toContain("maand first (pid 1, started then)");
+    first.release();
+    (await takeLock(request("third"))).release();
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+});
