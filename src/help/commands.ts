@@ -49,6 +49,7 @@ export const commandGroups: readonly CommandGroup[] = [
       ["cat certs", "certificates and when they end"],
       ["cat kv", "keys of the KV with their values"],
       ["cat kv get <ns> <key>", "one value, or all of a namespace"],
+      ["render <job>", "what the templates of a job become"],
       ["logs show", "the structured logs"],
     ],
   },

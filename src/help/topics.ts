@@ -14,6 +14,7 @@ import placement from "./placement.md" with { type: "text" };
 import quickstart from "./quickstart.md" with { type: "text" };
 import runCommand from "./run_command.md" with { type: "text" };
 import security from "./security.md" with { type: "text" };
+import templates from "./templates.md" with { type: "text" };
 import troubleshooting from "./troubleshooting.md" with { type: "text" };
 import workspace from "./workspace.md" with { type: "text" };
 
@@ -33,6 +34,12 @@ export const topics: readonly Topic[] = [
   { name: "placement", brief: "which job runs where: labels, capacity, ports, waves", text: placement },
   { name: "build", brief: "from workspace to catalog", text: build },
   { name: "kv", brief: "the values that templates and hooks read", text: kv },
+  {
+    name: "templates",
+    brief: "files rendered per worker: Go's language and Eta",
+    text: templates,
+    aliases: ["render"],
+  },
   { name: "certs", brief: "the CA and certificates of jobs", text: certs },
   { name: "deploy", brief: "plan, batches, gates, and going on after a failure", text: deploy },
   {

@@ -45,10 +45,14 @@ export async function signIn(request: SignInRequest): Promise<SignedIn> {
     readKnownHosts(endpoint, settings),
     loadIdentities(endpoint.keyPaths, endpoint.user, worker),
   ]);
+  let refusal: Failure["error"] | undefined;
   for (let attempt = 1; ; attempt++) {
     const outcome = await once();
     if (outcome.ok) return outcome;
-    if (!outcome.again || attempt === maxAttempts) throw outcome.error;
+    // A try that the deadline cuts short says less than the refusal before it.
+    const error = deadline.passed() && signal?.aborted !== true ? (refusal ?? outcome.error) : outcome.error;
+    if (!outcome.again || attempt === maxAttempts) throw error;
+    refusal = outcome.error;
     // 50 ms, doubled up to 1 s, ± 50 %: many workers behind one sshd must not come back at the same moment.
     await deadline.pause(Math.min(1000, 50 * 2 ** (attempt - 1)) * (0.5 + Math.random()));
     if (signal?.aborted === true) throw interrupted(worker);
