@@ -1,7 +1,7 @@
 // One writer per bucket: an exclusive lock that cannot outlive its process.
 
 import { Database } from "bun:sqlite";
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { MaandError } from "../model/error.ts";
 
@@ -45,6 +45,7 @@ export async function takeLock(request: LockRequest): Promise<Lock> {
 
 function tryLock(request: LockRequest): Lock | undefined {
   const database = new Database(request.path, { create: true });
+  chmodSync(request.path, 0o600);
   try {
     database.run("PRAGMA busy_timeout = 0");
     database.run("PRAGMA journal_mode = DELETE");

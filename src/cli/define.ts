@@ -1,7 +1,7 @@
 // How a command is declared: its words, flags, examples and how it uses the bucket; its code is loaded when it runs.
 
 import { buildCommand, type Command, type CommandContext } from "@stricli/core";
-import { globalFlags } from "./globals.ts";
+import { commonFlags } from "../help/commands.ts";
 import type { Access, BucketInvocation, Outcome } from "./invocation.ts";
 
 /** What the command line hands to the frame once arguments are parsed. */
@@ -159,7 +159,7 @@ function wholeNumber(text: string): number {
 function fullDescription(
   declaration: Pick<Declaration<never>, "brief" | "description" | "examples">,
 ): string {
-  const width = Math.max(...globalFlags.map(([flag]) => flag.length));
+  const width = Math.max(...commonFlags.map(([flag]) => flag.length));
   return [
     declaration.description ?? declaration.brief,
     "",
@@ -167,6 +167,6 @@ function fullDescription(
     ...declaration.examples.flatMap(([line, meaning]) => [`  ${line}`, `      ${meaning}`]),
     "",
     "FLAGS OF EVERY COMMAND",
-    ...globalFlags.map(([flag, meaning]) => `  ${flag.padEnd(width)}  ${meaning}`),
+    ...commonFlags.map(([flag, meaning]) => `  ${flag.padEnd(width)}  ${meaning}`),
   ].join("\n");
 }

@@ -1,6 +1,7 @@
 // Around every command: lock, session, signals, logs, history; then the result or the error on the right stream.
 
 import { randomUUID } from "node:crypto";
+import { resolve } from "node:path";
 import { bucketPaths, locateBucket } from "../bucket/locate.ts";
 import type { Lock } from "../bucket/lock.ts";
 import { createEventStream } from "../events/event.ts";
@@ -220,5 +221,5 @@ function reportError(error: MaandError, invocation: Invocation, renderer: Render
 /** The paths of a bucket that may not exist yet: for `init`. */
 export function intendedBucket(invocation: Invocation): ReturnType<typeof bucketPaths> {
   const { globals, environment, workingDirectory } = invocation;
-  return bucketPaths(globals.bucket ?? (environment.BUCKET_ROOT || workingDirectory));
+  return bucketPaths(resolve(workingDirectory, globals.bucket ?? (environment.BUCKET_ROOT || ".")));
 }

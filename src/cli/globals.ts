@@ -12,16 +12,6 @@ export interface Globals {
   lockWaitSeconds: number;
 }
 
-/** For the help text: name, value, meaning. */
-export const globalFlags: readonly [string, string][] = [
-  ["--bucket DIR", "the bucket to work on (default: BUCKET_ROOT, else the nearest one upwards)"],
-  ["--json", "print one JSON document on standard output"],
-  ["--quiet", "no progress, only results, warnings and errors"],
-  ["--no-color", "no colours (also NO_COLOR)"],
-  ["--no-progress", "plain lines instead of live progress"],
-  ["--lock-wait SECONDS", "wait for another maand on this bucket instead of giving up"],
-];
-
 /**
  * Takes the global flags out of the arguments; what stands after `--` is left alone.
  * @throws MaandError("usage") for a flag without its value.

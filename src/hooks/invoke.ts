@@ -64,6 +64,7 @@ export async function invokeHook(
   const { hook, event, environment: facts } = request;
   const { job, workerIp, allocId } = facts.allocation;
   const scope = { worker: workerIp, job, phase: phases[event], action: hook.name };
+  const knownAs = relative(session.paths.root, hooksSource(session.paths.workspace, job));
   const id = session.events.nextId();
   const output = createHookOutput((stream, line) =>
     session.events.emit({ type: "output", scope, id, stream, line }),
@@ -115,6 +116,8 @@ export async function invokeHook(
     over.abort();
     context.semaphores.endInvocation(invocation.id);
     output.close();
+    // A process has printed it itself: whoever reads the log finds it in either case.
+    if (end.thrown !== undefined) output.tell(end.thrown.replaceAll(request.laidOutIn, knownAs));
     const durationMs = Math.round(performance.now() - started);
     session.events.emit({ type: "command_end", scope, id, exit: end.status ?? -1, durationMs });
   }
@@ -129,7 +132,7 @@ export async function invokeHook(
     job,
     workerIp,
     laidOutIn: request.laidOutIn,
-    knownAs: relative(session.paths.root, hooksSource(session.paths.workspace, job)),
+    knownAs,
     end,
     ended: deadline.ended(),
     lastLines: output.lastLines(),

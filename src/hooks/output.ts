@@ -14,6 +14,8 @@ export interface HookOutput {
   push(stream: OutputName, bytes: Uint8Array): void;
   /** From now on the text is shown as `***`; every line of a text of several lines is. */
   hide(secret: string): void;
+  /** Shows text that is not of the hook itself, line by line, secrets hidden; it is none of its last lines. */
+  tell(text: string): void;
   /** Text with all secrets hidden. */
   masked(text: string): string;
   /** Ends the last lines; what comes afterwards is dropped. */
@@ -24,7 +26,8 @@ export interface HookOutput {
 
 /** @param onLine hears each line once it is complete */
 export function createHookOutput(onLine: (stream: OutputName, line: string) => void): HookOutput {
-  const secrets = new Set<string>();
+  /** Longest first: one may be part of another. */
+  let secrets: string[] = [];
   const last: string[] = [];
   let bytes = 0;
   let dropped = 0;
@@ -54,7 +57,11 @@ export function createHookOutput(onLine: (stream: OutputName, line: string) => v
       if (room > 0) splitters[stream].push(chunk.length > room ? chunk.subarray(0, room) : chunk);
     },
     hide(secret) {
-      for (const line of secret.split("\n")) if (line.trim().length >= shortestSecret) secrets.add(line);
+      const lines = secret.split("\n").filter((line) => line.trim().length >= shortestSecret);
+      secrets = [...new Set([...secrets, ...lines])].sort((a, b) => b.length - a.length);
+    },
+    tell(text) {
+      for (const line of masked(text).split("\n")) onLine("stderr", line);
     },
     masked,
     close() {

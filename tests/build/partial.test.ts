@@ -89,7 +89,7 @@ for (const [what, path, text, fault, found] of [
   [
     "a broken bucket.jobs.conf",
     "workspace/bucket.jobs.conf",
-    "x = 1",
+    "x = 1\n[big]\nmemory = 300\n",
     "workspace/bucket.jobs.conf:1:1",
     without("bounds", "capacity"),
   ],

@@ -68,6 +68,15 @@ test("a number stays while it is inside of the pool and nobody else holds it", a
   await build(bucket);
   expect(await portsOf(bucket, "a0")).toEqual(["http 30004 pool"]);
   expect(await portsOf(bucket, "c")).toEqual(["http 30002 fixed"]);
+  // The pool shrinks from above.
+  bucket.write("workspace/bucket.conf", 'port_range = "29999,30003"\n');
+  await build(bucket);
+  expect(await allPorts()).toEqual([
+    "a.http 30003 pool",
+    "a0.http 29999 pool",
+    "b.http 30001 pool",
+    "c.http 30002 fixed",
+  ]);
 });
 
 test("numbers of jobs that leave in this build are free in it", async () => {

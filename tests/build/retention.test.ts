@@ -90,6 +90,10 @@ test("a running job that left keeps its namespaces, certificates and files until
   expect(files()).toBe(0);
   // Deploy left nothing for the next build to clear up.
   expect(await build(bucket)).toMatchObject({ changed: false });
+  // The records of its certificates are worth no commit of their own, and go with the next one.
+  bucket.write("workspace/bucket.conf", 'other = "1"\n');
+  await build(bucket);
+  expect(withCatalog((c) => c.query("SELECT * FROM certificate WHERE job = 'gone'").all())).toEqual([]);
 });
 
 test("a worker that left keeps its own namespaces as long as something runs on it", async () => {

@@ -343,6 +343,9 @@ test("a changed CA makes all leaves again; within the buffer build warns, once e
     expect(failed.code).toBe(1);
     expect(failed.stderr).toContain("the bucket's CA has expired");
     expect(failed.stderr).toContain("move secrets/ca.key and secrets/ca.crt away");
+    // Also when nothing is to be signed.
+    clearWorkspace(bucket);
+    expect((await bucket.maand("build")).code).toBe(1);
   } finally {
     restore();
   }
