@@ -452,7 +452,7 @@ export default async () => { (await acquireSemaphore("one", { timeoutSeconds: 30
         { conf: short, workers: [...worker, { host: "10.99.0.2", labels: ["api"] }] },
       );
       await room.host.run({ event: "health_check", job: "api" });
-      expect(room.output()).toBe("held 0\nheld 1");
+      expect(room.output().match(/^held .*$/gm)).toEqual(["held 0", "held 1"]);
       await room.close();
     }
   });

@@ -99,6 +99,21 @@ print(open(os.path.join(here, "shared.json")).read(), open(os.path.join(here, "l
     await room.close();
   });
 
+  test("a worker may have an IPv6 address", async () => {
+    const room = await makeRoom(
+      api({
+        "_hooks/hook_a.ts":
+          'import { word } from "./lib/word";\nimport { allocationIp } from "./maand";\nconsole.log(word, allocationIp());\n',
+        "_hooks/lib/word.ts": 'export const word = "here";\n',
+      }),
+      { workers: [{ host: "fd00::1", labels: ["api"] }] },
+    );
+    const run = await room.host.run({ event: "cli", job: "api" });
+    expect(run.error?.why).toBeUndefined();
+    expect(room.output()).toBe("here fd00::1");
+    await room.close();
+  });
+
   test("each allocation has its own certificates", async () => {
     const print = `import { readFileSync } from "node:fs";\nexport default () => console.log(readFileSync(import.meta.dir + "/certs/tls.crt", "utf8").replaceAll("\\n", ""));\n`;
     const room = await makeRoom(api({ "_hooks/hook_a.ts": print }, { certs, max_concurrent_upgrades: 3 }));

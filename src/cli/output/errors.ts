@@ -1,5 +1,6 @@
 // Errors as the operator reads them: what failed, where, why, what to do; as text and as JSON.
 
+import { catalogFailure } from "../../catalog/failure.ts";
 import { visible } from "../../events/visible.ts";
 import { formatPlace, MaandError, reasonOf } from "../../model/error.ts";
 import { compareFaults, formatFault } from "../../model/fault.ts";
@@ -7,7 +8,8 @@ import type { Paint } from "./paint.ts";
 
 /** Any thrown value as a MaandError; what is not one of ours is a fault in maand and says so. */
 export function toMaandError(thrown: unknown): MaandError {
-  if (thrown instanceof MaandError) return thrown;
+  const known = catalogFailure(thrown, "data/maand.db");
+  if (known instanceof MaandError) return known;
   const stack = thrown instanceof Error ? (thrown.stack ?? "") : "";
   return new MaandError("local", `maand itself failed: ${reasonOf(thrown)}`, {
     ...(stack === "" ? {} : { why: stack.split("\n").slice(1, 6).join("\n").trim() }),
