@@ -12,6 +12,10 @@ async function main(): Promise<number> {
     const { rshMain } = await import("./cli/rsh.ts");
     return rshMain(argv.slice(1));
   }
+  if (argv[0] === "__hook") {
+    const { hookMain } = await import("./hooks/runtime/child-main.ts");
+    return hookMain(argv.slice(1));
+  }
   const { runCommandLine } = await import("./cli/command-line.ts");
   return runCommandLine(argv);
 }

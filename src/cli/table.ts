@@ -150,6 +150,26 @@ const collect = buildRouteMap<string, ParseContext>({
   docs: { brief: "ask workers about themselves" },
 });
 
+const hooks = defineCommand({
+  name: "hooks",
+  brief: "run a hook with the event cli",
+  description:
+    "Runs the hook of one job, or of every job that declares it for cli, once per non-removed allocation. What a job's\nhooks write to the KV is kept when all of them succeed.",
+  examples: [
+    ["maand hooks hook_status db", "the hook of one job"],
+    ["maand hooks hook_backup", "of every job that declares it"],
+    ["maand hooks hook_status db --watch", "again at every save of its script"],
+  ],
+  flags: {
+    verbose: { kind: "boolean", brief: "tell each request to the runtime API" },
+    watch: { kind: "boolean", brief: "run again when the script is saved, until Ctrl-C" },
+  },
+  positional: ["hook", "job?"],
+  access: "write",
+  graceful: true,
+  load: async () => (await import("./hooks.ts")).hooksCommand,
+});
+
 const gc = defineCommand({
   name: "gc",
   brief: "purge removed allocations and old history",
@@ -434,6 +454,7 @@ const root = buildRouteMap<string, ParseContext>({
     health_check: healthCheck,
     job,
     run_command: runCommand,
+    hooks,
     collect,
     gc,
     info,
@@ -442,7 +463,7 @@ const root = buildRouteMap<string, ParseContext>({
     render,
     schema,
   },
-  aliases: { "health-check": "health_check", "run-command": "run_command" },
+  aliases: { "health-check": "health_check", "run-command": "run_command", hook: "hooks" },
   docs: { brief: "agentless orchestrator for a fixed pool of Linux workers" },
 });
 

@@ -33,6 +33,7 @@ export const commandGroups: readonly CommandGroup[] = [
       ["job status <job>", "run the status target and show its output"],
       ["job run <job>", "run any Makefile target of a job"],
       ["run_command <shell>", "run a shell command on workers"],
+      ["hooks <hook>", "run a hook of a job with the event cli"],
       ["gc", "purge removed allocations and old history"],
     ],
   },

@@ -6,6 +6,7 @@ import collect from "./collect.md" with { type: "text" };
 import deploy from "./deploy.md" with { type: "text" };
 import gc from "./gc.md" with { type: "text" };
 import health from "./health.md" with { type: "text" };
+import hooks from "./hooks.md" with { type: "text" };
 import jobs from "./jobs.md" with { type: "text" };
 import kv from "./kv.md" with { type: "text" };
 import logs from "./logs.md" with { type: "text" };
@@ -47,6 +48,12 @@ export const topics: readonly Topic[] = [
     brief: "worker gate, probes, waiting",
     text: health,
     aliases: ["health_check", "health-check"],
+  },
+  {
+    name: "hooks",
+    brief: "scripts on this host: events, environment, runtime API",
+    text: hooks,
+    aliases: ["hook"],
   },
   { name: "jobs", brief: "the Makefile contract, and job control", text: jobs, aliases: ["job"] },
   { name: "run_command", brief: "ad-hoc shell on workers", text: runCommand, aliases: ["run-command"] },

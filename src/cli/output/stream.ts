@@ -1,6 +1,7 @@
 // Standard output and standard error as they are: a terminal or not, how wide, and writes that lose nothing.
 
 import { fstatSync, writeSync } from "node:fs";
+import { followDescriptor } from "../../hooks/runtime/descriptors.ts";
 
 /** A place to write text to. `write` writes all of it or throws the system's error. */
 export interface TextStream {
@@ -16,6 +17,8 @@ export interface TextStream {
  */
 export function openStream(fd: 1 | 2): TextStream {
   let known: boolean | undefined;
+  // While hooks run in this process the stream may be moved out of their way.
+  const descriptor = followDescriptor(fd);
   return {
     // Asked for only when something is written: finding out costs a command that writes nothing too much.
     get isTty() {
@@ -29,7 +32,7 @@ export function openStream(fd: 1 | 2): TextStream {
     },
     write(text) {
       const bytes = Buffer.from(text, "utf8");
-      for (let written = 0; written < bytes.length; ) written += writeSome(fd, bytes, written);
+      for (let written = 0; written < bytes.length; ) written += writeSome(descriptor(), bytes, written);
     },
   };
 }
