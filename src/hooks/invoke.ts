@@ -106,6 +106,7 @@ export async function invokeHook(
       environment,
       workingDirectory: session.paths.root,
       onOutput: output.push,
+      onDropped: output.drop,
       kill: deadline.signal,
       onTooMuchMemory: () => deadline.end({ by: "memory", limitMb: context.memoryLimitMb }),
       memoryLimitMb: context.memoryLimitMb,

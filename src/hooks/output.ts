@@ -1,10 +1,8 @@
 // What a hook prints: cut into lines, freed of the secrets it was given, bounded, its last lines kept for the error.
 
 import { createLineSplitter } from "../ssh/capture.ts";
-import type { OutputName } from "./runtime/messages.ts";
+import { maxOutputBytes, type OutputName } from "./runtime/messages.ts";
 
-/** Bytes of output per invocation that are shown and logged; a hook that prints more is heard no further. */
-const maxOutputBytes = 16 * 1024 * 1024;
 /** Lines for the error, as many as of a Makefile target (04, "Lifecycle"). */
 const keptLines = 20;
 /** Shorter texts are found in ordinary words, and hiding those would hide nothing. */
@@ -12,6 +10,8 @@ const shortestSecret = 4;
 
 export interface HookOutput {
   push(stream: OutputName, bytes: Uint8Array): void;
+  /** Counts output that was dropped before it came here. */
+  drop(bytes: number): void;
   /** From now on the text is shown as `***`; every line of a text of several lines is. */
   hide(secret: string): void;
   /** Shows text that is not of the hook itself, line by line, secrets hidden; it is none of its last lines. */
@@ -55,6 +55,9 @@ export function createHookOutput(onLine: (stream: OutputName, line: string) => v
       bytes += Math.min(room, chunk.length);
       dropped += Math.max(0, chunk.length - room);
       if (room > 0) splitters[stream].push(chunk.length > room ? chunk.subarray(0, room) : chunk);
+    },
+    drop(count) {
+      dropped += count;
     },
     hide(secret) {
       const lines = secret.split("\n").filter((line) => line.trim().length >= shortestSecret);

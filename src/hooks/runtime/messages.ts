@@ -17,7 +17,12 @@ export interface ThreadData {
   port: MessagePort;
   /** One Int32: bytes of output that were sent and not yet taken. */
   unread: SharedArrayBuffer;
+  /** One BigInt64: bytes of output beyond `maxOutputBytes`, which are not sent at all. */
+  unsent: SharedArrayBuffer;
 }
+
+/** Bytes of output per invocation that are shown and logged; a hook that prints more is heard no further. */
+export const maxOutputBytes = 16 * 1024 * 1024;
 
 /** Bytes of output that a thread may have under way before it has to wait for us to take them. */
 export const unreadLimit = 1024 * 1024;

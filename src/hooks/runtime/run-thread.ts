@@ -20,7 +20,12 @@ function entryPath(): string {
 /** Runs the script to its end; never throws for what the script does. */
 export async function runThread(request: RuntimeRequest): Promise<RuntimeEnd> {
   const { port1: port, port2 } = new MessageChannel();
-  const data: ThreadData = { file: request.file, port: port2, unread: new SharedArrayBuffer(4) };
+  const data: ThreadData = {
+    file: request.file,
+    port: port2,
+    unread: new SharedArrayBuffer(4),
+    unsent: new SharedArrayBuffer(8),
+  };
   const unread = new Int32Array(data.unread);
   const end: RuntimeEnd = { status: undefined, returned: false, abandoned: false, leftBehind: 0 };
 
@@ -75,6 +80,7 @@ export async function runThread(request: RuntimeRequest): Promise<RuntimeEnd> {
     take(left.message as ThreadMessage);
   }
   port.close();
+  request.onDropped(Number(Atomics.load(new BigInt64Array(data.unsent), 0)));
   if (status === undefined) {
     end.abandoned = true;
     worker.unref();

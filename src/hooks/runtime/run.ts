@@ -10,6 +10,8 @@ export interface RuntimeRequest {
   /** The working directory of what runs in a process of its own. */
   workingDirectory: string;
   onOutput(stream: OutputName, bytes: Uint8Array): void;
+  /** Output that was dropped where it was made, in bytes; a thread's is bounded there. */
+  onDropped(bytes: number): void;
   /** Ends the hook at once when aborted. */
   kill: AbortSignal;
   /** The hook uses more memory than it may; the caller ends it. */

@@ -3,13 +3,15 @@
 import { isMainThread, workerData } from "node:worker_threads";
 import { describeThrown, runScript } from "./load.ts";
 import type { OutputName, ThreadData, ThreadMessage } from "./messages.ts";
-import { unreadLimit } from "./messages.ts";
+import { maxOutputBytes, unreadLimit } from "./messages.ts";
 
-const { file, port, unread } = workerData as ThreadData;
+const { file, port, unread, unsent } = workerData as ThreadData;
 const send = (message: ThreadMessage): void => port.postMessage(message);
 
 /** Longest sleep between two looks at what is unread, in milliseconds; a lost wake-up must not hang the hook. */
 const lookAgainMs = 100;
+
+let sent = 0;
 
 /**
  * Output is sent at once and waits for its reader when much is under way: a thread's own streams keep everything in
@@ -17,13 +19,19 @@ const lookAgainMs = 100;
  */
 function sendOutput(stream: OutputName): void {
   const counter = new Int32Array(unread);
+  const beyond = new BigInt64Array(unsent);
   const write = (chunk: unknown, encoding?: unknown, callback?: unknown): boolean => {
     const text = typeof chunk === "string";
     const bytes = text
       ? Buffer.from(chunk, typeof encoding === "string" ? (encoding as BufferEncoding) : "utf8")
       : new Uint8Array(chunk as Uint8Array);
-    Atomics.add(counter, 0, bytes.length);
-    send({ kind: "output", stream, bytes });
+    // What nobody would be shown is not worth a copy: a hook that prints without end must not fill the memory.
+    if (sent > maxOutputBytes) Atomics.add(beyond, 0, BigInt(bytes.length));
+    else {
+      sent += bytes.length;
+      Atomics.add(counter, 0, bytes.length);
+      send({ kind: "output", stream, bytes });
+    }
     for (let waiting = Atomics.load(counter, 0); waiting > unreadLimit; waiting = Atomics.load(counter, 0)) {
       Atomics.wait(counter, 0, waiting, lookAgainMs);
     }
