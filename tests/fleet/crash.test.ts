@@ -1,13 +1,12 @@
 // kill -9 at random moments of a rolling deploy, then a plain deploy: it always converges and repeats nothing promoted.
 
-import { Database } from "bun:sqlite";
 import { afterAll, beforeAll, expect, test } from "bun:test";
+import { integrityOf, randomFrom, seedFrom } from "../support/chance.ts";
 import { type Fleet, startFleet } from "../support/fleet.ts";
 import { type Bucket, newBucket } from "../support/maand.ts";
 import { allCalls, build, buildAndDeploy, writeJob } from "./jobs.ts";
 
 const rounds = Number(process.env.CRASH_ROUNDS ?? 50);
-const seed = Number(process.env.CRASH_SEED ?? Date.now() % 1_000_000);
 const jobs = ["alpha", "beta", "gamma"];
 
 let fleet: Fleet;
@@ -22,32 +21,10 @@ afterAll(async () => {
   await fleet.down();
 });
 
-/** Mulberry32: a small generator whose whole state is the seed, so that a failing run can be repeated. */
-function randomFrom(start: number): () => number {
-  let state = start >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = state;
-    t = Math.imul(t ^ (t >>> 15), t | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
-  };
-}
-
-function integrity(): string {
-  const database = new Database(bucket.path("data/maand.db"), { readonly: true });
-  try {
-    return (database.query("PRAGMA integrity_check").get() as { integrity_check: string }).integrity_check;
-  } finally {
-    database.close();
-  }
-}
-
 test(
   `${rounds} kills of a deploy of 3 jobs on 5 workers`,
   async () => {
-    console.error(`CRASH_SEED=${seed}`);
-    const random = randomFrom(seed);
+    const random = randomFrom(seedFrom("CRASH_SEED"));
     for (const job of jobs) writeJob(bucket, job, { manifest: { max_concurrent_upgrades: 1 } });
     await buildAndDeploy(bucket);
     // How long a whole rollout takes here: kills fall anywhere in it, and a little after.
@@ -64,7 +41,7 @@ test(
       await Bun.sleep(random() * whole * 1.1);
       run.kill("SIGKILL");
       await run.wait();
-      expect(integrity()).toBe("ok");
+      expect(integrityOf(bucket.path("data/maand.db"))).toBe("ok");
       const after = await bucket.maand("deploy");
       expect(`round ${round}: ${after.code} ${after.stdout}${after.stderr}`).toStartWith(
         `round ${round}: 0 `,
