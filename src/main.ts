@@ -5,7 +5,8 @@ import { version } from "./version.ts";
 async function main(): Promise<number> {
   const argv = process.argv.slice(2);
   if (argv.length === 1 && argv[0] === "--version") {
-    process.stdout.write(`maand ${version}\n`);
+    // Not process.stdout, whose stream takes longer to set up than all of the rest.
+    console.log(`maand ${version}`);
     return 0;
   }
   if (argv[0] === "__rsh") {
