@@ -3,7 +3,7 @@
 import { Database } from "bun:sqlite";
 import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
-import { MaandError } from "../model/error.ts";
+import { MaandError, reasonOf } from "../model/error.ts";
 
 /** Who holds the lock; written beside it for the message that a second maand prints. */
 export interface LockHolder {
@@ -23,6 +23,8 @@ export interface LockRequest {
   holder: LockHolder;
   /** Seconds to wait for another holder to finish; 0 gives up at once. */
   waitSeconds: number;
+  /** Ends the waiting: Ctrl-C. */
+  signal?: AbortSignal;
 }
 
 const pollMilliseconds = 100;
@@ -30,43 +32,59 @@ const pollMilliseconds = 100;
 /**
  * Takes the bucket's lock. The kernel drops it with the process, `kill -9` included, because it is a lock on a
  * file of an open SQLite transaction (journal mode DELETE), not a file that has to be removed.
- * @throws MaandError("locked") naming the holder when it is not free in time.
+ * @throws MaandError("locked") naming the holder when it is not free in time, MaandError("interrupted") when `signal`
+ *   ends the waiting, MaandError("local") where the file cannot be made.
  */
 export async function takeLock(request: LockRequest): Promise<Lock> {
-  mkdirSync(dirname(request.path), { recursive: true, mode: 0o700 });
   const deadline = performance.now() + request.waitSeconds * 1000;
   for (;;) {
     const lock = tryLock(request);
     if (lock !== undefined) return lock;
     if (performance.now() >= deadline) throw heldBy(readHolder(request.path), request.waitSeconds);
+    if (request.signal?.aborted === true)
+      throw new MaandError("interrupted", "interrupted while waiting for another maand; nothing was done");
     await Bun.sleep(pollMilliseconds);
   }
 }
 
 function tryLock(request: LockRequest): Lock | undefined {
-  const database = new Database(request.path, { create: true });
-  chmodSync(request.path, 0o600);
+  let database: Database | undefined;
   try {
+    mkdirSync(dirname(request.path), { recursive: true, mode: 0o700 });
+    database = new Database(request.path, { create: true });
+    chmodSync(request.path, 0o600);
     database.run("PRAGMA busy_timeout = 0");
     database.run("PRAGMA journal_mode = DELETE");
     database.run("BEGIN EXCLUSIVE");
   } catch (error) {
-    database.close();
+    database?.close();
     if (isBusy(error)) return undefined;
-    throw new MaandError("local", "cannot lock the bucket", {
+    throw new MaandError("local", "cannot lock the bucket for writing", {
       where: { file: request.path },
-      why: error instanceof Error ? error.message : String(error),
-      remedy: "check that the directory is writable and the disk is not full",
+      why: reasonOf(error),
+      remedy: "see that the bucket is yours, that its disk is not mounted read-only, and that it is not full",
       cause: error,
     });
   }
-  writeFileSync(holderPath(request.path), JSON.stringify(request.holder), { mode: 0o600 });
+  noteHolder(request);
   return {
     release() {
-      rmSync(holderPath(request.path), { force: true });
-      database.close();
+      try {
+        rmSync(holderPath(request.path), { force: true });
+      } finally {
+        database.close();
+      }
     },
   };
+}
+
+/** The note only serves the message to a second maand: a full disk must not keep the first one from its work. */
+function noteHolder({ path, holder }: LockRequest): void {
+  try {
+    writeFileSync(holderPath(path), JSON.stringify(holder), { mode: 0o600 });
+  } catch {
+    // The lock itself holds.
+  }
 }
 
 function isBusy(error: unknown): boolean {

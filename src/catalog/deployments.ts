@@ -5,9 +5,26 @@ import type { TreeFile } from "../model/tree.ts";
 import { decodeTree, encodeTree } from "../model/tree.ts";
 import type { Catalog } from "./open.ts";
 
+/**
+ * What an unsettled allocation was in the middle of; absent when a process may have been stopped or replaced (restart,
+ * stop, a target run by hand), so that only a restart is sure to leave the right one running.
+ */
+export type Begun =
+  | "first_start" // `start` of what has never run
+  | "start"
+  | "reload"
+  /** Only files: no process was touched, the state is that from before. */
+  | "sync";
+
+/** A deployment row with what its unfinished attempt was. */
+export interface Deployment extends DeploymentRow {
+  begun?: Exclude<Begun, "sync">;
+}
+
 interface DeploymentRecord {
   alloc_id: string;
-  state: RuntimeState;
+  /** A `RuntimeState`; an unsettled one may carry what was begun: `unsettled:start`. */
+  state: string;
   promoted_hash: string | null;
   promoted_version: string | null;
   previous_hash: string | null;
@@ -17,15 +34,17 @@ interface DeploymentRecord {
 }
 
 /** Every allocation that was ever acted on, by allocation id. */
-export function readDeployments(catalog: Catalog): Map<string, DeploymentRow> {
+export function readDeployments(catalog: Catalog): Map<string, Deployment> {
   const rows = catalog.query<DeploymentRecord, []>("SELECT * FROM deployment").all();
   return new Map(rows.map((row) => [row.alloc_id, toDeployment(row)]));
 }
 
-function toDeployment(row: DeploymentRecord): DeploymentRow {
+function toDeployment(row: DeploymentRecord): Deployment {
+  const [state, begun] = row.state.split(":") as [RuntimeState, Deployment["begun"]];
   return {
     allocId: row.alloc_id,
-    state: row.state,
+    state,
+    ...(begun === undefined ? {} : { begun }),
     ...(row.promoted_hash === null ? {} : { promotedHash: row.promoted_hash }),
     ...(row.promoted_version === null ? {} : { promotedVersion: row.promoted_version }),
     ...(row.previous_hash === null ? {} : { previousHash: row.previous_hash }),
@@ -51,23 +70,44 @@ function keepTree(catalog: Catalog, content: AttemptedContent): void {
   catalog.query("INSERT OR IGNORE INTO tree VALUES (?, ?)").run(content.hash, encodeTree(content.files));
 }
 
+/** What is about to be done to an allocation. */
+export interface NewAttempt {
+  allocId: string;
+  /** What is about to be put on the worker; absent where no file is touched. */
+  content?: AttemptedContent;
+  begun?: Begun;
+}
+
 /**
  * Notes durably, before the first byte is sent, that an allocation is no longer known to be as promoted: a crash
  * from here on makes the next deploy act on it again.
  */
-export function beginAttempts(
-  catalog: Catalog,
-  attempts: readonly { allocId: string; content?: AttemptedContent }[],
-): void {
+export function beginAttempts(catalog: Catalog, attempts: readonly NewAttempt[]): void {
   const put = catalog.query(
-    `INSERT INTO deployment (alloc_id, state, attempt_hash) VALUES (?1, 'unsettled', ?2)
-     ON CONFLICT (alloc_id) DO UPDATE SET state = 'unsettled', attempt_hash = coalesce(?2, attempt_hash), failure = NULL`,
+    `INSERT INTO deployment (alloc_id, state, attempt_hash) VALUES (?1, ?3, ?2)
+     ON CONFLICT (alloc_id) DO UPDATE SET state = ?3, attempt_hash = coalesce(?2, attempt_hash), failure = NULL`,
+  );
+  const putFiles = catalog.query(
+    "UPDATE deployment SET attempt_hash = coalesce(?2, attempt_hash), failure = NULL WHERE alloc_id = ?1",
   );
   catalog.transaction(() => {
-    for (const { allocId, content } of attempts) {
+    for (const { allocId, content, begun } of attempts) {
       if (content !== undefined) keepTree(catalog, content);
-      put.run(allocId, content?.hash ?? null);
+      const hash = content?.hash ?? null;
+      if (begun === "sync") putFiles.run(allocId, hash);
+      else put.run(allocId, hash, begun === undefined ? "unsettled" : `unsettled:${begun}`);
     }
+  })();
+}
+
+/** Notes why attempts failed; what is known of their allocations stays as `beginAttempts` left it. */
+export function failAttempts(
+  catalog: Catalog,
+  failures: readonly { allocId: string; failure: string }[],
+): void {
+  const put = catalog.query("UPDATE deployment SET failure = ?2 WHERE alloc_id = ?1");
+  catalog.transaction(() => {
+    for (const { allocId, failure } of failures) put.run(allocId, failure);
   })();
 }
 
@@ -132,7 +172,10 @@ export function nextUpdateSeq(catalog: Catalog): number {
   return readUpdateSeq(catalog);
 }
 
-export type PostDeployStatus = "ok" | "failed";
+export type PostDeployStatus =
+  | "pending" // a rollout was begun and its `post_deploy` has not run yet
+  | "ok"
+  | "failed";
 
 /** How each job's last `post_deploy` ended. */
 export function readPostDeploy(catalog: Catalog): Map<string, PostDeployStatus> {

@@ -27,10 +27,11 @@ export async function runCommandLine(argv: readonly string[]): Promise<number> {
   if (help !== undefined) return help;
 
   let parsed: Parsed | undefined;
+  const answers: string[] = [];
   const complaints: string[] = [];
   const context: ParseContext & { process: { exitCode?: number } } = {
     process: {
-      stdout: { write: (text: string) => void terminal.stdout.write(text) },
+      stdout: { write: (text: string) => void answers.push(text) },
       stderr: { write: (text: string) => void complaints.push(text) },
     } as ParseContext["process"],
     onParsed: (command) => {
@@ -41,14 +42,47 @@ export async function runCommandLine(argv: readonly string[]): Promise<number> {
   if (parsed !== undefined) {
     return runFramed({ ...parsed, arguments: rest }, globals, terminal);
   }
-  if (context.process.exitCode === undefined || context.process.exitCode === ExitCode.Success) return 0;
-  const words = rest.filter((argument) => !argument.startsWith("-"));
-  const command = words.slice(0, 1).join(" ");
-  const known = context.process.exitCode !== ExitCode.UnknownCommand && command !== "";
-  const error = new MaandError("usage", complaints.join("").trim().replaceAll("\n", "; "), {
-    remedy: `see "maand ${known ? `${command} ` : ""}--help"`,
-  });
-  return usageError(error, terminal, rest);
+  const { words, isGroup } = knownWords(rest);
+  const called = ["maand", ...words].join(" ");
+  const failed = context.process.exitCode !== undefined && context.process.exitCode !== ExitCode.Success;
+  if (failed) {
+    const error = new MaandError("usage", complaints.join("").trim().replaceAll("\n", "; "), {
+      remedy: remedyFor(called),
+    });
+    return usageError(error, terminal, rest);
+  }
+  // A group without a command prints what there is, but a script that ran it has lost a word.
+  if (isGroup && !rest.some((argument) => helpFlags.has(argument))) {
+    const error = new MaandError("usage", `"${called}" is a group of commands and needs one more word`, {
+      remedy: remedyFor(called),
+    });
+    return usageError(error, terminal, rest);
+  }
+  terminal.stdout.write(answers.join(""));
+  return 0;
+}
+
+const helpFlags: ReadonlySet<string> = new Set(["--help", "-h", "--version", "-v"]);
+
+/** The words at the beginning that are commands or groups of ours, and whether they name a group and no command. */
+function knownWords(rest: readonly string[]): { words: string[]; isGroup: boolean } {
+  const words: string[] = [];
+  let target: typeof application.root = application.root;
+  for (const word of rest) {
+    const next = "getRoutingTargetForInput" in target ? target.getRoutingTargetForInput(word) : undefined;
+    if (next === undefined) break;
+    words.push(word);
+    target = next;
+  }
+  const isGroup = "getDefaultCommand" in target && target.getDefaultCommand() === undefined;
+  return { words, isGroup };
+}
+
+function remedyFor(called: string): string {
+  const quoted = /^maand run[_-]command$/.test(called)
+    ? 'put the whole shell command in quotes: maand run_command "df -h /"; '
+    : "";
+  return `${quoted}see "${called} --help"`;
 }
 
 function terminalFor(globals: Globals): Terminal {
@@ -64,10 +98,11 @@ function terminalFor(globals: Globals): Terminal {
 
 /** `maand help [topic]` works anywhere; undefined when this is no call for help. */
 async function helpFor(rest: readonly string[], terminal: Terminal): Promise<number | undefined> {
-  if (rest.length > 0 && rest[0] !== "help") return undefined;
+  const [first = "help", topic] = rest;
+  if (first !== "help" && first !== "--help" && first !== "-h") return undefined;
   const { helpText } = await import("../help/help.ts");
   try {
-    terminal.stdout.write(helpText(rest[1]));
+    terminal.stdout.write(helpText(first === "help" ? topic : undefined));
     return 0;
   } catch (thrown) {
     return usageError(toMaandError(thrown), terminal, rest);

@@ -1,7 +1,7 @@
 // How a command is declared: its words, flags, examples and how it uses the bucket; its code is loaded when it runs.
 
-import { buildCommand, type Command, type CommandContext } from "@stricli/core";
-import { commonFlags } from "../help/commands.ts";
+import { buildCommand, buildRouteMap, type Command, type CommandContext, type RouteMap } from "@stricli/core";
+import { commandHelp, type Described, groupHelp } from "./command-help.ts";
 import type { Access, BucketInvocation, Outcome } from "./invocation.ts";
 
 /** What the command line hands to the frame once arguments are parsed. */
@@ -49,6 +49,8 @@ export interface Declaration<S extends Record<string, Flag>> {
   aliases?: Record<string, keyof S & string>;
   /** Names of the arguments; one that ends in `?` may be left out. */
   positional?: readonly string[];
+  /** Other names that the command goes by; the group that holds it maps them. */
+  spellings?: readonly string[];
   access: Access | ((flags: FlagValues<S>) => Access);
   recorded?: boolean;
   graceful?: boolean;
@@ -82,7 +84,7 @@ export function defineCommand<const S extends Record<string, Flag>>(
     });
   };
   // stricli's types tie flags to a literal function type; ours come from a table, so they meet here once.
-  return buildCommand({
+  const command = buildCommand({
     loader: async () => run as never,
     parameters: {
       flags: flags as never,
@@ -97,8 +99,53 @@ export function defineCommand<const S extends Record<string, Flag>>(
         })),
       } as never,
     },
-    docs: { brief: declaration.brief, fullDescription: fullDescription(declaration) },
+    docs: { brief: declaration.brief },
   }) as unknown as Command<ParseContext>;
+  const described = declaration as unknown as Described;
+  const helpful = { ...command, formatHelp: () => commandHelp(described) };
+  descriptions.set(helpful, described);
+  return helpful;
+}
+
+/** Declarations of the commands in the table, for the help of the groups that hold them. */
+const descriptions = new WeakMap<object, Described>();
+
+type Target = Command<ParseContext> | RouteMap<ParseContext>;
+
+export interface GroupDeclaration {
+  /** Words before those of its commands; "" for the root. */
+  name: string;
+  brief: string;
+  routes: Record<string, Target>;
+  /** The route that is meant when no further word follows. */
+  defaultCommand?: string;
+  /** Other words for a route, by word. */
+  aliases?: Record<string, string>;
+}
+
+/** A group of commands under one word, with help of its own. */
+export function defineGroup(group: GroupDeclaration): RouteMap<ParseContext> {
+  const { name, brief, routes, aliases, defaultCommand } = group;
+  const map = buildRouteMap<string, ParseContext>({
+    routes,
+    ...(aliases === undefined ? {} : { aliases: aliases as never }),
+    ...(defaultCommand === undefined ? {} : { defaultCommand: defaultCommand as never }),
+    docs: { brief },
+  });
+  const formatHelp = (): string => {
+    const inside = Object.values(routes).flatMap(commandsOf);
+    const standIn = defaultCommand === undefined ? undefined : descriptions.get(routes[defaultCommand]!);
+    if (standIn === undefined) return groupHelp(name, brief, inside);
+    return `${commandHelp(standIn)}\n${groupHelp(name, brief, inside)}`;
+  };
+  return { ...map, formatHelp };
+}
+
+function commandsOf(target: Target): Described[] {
+  const own = descriptions.get(target);
+  if (own !== undefined) return [own];
+  if (!("getAllEntries" in target)) return [];
+  return target.getAllEntries().flatMap((entry) => commandsOf(entry.target));
 }
 
 function stricliFlag(flag: Flag): unknown {
@@ -152,21 +199,6 @@ function splitList(text: string): string[] {
 }
 
 function wholeNumber(text: string): number {
-  if (!/^\d{1,9}$/.test(text)) throw new Error(`"${text}" is not a whole number`);
+  if (!/^\d{1,9}$/.test(text)) throw new Error("not a whole number");
   return Number(text);
-}
-
-function fullDescription(
-  declaration: Pick<Declaration<never>, "brief" | "description" | "examples">,
-): string {
-  const width = Math.max(...commonFlags.map(([flag]) => flag.length));
-  return [
-    declaration.description ?? declaration.brief,
-    "",
-    "EXAMPLES",
-    ...declaration.examples.flatMap(([line, meaning]) => [`  ${line}`, `      ${meaning}`]),
-    "",
-    "FLAGS OF EVERY COMMAND",
-    ...commonFlags.map(([flag, meaning]) => `  ${flag.padEnd(width)}  ${meaning}`),
-  ].join("\n");
 }

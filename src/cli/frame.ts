@@ -76,7 +76,7 @@ async function runOnBucket(command: FramedCommand, invocation: Invocation): Prom
   if (command.access === "write") refuseInsideHook(command.name, environment);
   // A command that only looks (a dry run) leaves no trace.
   const recorded = command.recorded && command.access === "write";
-  const lock = command.access === "write" ? await lockBucket(paths.lock, command, globals) : undefined;
+  const lock = command.access === "write" ? await lockBucket(paths.lock, command, invocation) : undefined;
   let session: Session | undefined;
   let closeLog: (() => void) | undefined;
   let exitCode: number = exitCodes.failed;
@@ -100,14 +100,23 @@ async function runOnBucket(command: FramedCommand, invocation: Invocation): Prom
     throw error;
   } finally {
     if (session !== undefined) {
-      if (recorded) {
-        const { finishRun } = await import("../catalog/history.ts");
-        finishRun(session.catalog, invocation.identity.runId, exitCode, session.now());
-      }
+      if (recorded) await recordEnd(session, exitCode);
       await closeSession(session);
     }
     closeLog?.();
     lock?.release();
+  }
+}
+
+/** What the command did or failed at counts for more than this line of history: that it is missing is only a warning. */
+async function recordEnd(session: Session, exitCode: number): Promise<void> {
+  const { finishRun } = await import("../catalog/history.ts");
+  try {
+    finishRun(session.catalog, session.identity.runId, exitCode, session.now());
+  } catch (thrown) {
+    const { message, why } = toMaandError(thrown);
+    const text = `the end of this run is missing from the history: ${message}${why === undefined ? "" : `: ${why}`}`;
+    session.events.emit({ type: "warning", scope: { worker: "-" }, text });
   }
 }
 
@@ -120,12 +129,13 @@ export function refuseInsideHook(name: string, environment: Record<string, strin
   });
 }
 
-async function lockBucket(path: string, command: FramedCommand, globals: Globals): Promise<Lock> {
+async function lockBucket(path: string, command: FramedCommand, invocation: Invocation): Promise<Lock> {
   const { takeLock } = await import("../bucket/lock.ts");
   return takeLock({
     path,
     holder: { pid: process.pid, command: command.name, started: new Date().toISOString() },
-    waitSeconds: globals.lockWaitSeconds,
+    waitSeconds: invocation.globals.lockWaitSeconds,
+    signal: invocation.interrupt.stopping,
   });
 }
 
@@ -139,7 +149,11 @@ async function openLog(invocation: Invocation, session: Session): Promise<() => 
     seq: () => readUpdateSeq(session.catalog),
     now: () => new Date(),
     onDisabled: (reason) =>
-      invocation.events.emit({ type: "warning", scope: { worker: "-" }, text: `logging is off: ${reason}` }),
+      invocation.events.emit({
+        type: "warning",
+        scope: { worker: "-" },
+        text: `logging is off for the rest of this command, which goes on: ${reason}; free space or mend the modes of logs/`,
+      }),
   });
   invocation.events.subscribe(log.listen);
   return () => log.close();

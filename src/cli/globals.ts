@@ -12,9 +12,11 @@ export interface Globals {
   lockWaitSeconds: number;
 }
 
+const switches: ReadonlySet<string> = new Set(["--json", "--quiet", "--no-color", "--no-progress"]);
+
 /**
  * Takes the global flags out of the arguments; what stands after `--` is left alone.
- * @throws MaandError("usage") for a flag without its value.
+ * @throws MaandError("usage") for a flag without its value, or with one that it does not take.
  */
 export function takeGlobals(argv: readonly string[]): { globals: Globals; rest: string[] } {
   const globals: Globals = { json: false, quiet: false, color: true, progress: true, lockWaitSeconds: 0 };
@@ -28,12 +30,13 @@ export function takeGlobals(argv: readonly string[]): { globals: Globals; rest: 
     const equals = argument.startsWith("--") ? argument.indexOf("=") : -1;
     const name = equals < 0 ? argument : argument.slice(0, equals);
     const value = (): string => {
-      if (equals >= 0) return argument.slice(equals + 1);
-      const next = argv[++i];
-      if (next === undefined)
+      const next = equals >= 0 ? argument.slice(equals + 1) : argv[++i];
+      if (next === undefined || next === "" || (equals < 0 && next.startsWith("--")))
         throw new MaandError("usage", `${name} needs a value`, { remedy: 'see "maand help"' });
       return next;
     };
+    if (equals >= 0 && switches.has(name))
+      throw new MaandError("usage", `${name} takes no value`, { remedy: `write ${name}, or leave it out` });
     switch (name) {
       case "--bucket":
         globals.bucket = value();
@@ -54,7 +57,8 @@ export function takeGlobals(argv: readonly string[]): { globals: Globals; rest: 
         globals.progress = false;
         break;
       default:
-        rest.push(argument);
+        // The command and the flag of this name have one spelling each; both are taken (02).
+        rest.push(argument === "--health-check" ? "--health_check" : argument);
     }
   }
   return { globals, rest };

@@ -33,7 +33,7 @@ export async function healthCheckCommand(
   });
   const interrupted = session.interrupt.stopping.aborted;
   return {
-    text: healthText(report, flags.verbose),
+    text: `${healthText(report, flags.verbose)}${interrupted ? "health check: interrupted, not everything was asked\n" : ""}`,
     json: { interrupted, ...healthJson(report) },
     exitCode: interrupted ? exitCodes.interrupted : isHealthy(report) ? exitCodes.done : exitCodes.failed,
   };
@@ -53,8 +53,10 @@ export function healthText(report: HealthReport, verbose: boolean): string {
   const { workers, checks, skipped } = report;
   const lines: string[] = [];
   for (const worker of workers) {
-    if (!worker.ok) lines.push(`failed: worker ${worker.workerIp}: ${worker.error}`);
-    else if (verbose) lines.push(`ok: worker ${worker.workerIp}`);
+    if (!worker.ok) {
+      lines.push(`failed: worker ${worker.workerIp}: ${worker.error}`);
+      if (worker.remedy !== undefined) lines.push(`  do: ${worker.remedy}`);
+    } else if (verbose) lines.push(`ok: worker ${worker.workerIp}`);
   }
   for (const check of checks) {
     const who = `${check.job}@${check.workerIp}: ${check.check}`;
@@ -62,6 +64,10 @@ export function healthText(report: HealthReport, verbose: boolean): string {
     if (!check.ok) lines.push(`failed: ${who}: ${check.error}${times}`);
     else if (verbose) lines.push(`ok: ${who}${times}`);
   }
+  for (const job of new Set(checks.filter((check) => !check.ok).map((check) => check.job)))
+    lines.push(
+      `  do: see "maand job status ${job}" and "maand logs show --job ${job}", then mend or restart it`,
+    );
   for (const job of skipped) lines.push(`health check skipped: ${job}`);
   lines.push(closingLine(report));
   return lines.map((line) => `${visible(line)}\n`).join("");
@@ -97,6 +103,7 @@ export function healthJson(report: HealthReport): Record<string, unknown> {
       worker_ip: worker.workerIp,
       ok: worker.ok,
       ...(worker.error === undefined ? {} : { error: worker.error }),
+      ...(worker.remedy === undefined ? {} : { remedy: worker.remedy }),
     })),
     skipped: report.skipped,
   };

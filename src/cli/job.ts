@@ -12,7 +12,7 @@ import { formatDuration } from "./output/duration.ts";
 import { errorJson } from "./output/errors.ts";
 import { exitCodes } from "./output/exit-codes.ts";
 import { formatTable } from "./output/table.ts";
-import type { Channel } from "./output/terminal.ts";
+import type { Terminal } from "./output/terminal.ts";
 
 export interface JobFlags {
   target: string;
@@ -33,7 +33,7 @@ export async function jobCommand(
   });
   const { health } = outcome;
   return {
-    text: outcomeText(outcome, invocation.terminal.stdout),
+    text: outcomeText(outcome, invocation.terminal),
     json: {
       job,
       target: outcome.target,
@@ -49,16 +49,20 @@ export async function jobCommand(
   };
 }
 
-function outcomeText(outcome: JobControlOutcome, channel: Channel): string {
+function outcomeText(outcome: JobControlOutcome, terminal: Terminal): string {
   const { job, target, allocations, health } = outcome;
   if (allocations.length === 0) return `job ${job} has no active allocation: nothing to do\n`;
-  const options = { width: channel.width(), color: channel.paint.enabled };
-  const columns = ["worker_ip", "status", { name: "exit", align: "right" as const }, "output"];
+  const { stdout } = terminal;
+  const options = { width: stdout.width(), color: stdout.paint.enabled };
+  // What a target printed has just scrolled by; only the lines of `status` are kept for its table.
+  const withOutput = target === "status" || !terminal.sameScreen;
+  const columns = ["worker_ip", "status", { name: "exit", align: "right" as const }];
+  if (withOutput) columns.push("output");
   const rows = allocations.map((entry) => [
     entry.workerIp,
     statusOf(target, entry),
     entry.exit,
-    outputOf(target, entry),
+    ...(withOutput ? [outputOf(target, entry)] : []),
   ]);
   const parts = [formatTable(columns, rows, options)];
   // One cause is told once, however many workers it struck.

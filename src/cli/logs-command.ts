@@ -1,5 +1,7 @@
 // maand logs show: flags → the reader of the log files.
 
+import { phases } from "../events/event.ts";
+import { logEvents } from "../events/log-fields.ts";
 import { MaandError } from "../model/error.ts";
 import { suggestName } from "../model/nearest.ts";
 import type { BucketInvocation, Outcome } from "./invocation.ts";
@@ -31,14 +33,31 @@ export async function logsShowCommand(
       remedy: 'use --follow with log_format = "jsonl" in maand.conf for one object per line',
     });
   const { event, job, phase, run, worker } = flags;
+  refuseUnknown("phase", phase, phases);
+  refuseUnknown("event", event, logEvents);
   const options = {
     logsDir: session.paths.logs,
     filter: present({ event, job, phase, run, worker }),
     ...present({ tail: flags.tail, runDir: flags.runDir }),
   };
   if (terminal.json) return { json: { ...collectLogs(options) } };
-  await showLogs({ ...options, format, follow: flags.follow }, terminal.stdout, interrupt.stopping);
+  const { shown } = await showLogs(
+    { ...options, format, follow: flags.follow },
+    terminal.stdout,
+    interrupt.stopping,
+  );
+  // Silence would leave it open whether the filter or the log was empty.
+  if (shown === 0 && !terminal.quiet) terminal.stderr.write("no log line matches\n");
   return interrupt.stopping.aborted ? { exitCode: exitCodes.interrupted } : {};
+}
+
+/** These have a fixed set of names; a worker or job that is gone by now may still be in the logs. */
+function refuseUnknown(flag: string, names: readonly string[] | undefined, known: readonly string[]): void {
+  const unknown = names?.find((name) => !known.includes(name));
+  if (unknown === undefined) return;
+  throw new MaandError("usage", `--${flag} "${unknown}" never stands in a log`, {
+    remedy: `known are ${known.join(", ")}`,
+  });
 }
 
 function formatOf(name: string): (typeof formats)[number] {

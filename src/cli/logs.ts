@@ -114,7 +114,7 @@ function runDirs(logsDir: string, wanted: string): string[] {
   throw new MaandError("not_found", `there is no run directory "${wanted}"`, {
     where: { file: join(logsDir, "runs") },
     why: "logs of runs are kept for 30 days, then gc deletes them",
-    remedy: "run `maand history` to see the runs, or leave --run-dir out to search all logs",
+    remedy: "`maand logs show --tail 20` shows the latest runs; leave --run-dir out to search all logs",
   });
 }
 

@@ -20,7 +20,7 @@ export interface RunCommandFlags {
 }
 
 export async function runCommandCommand(
-  { session }: BucketInvocation,
+  { session, terminal }: BucketInvocation,
   flags: RunCommandFlags,
   args: string[],
 ): Promise<Outcome> {
@@ -36,7 +36,7 @@ export async function runCommandCommand(
   const { health } = outcome;
   const failed = !outcome.workers.every(hasSucceeded) || (health !== undefined && !isHealthy(health));
   return {
-    text: outcomeText(outcome),
+    text: outcomeText(outcome, terminal.sameScreen),
     json: {
       interrupted: outcome.interrupted,
       workers: outcome.workers.map(resultJson),
@@ -51,23 +51,34 @@ function standardInput(): SharedInput | undefined {
   return process.stdin.isTTY ? undefined : shareInput(() => Bun.stdin.stream());
 }
 
-/** The summary: one paragraph per distinct result, then a closing line. */
-export function outcomeText(outcome: RunCommandOutcome): string {
-  const { workers, health } = outcome;
+/**
+ * The summary: one paragraph per distinct result, then a closing line. With `seen` the output has just scrolled by on
+ * the same screen: then only what several workers have in common and the end of what failed are worth repeating.
+ */
+export function outcomeText(outcome: RunCommandOutcome, seen = false): string {
+  const { workers, health, interrupted } = outcome;
   if (workers.length === 0)
     return "no workers: the catalog has none; list them in workspace/workers.json and run maand build\n";
   const groups = foldResults(workers, (result) =>
     JSON.stringify([result.exit, result.stdout, result.stderr, result.error?.message, result.error?.why]),
   );
-  const parts = groups.map((group) => groupText(group, groups.length > 1));
+  const told = groups.filter((group) => !seen || group.length > 1 || !hasSucceeded(group[0]!));
+  const parts = told.map((group) => groupText(group, groups.length > 1, seen));
   if (health !== undefined) parts.push(healthText(health, false));
   const bad = workers.filter((result) => !hasSucceeded(result)).length;
-  if (bad > 0) parts.push(`${bad} of ${count(workers.length, "worker")} failed\n`);
+  const all = count(workers.length, "worker");
+  if (interrupted)
+    parts.push(`interrupted: ${bad === 0 ? `all done on ${all}` : `${bad} of ${all} not done`}\n`);
+  else if (bad > 0) parts.push(`${bad} of ${all} failed\n`);
+  else if (told.length < groups.length) parts.push(`done on ${all}\n`);
   return parts.join("");
 }
 
+/** Lines of a failure that are repeated below the output that has scrolled by. */
+const lastLines = 10;
+
 /** `8 workers: one line`, or the heading and then the lines; `on ...` names them where there are other groups. */
-function groupText(group: readonly ShellResult[], isOneOfSeveral: boolean): string {
+function groupText(group: readonly ShellResult[], isOneOfSeveral: boolean, seen: boolean): string {
   const result = group[0]!;
   const who = group.length === 1 ? result.workerIp : `${group.length} workers`;
   const body = [...linesOf(result.stdout), ...linesOf(result.stderr)];
@@ -78,8 +89,12 @@ function groupText(group: readonly ShellResult[], isOneOfSeveral: boolean): stri
     const { message, why, remedy } = result.error;
     lines.push(`${who}: ${message}${why === undefined ? "" : `: ${why.replaceAll("\n", "; ")}`}`);
     if (remedy !== undefined) lines.push(`  do: ${remedy}`);
-  } else if (result.exit !== 0) lines.push(`${who}: exit ${result.exit}`, ...body.map((line) => `  ${line}`));
-  else if (body.length === 0) lines.push(`${who}: no output`);
+  } else if (result.exit !== 0) {
+    const from = seen ? Math.max(0, body.length - lastLines) : 0;
+    lines.push(`${who}: exit ${result.exit}`);
+    if (from > 0) lines.push(`  ... ${count(from, "line")} more above`);
+    lines.push(...body.slice(from).map((line) => `  ${line}`));
+  } else if (body.length === 0) lines.push(`${who}: no output`);
   else if (body.length === 1) lines.push(`${who}: ${body[0]}`);
   else lines.push(`${who}:`, ...body.map((line) => `  ${line}`));
   if (group.length > 1 && isOneOfSeveral) lines.push(`  on ${group.map((each) => each.workerIp).join(", ")}`);

@@ -40,7 +40,9 @@ export function stageJob(
 ): void {
   const root = join(staging, "jobs", job);
   try {
-    mkdirSync(root, { recursive: true, mode: 0o755 });
+    makeStaging(staging);
+    makeDirectory(join(staging, "jobs"));
+    makeDirectory(root);
     const wanted = new Map(files.map((file) => [file.path, file]));
     for (const file of files) addParents(wanted, file.path);
     removeUnwanted(root, "", wanted);
@@ -54,8 +56,9 @@ export function stageJob(
 /** Puts the files of the worker's root in place. */
 export function stageWorkerFiles(staging: string, files: WorkerFiles): void {
   try {
-    mkdirSync(join(staging, "bin"), { recursive: true, mode: 0o755 });
-    mkdirSync(join(staging, "jobs"), { recursive: true, mode: 0o755 });
+    makeStaging(staging);
+    makeDirectory(join(staging, "bin"));
+    makeDirectory(join(staging, "jobs"));
     for (const [path, text] of [
       ["worker.json", files.workerJson],
       ["jobs.json", files.jobsJson],
@@ -66,6 +69,17 @@ export function stageWorkerFiles(staging: string, files: WorkerFiles): void {
   } catch (error) {
     throw stagingFault(staging, error);
   }
+}
+
+/** What is staged may hold secrets: nobody but the owner gets past the directories above it. */
+function makeStaging(staging: string): void {
+  mkdirSync(staging, { recursive: true, mode: 0o700 });
+}
+
+/** A directory with the mode that it shall have on the worker, whatever the operator's umask is. */
+function makeDirectory(path: string): void {
+  mkdirSync(path, { recursive: true });
+  setMode(path, 0o755);
 }
 
 /** Directories that only exist because a file lies in them. */

@@ -1,7 +1,8 @@
 // Which state of an allocation leads to which action: the table of 04, as one pure function.
 
 import picomatch from "picomatch";
-import type { AllocationRow, DeploymentRow, JobRow, RuntimeState } from "../model/state.ts";
+import type { Begun, Deployment } from "../catalog/deployments.ts";
+import type { AllocationRow, JobRow, RuntimeState } from "../model/state.ts";
 import { hasFiles, mayRun } from "../model/state.ts";
 import type { TreeFile } from "../model/tree.ts";
 import { changedPaths } from "../model/tree.ts";
@@ -33,7 +34,7 @@ export interface Action {
 /** Everything about one allocation that its action depends on. */
 export interface AllocationFacts {
   row: AllocationRow;
-  deployment: DeploymentRow;
+  deployment: Deployment;
   /** The job as the catalog has it now. */
   job: JobRow;
   /** What the allocation's tree would be now; absent when it is removed or cannot be rendered. */
@@ -86,9 +87,7 @@ function activeAction(facts: AllocationFacts, options: ActionOptions): Action {
     case "drained":
       return makeAction(facts, "start", "enabled again", "running");
     case "unsettled":
-      if (deployment.promotedHash === undefined)
-        return makeAction(facts, "start", "start was not completed", "running");
-      return upgrade(facts, options, "last attempt was not completed");
+      return unsettledAction(facts, options);
     case "health_failed":
       if (options.syncOnly)
         return makeAction(facts, "sync", "health check failed, --sync-only", "health_failed");
@@ -104,6 +103,16 @@ function activeAction(facts: AllocationFacts, options: ActionOptions): Action {
   }
 }
 
+/** What was begun is done again: no policy may take a process for running that nobody knows to be. */
+function unsettledAction(facts: AllocationFacts, options: ActionOptions): Action {
+  const { begun, promotedHash } = facts.deployment;
+  if (promotedHash === undefined || begun === "first_start" || begun === "start")
+    return makeAction(facts, "start", "start was not completed", "running");
+  const reason = "last attempt was not completed";
+  if (begun === "reload" || options.syncOnly) return upgrade(facts, options, reason);
+  return { ...makeAction(facts, "restart", reason, "running"), matched: matchedByPolicy(facts) };
+}
+
 /** `restart`, `reload` or `sync` by the job's policy; `--sync-only` turns all of them into a sync. */
 function upgrade(facts: AllocationFacts, options: ActionOptions, reason: string): Action {
   const { deployment, job } = facts;
@@ -114,7 +123,7 @@ function upgrade(facts: AllocationFacts, options: ActionOptions, reason: string)
     case "never":
       return makeAction(facts, "sync", reason, deployment.state === "stopped" ? "stopped" : "running");
     case "reload": {
-      const matched = globMatches(facts);
+      const matched = matchedByPolicy(facts);
       if (matched.length > 0) return { ...makeAction(facts, "restart", reason, "running"), matched };
       return makeAction(facts, "reload", reason, "running");
     }
@@ -125,30 +134,46 @@ function upgrade(facts: AllocationFacts, options: ActionOptions, reason: string)
  * Changed paths that match `restart_globs`. What an unfinished attempt may have put in place counts as changed too:
  * the process may be running with it.
  */
-function globMatches(facts: AllocationFacts): string[] {
+function matchedByPolicy(facts: AllocationFacts): string[] {
   const { content, promotedFiles, attemptFiles, job } = facts;
-  if (content === undefined || job.manifest.restartGlobs.length === 0) return [];
+  const { restartPolicy, restartGlobs } = job.manifest;
+  if (content === undefined || restartPolicy !== "reload" || restartGlobs.length === 0) return [];
   const changed = new Set<string>();
   for (const before of [promotedFiles, attemptFiles]) {
     if (before !== undefined) for (const path of changedPaths(before, content.files)) changed.add(path);
   }
-  const matches = picomatch([...job.manifest.restartGlobs], { dot: true });
+  const matches = picomatch([...restartGlobs], { dot: true });
   return [...changed].filter((path) => matches(path)).sort();
 }
 
-/** Content or version differs from what was promoted; never promoted counts as changed. */
+/**
+ * Content or version differs from what was promoted; never promoted counts as changed, and so does an attempt that may
+ * have left other files on the worker.
+ */
 export function isChanged(facts: AllocationFacts): boolean {
   const { deployment, content, job } = facts;
-  return deployment.promotedHash !== content?.hash || deployment.promotedVersion !== job.version;
+  return (
+    deployment.promotedHash !== content?.hash ||
+    deployment.promotedVersion !== job.version ||
+    hasOtherFiles(deployment)
+  );
 }
 
-function changeReason(facts: AllocationFacts): string {
-  const sameContent = facts.deployment.promotedHash === facts.content?.hash;
-  return sameContent
-    ? "version changed"
-    : facts.deployment.promotedVersion === facts.job.version
-      ? "content changed"
-      : "content and version changed";
+function hasOtherFiles({ promotedHash, attemptHash }: Deployment): boolean {
+  return attemptHash !== undefined && attemptHash !== promotedHash;
+}
+
+function changeReason({ deployment, content, job }: AllocationFacts): string {
+  const sameContent = deployment.promotedHash === content?.hash;
+  const sameVersion = deployment.promotedVersion === job.version;
+  if (sameContent && sameVersion) return "last sync was not completed";
+  if (sameContent) return "version changed";
+  return sameVersion ? "content changed" : "content and version changed";
+}
+
+/** What has never run has no version, even when its content was kept current while it was disabled. */
+function hasNeverRun({ state, begun }: Deployment): boolean {
+  return state === "absent" || state === "cleaned" || begun === "first_start";
 }
 
 function makeAction(facts: AllocationFacts, kind: ActionKind, reason: string, leadsTo: RuntimeState): Action {
@@ -158,7 +183,7 @@ function makeAction(facts: AllocationFacts, kind: ActionKind, reason: string, le
     allocId: row.allocId,
     job: row.job,
     workerIp: row.workerIp,
-    currentVersion: deployment.promotedVersion ?? noVersion,
+    currentVersion: hasNeverRun(deployment) ? noVersion : (deployment.promotedVersion ?? noVersion),
     newVersion: job.version,
     ...(deployment.promotedHash === undefined ? {} : { currentHash: deployment.promotedHash }),
     ...(content === undefined ? {} : { newHash: content.hash }),
@@ -176,4 +201,17 @@ export function isDue(action: Action): boolean {
 /** Makefile target that an action runs, if any. */
 export function targetOf(kind: ActionKind): "start" | "restart" | "reload" | "stop" | undefined {
   return kind === "start" || kind === "restart" || kind === "reload" || kind === "stop" ? kind : undefined;
+}
+
+/** What is noted of an allocation while the action is under way. */
+export function begunBy(action: Action, deployment: Deployment): Begun | undefined {
+  switch (action.kind) {
+    case "start":
+      return hasNeverRun(deployment) ? "first_start" : "start";
+    case "reload":
+    case "sync":
+      return action.kind;
+    default:
+      return undefined;
+  }
 }

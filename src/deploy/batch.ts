@@ -1,21 +1,25 @@
 // One batch: stage, sync and run its allocations side by side; then record what they have become.
 
-import type { Promotion } from "../catalog/deployments.ts";
-import { beginAttempts, promote, setStates } from "../catalog/deployments.ts";
+import type { AttemptedContent, NewAttempt, Promotion } from "../catalog/deployments.ts";
+import { beginAttempts, failAttempts, promote, readDeployments, setStates } from "../catalog/deployments.ts";
 import { stageJob, workerStaging } from "../content/stage.ts";
 import type { DeployPhase } from "../hooks/plan.ts";
-import type { MaandError } from "../model/error.ts";
+import { MaandError } from "../model/error.ts";
+import { mayRun } from "../model/state.ts";
 import type { Action } from "./action.ts";
-import { targetOf } from "./action.ts";
+import { begunBy, isDue, targetOf } from "./action.ts";
+import { deployFault } from "./fault.ts";
 import type { Ledger } from "./ledger.ts";
 import { requireTarget } from "./lifecycle.ts";
+import { interruptedAt } from "./outcome.ts";
 import type { DeployRun } from "./run-state.ts";
 import { factsOf, hookTarget, targetSeconds } from "./run-state.ts";
-import { asMaandError } from "./worker-link.ts";
 
 /** An action that was carried out, and how it went so far. */
 export interface Attempt {
   action: Action;
+  /** What was staged, as it is to be promoted. */
+  content?: AttemptedContent;
   error?: MaandError;
 }
 
@@ -34,27 +38,33 @@ export async function actOn(
 ): Promise<Attempt[]> {
   beginAttempts(
     run.session.catalog,
-    batch.map((action) => ({ allocId: action.allocId, content: factsOf(run, action).content! })),
+    batch.map((action) => newAttempt(run, action, factsOf(run, action).content!)),
   );
   return Promise.all(
     batch.map(async (action): Promise<Attempt> => {
+      const attempt: Attempt = { action };
       try {
-        await stage(run, action);
+        attempt.content = await stage(run, action);
         await run.links.sync(action.workerIp, action.job);
         if (lifecycle === "make") await runLifecycle(run, action);
-        return { action };
       } catch (error) {
-        return { action, error: asMaandError(error, action.workerIp) };
+        attempt.error = deployFault(run.session, error, action.workerIp);
       }
+      return attempt;
     }),
   );
+}
+
+function newAttempt(run: DeployRun, action: Action, content: AttemptedContent): NewAttempt {
+  const begun = begunBy(action, factsOf(run, action).deployment);
+  return { allocId: action.allocId, content, ...(begun === undefined ? {} : { begun }) };
 }
 
 async function runLifecycle(run: DeployRun, action: Action): Promise<void> {
   const target = targetOf(action.kind);
   if (target === undefined) return;
-  await run.limit(() =>
-    requireTarget(run.session, run.links.connectionTo(action.workerIp), {
+  await run.slots(action.workerIp, async () =>
+    requireTarget(run.session, await run.links.connect(action.workerIp), {
       job: action.job,
       workerIp: action.workerIp,
       target,
@@ -90,6 +100,7 @@ export async function hookAttempts(
 ): Promise<void> {
   const [first] = attempts;
   if (first === undefined) return;
+  run.hooked.add(first.action.job);
   const { results } = await run.hooks.run({
     event,
     job: first.action.job,
@@ -100,40 +111,51 @@ export async function hookAttempts(
     ...(control === undefined ? {} : { control: { target: "deploy", stoppedAllocations: [], ...control } }),
   });
   for (const attempt of attempts) {
-    const failed = results.find(
-      (result) => result.allocId === attempt.action.allocId && result.error !== undefined,
-    );
-    if (failed?.error !== undefined) attempt.error = failed.error;
+    const own = results.filter((result) => result.allocId === attempt.action.allocId);
+    const failed = own.find((result) => result.error !== undefined);
+    const missed = own.find((result) => result.status === "skipped");
+    if (failed !== undefined) attempt.error = failed.error!;
+    else if (missed !== undefined) attempt.error = notRun(run, attempt.action, missed.hook);
   }
 }
 
-/** Puts the allocation's files, rendered with the versions they are deployed with, into the staging tree. */
-export async function stage(run: DeployRun, action: Action): Promise<void> {
-  const { job, row } = factsOf(run, action);
-  const { files, read } = await run.facts.contents.forSync(job, row, action.currentVersion);
-  stageJob(workerStaging(run.session.paths.staging, action.workerIp), action.job, files, read);
+/** A hook that was skipped has not done its part: what depends on it must not be promoted. */
+function notRun(run: DeployRun, action: Action, hook: string): MaandError {
+  if (run.session.interrupt.aborting.aborted) return interruptedAt(action, `${hook} was not run`);
+  return new MaandError("hook", `${hook} was not run`, {
+    where: { job: action.job, worker: action.workerIp },
+    why: "an earlier hook of the batch failed",
+    remedy: "mend that hook, then run maand deploy again",
+  });
 }
 
-/** Keeps what is about to be promoted, before it is: a promoted content is always there to go back to. */
-async function keepContent(run: DeployRun, actions: readonly Action[]): Promise<void> {
-  for (const action of actions) {
-    const { job, row } = factsOf(run, action);
-    await run.facts.contents.keep(job, row);
-  }
+/**
+ * Puts the allocation's files, rendered with the versions they are deployed with, into the staging tree, and their
+ * bytes into the catalog. Returns the content to promote: that of the KV of this moment, which hooks may have changed
+ * since the plan was made.
+ */
+async function stage(run: DeployRun, action: Action): Promise<AttemptedContent> {
+  const facts = factsOf(run, action);
+  const { promoted, staged, keep } = await run.facts.contents.capture(
+    facts.job,
+    facts.row,
+    action.currentVersion,
+  );
+  keep();
+  if (isDue(action) && promoted.hash !== facts.content?.hash)
+    beginAttempts(run.session.catalog, [newAttempt(run, action, promoted)]);
+  const staging = workerStaging(run.session.paths.staging, action.workerIp);
+  stageJob(staging, action.job, staged.files, staged.read);
+  return promoted;
 }
 
 /**
  * Records a batch: what is well is promoted in one commit, what failed its gate is marked so. What hooks wrote while
  * the batch ran becomes durable with it; of a batch that failed nothing is kept.
  */
-export async function settleBatch(
-  run: DeployRun,
-  attempts: readonly Attempt[],
-  ledger: Ledger,
-): Promise<void> {
+export function settleBatch(run: DeployRun, attempts: readonly Attempt[], ledger: Ledger): void {
   const { catalog } = run.session;
-  const well = attempts.filter((attempt) => attempt.error === undefined).map((attempt) => attempt.action);
-  await keepContent(run, well);
+  const well = attempts.filter((attempt) => attempt.error === undefined);
   const job = attempts[0]?.action.job;
   if (job !== undefined) {
     if (well.length === attempts.length) run.hooks.checkpoint(job);
@@ -141,23 +163,26 @@ export async function settleBatch(
   }
   promote(
     catalog,
-    well.map((action) => ({ ...promotionOf(run, action), state: action.leadsTo })),
+    well.map(({ action, content }) => ({ ...promotionOf(action, content!), state: action.leadsTo })),
   );
-  const failed = attempts.filter((attempt) => attempt.error !== undefined);
+  const failures = attempts
+    .filter((attempt) => attempt.error !== undefined)
+    .map(({ action, error }) => ({ allocId: action.allocId, error: error!, failure: error!.message }));
+  const unhealthy = failures.filter(({ error }) => error.kind === "health");
   setStates(
     catalog,
-    failed.map(({ action, error }) => ({
-      allocId: action.allocId,
-      state: error!.kind === "health" ? ("health_failed" as const) : ("unsettled" as const),
-      failure: error!.message,
-    })),
+    unhealthy.map(({ allocId, failure }) => ({ allocId, failure, state: "health_failed" as const })),
+  );
+  failAttempts(
+    catalog,
+    failures.filter(({ error }) => error.kind !== "health"),
   );
   for (const { action, error } of attempts)
     ledger.settle(action, error === undefined ? "done" : "failed", error);
 }
 
-function promotionOf(run: DeployRun, action: Action): Promotion {
-  return { allocId: action.allocId, version: action.newVersion, content: factsOf(run, action).content! };
+function promotionOf(action: Action, content: AttemptedContent): Promotion {
+  return { allocId: action.allocId, version: action.newVersion, content };
 }
 
 /** Content and version of disabled allocations stay current in the catalog and the staging tree; nothing runs. */
@@ -166,17 +191,19 @@ export async function keepDisabledCurrent(
   actions: readonly Action[],
   ledger: Ledger,
 ): Promise<void> {
+  const states = readDeployments(run.session.catalog);
   for (const action of actions) {
+    const state = states.get(action.allocId)?.state ?? "absent";
+    // Its stop failed or was not come to: what runs there is the old version, and must not be taken for the new one.
+    if (mayRun(state)) continue;
     try {
-      await stage(run, action);
-      await keepContent(run, [action]);
-      const wasStopped = factsOf(run, action).deployment.state === "stopped";
+      const promotion = promotionOf(action, await stage(run, action));
       promote(run.session.catalog, [
-        { ...promotionOf(run, action), ...(wasStopped ? { state: action.leadsTo } : {}) },
+        { ...promotion, ...(state === "stopped" ? { state: action.leadsTo } : {}) },
       ]);
       ledger.settle(action, "done");
     } catch (error) {
-      ledger.settle(action, "failed", asMaandError(error, action.workerIp));
+      ledger.settle(action, "failed", deployFault(run.session, error, action.workerIp));
     }
   }
 }

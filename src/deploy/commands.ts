@@ -53,18 +53,21 @@ refresh() {
 if problem=$( { refresh "$3" "$4"; } 2>&1 ); then echo "maand-check refreshed"; else echo "maand-check unwritable $problem"; fi
 `);
 
-/**
- * Checks a worker's prerequisites and puts the runner in place in one round trip; when files are given, they are
- * refreshed in the same one. `readCheck` reads the answer.
- */
+export interface CheckOptions {
+  /** Files will be sent: is there room for them? */
+  space: boolean;
+  /** Written in the same round trip. */
+  refresh?: Pick<WorkerFiles, "workerJson" | "jobsJson">;
+}
+
+/** Checks a worker's prerequisites and puts the runner in place, in one round trip. `readCheck` reads the answer. */
 export function checkCommand(
   directory: string,
   useSudo: boolean,
   runner: string,
-  refresh?: Pick<WorkerFiles, "workerJson" | "jobsJson">,
+  { space, refresh }: CheckOptions,
 ): ShellText {
-  // Room for files matters where files are due; a worker that only gets its worker.json is not asked.
-  const script = refresh === undefined ? freeSpaceScript.text : refreshScript.text;
+  const script = `${space ? freeSpaceScript.text : ""}${refresh === undefined ? "" : refreshScript.text}`;
   const values = refresh === undefined ? [] : [refresh.workerJson.trimEnd(), refresh.jobsJson.trimEnd()];
   return sudo(
     useSudo,
@@ -139,18 +142,22 @@ export function targetCommand(run: TargetRun): ShellText {
 /** Exit status of `timeout` when it ended the command (coreutils manual, "timeout invocation"). */
 export const timedOutStatus = 124;
 
-/** As `targetCommand`, but nothing to do (status 0) on a worker where the job's directory is not there. */
+/**
+ * As `targetCommand`, but nothing to do (status 0) where the job has no Makefile on the worker: its files never arrived
+ * as a whole, or it was stopped and a deletion, which takes the Makefile first, was cut short.
+ */
 export function stopCommand(run: Omit<TargetRun, "target">): ShellText {
-  const guard = raw('[ -d "$1" ] || exit 0; shift; exec "$@"');
+  const guard = raw('[ -e "$1" ] || exit 0; shift; exec "$@"');
   const stop = targetCommand({ ...run, useSudo: false, target: "stop" });
-  return sudo(run.useSudo, sh`sh -c ${guard.text} sh ${`${run.directory}/jobs/${run.job}`} ${stop}`);
+  return sudo(run.useSudo, sh`sh -c ${guard.text} sh ${`${run.directory}/jobs/${run.job}/Makefile`} ${stop}`);
 }
 
 const deleteScript = raw(`
 cd "$1" 2>/dev/null || exit 0
+rm -f ./Makefile || exit 1
 for entry in * .[!.]* ..?*; do
   case $entry in
-    data|logs) ;;
+    data|logs|bin) ;;
     *) rm -rf -- "./$entry" || exit 1 ;;
   esac
 done
@@ -158,7 +165,7 @@ cd / && rmdir "$1" 2>/dev/null
 exit 0
 `);
 
-/** Deletes what was deployed of a job and keeps its `data/` and `logs/`; nothing there is no fault. */
+/** Deletes what was deployed of a job and keeps its `data/`, `logs/` and `bin/`; nothing there is no fault. */
 export function deleteDeployedCommand(directory: string, job: string, useSudo: boolean): ShellText {
   return sudo(useSudo, sh`sh -c ${deleteScript.text} sh ${`${directory}/jobs/${job}`}`);
 }

@@ -1,5 +1,6 @@
 // Everything the deploy plan depends on, read from the catalog; content is rendered here.
 
+import type { Deployment, PostDeployStatus } from "../catalog/deployments.ts";
 import { readDeployments, readPostDeploy, readTree } from "../catalog/deployments.ts";
 import type { CatalogRead } from "../catalog/read.ts";
 import type { ContentBook } from "../content/book.ts";
@@ -8,7 +9,7 @@ import { demandsOf } from "../content/store.ts";
 import { jobNamespace } from "../kv/namespaces.ts";
 import type { KvStore } from "../kv/store.ts";
 import { MaandError } from "../model/error.ts";
-import type { AllocationRow, CatalogState, DeploymentRow, JobRow } from "../model/state.ts";
+import type { AllocationRow, CatalogState, JobRow } from "../model/state.ts";
 import type { TreeFile } from "../model/tree.ts";
 import type { Session } from "../session/session.ts";
 import type { AllocationFacts } from "./action.ts";
@@ -40,12 +41,12 @@ export async function loadFacts(
   const byId = new Map<string, AllocationFacts>();
   const treeOf = treeReader(session);
 
-  const load = async (job: JobRow, known: ReadonlyMap<string, DeploymentRow>): Promise<JobFacts> => {
+  const load = async (job: JobRow, known: ReadonlyMap<string, Deployment>): Promise<JobFacts> => {
     const facts: JobFacts = {
       job,
       allocations: [],
       demands: demandsOf(job),
-      postDeployDue: postDeploy.get(job.name) === "failed",
+      postDeployDue: isDue(postDeploy.get(job.name)),
     };
     const order = kv.get(jobNamespace(job.name), "rollout_order");
     if (typeof order === "string" && order !== "")
@@ -76,7 +77,11 @@ export async function loadFacts(
   };
 }
 
-function newDeployment(row: AllocationRow): DeploymentRow {
+function isDue(postDeploy: PostDeployStatus | undefined): boolean {
+  return postDeploy === "failed" || postDeploy === "pending";
+}
+
+function newDeployment(row: AllocationRow): Deployment {
   return { allocId: row.allocId, state: "absent" };
 }
 
@@ -95,7 +100,7 @@ function treeReader(session: Session): TreeOf {
 async function allocationFacts(
   job: JobRow,
   row: AllocationRow,
-  deployment: DeploymentRow,
+  deployment: Deployment,
   contents: ContentBook,
   ofJob: JobFacts,
   treeOf: TreeOf,

@@ -1,13 +1,15 @@
 // The health gate of a batch: the manifest's probes, then the job's `health_check` hooks, until all pass or time is up.
 
 import { allocationChecks, hasProbes, waitOf } from "../health/checks.ts";
+import type { CheckResult } from "../health/gate.ts";
 import { runGate } from "../health/gate.ts";
 import { askHealthHooks } from "../health/hooks.ts";
+import { patientConnection } from "../health/worker-gate.ts";
 import { MaandError } from "../model/error.ts";
 import type { JobRow } from "../model/state.ts";
 import { targetOf } from "./action.ts";
 import type { Attempt, BatchPlace } from "./batch.ts";
-
+import { interruptedAt } from "./outcome.ts";
 import type { DeployRun } from "./run-state.ts";
 import { factsOf, hookTarget } from "./run-state.ts";
 
@@ -44,20 +46,18 @@ export async function passGate(
 }
 
 async function askProbes(run: DeployRun, job: JobRow, asked: readonly Attempt[]): Promise<void> {
-  const { session, links } = run;
+  const { session } = run;
+  // A job may take its worker's network or sshd down for a while: the gate waits for those too.
   const checks = asked.flatMap(({ action }) =>
-    allocationChecks(session, run.state, job, action.workerIp, async () =>
-      links.connectionTo(action.workerIp),
+    allocationChecks(session, run.state, job, action.workerIp, () =>
+      patientConnection(session, action.workerIp),
     ),
   );
   const results = await runGate(checks, () => waitOf(job), session.interrupt.aborting);
   for (const attempt of asked) {
     const failed = results.filter((result) => result.workerIp === attempt.action.workerIp && !result.ok);
     if (failed.length === 0) continue;
-    const why = failed
-      .map((result) => `${result.check}: ${result.error} (${result.attempts} attempts)`)
-      .join("; ");
-    attempt.error = unhealthy(job.name, attempt.action.workerIp, why);
+    attempt.error = unhealthy(run, attempt, failed);
   }
 }
 
@@ -79,14 +79,17 @@ async function askHooks(
   for (const attempt of asked) {
     const failed = results.filter((result) => result.allocId === attempt.action.allocId && !result.ok);
     if (failed.length === 0) continue;
-    const why = failed
-      .map((result) => `${result.check}: ${result.error} (${result.attempts} attempts)`)
-      .join("; ");
-    attempt.error = unhealthy(job.name, attempt.action.workerIp, why);
+    attempt.error = unhealthy(run, attempt, failed);
   }
 }
 
-function unhealthy(job: string, workerIp: string, why: string): MaandError {
+function unhealthy(run: DeployRun, { action }: Attempt, failed: readonly CheckResult[]): MaandError {
+  const { job, workerIp } = action;
+  const why = failed
+    .map((result) => `${result.check}: ${result.error} (${result.attempts} attempts)`)
+    .join("; ");
+  // Nobody waited for it to become healthy, so nothing is known of its health.
+  if (run.session.interrupt.aborting.aborted) return interruptedAt(action, why);
   return new MaandError("health", "the health check failed", {
     where: { job, worker: workerIp },
     why,

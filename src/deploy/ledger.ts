@@ -25,7 +25,8 @@ export function openLedger(run: DeployRun): Ledger {
   const outcomes = new Map<string, AllocationOutcome>();
   const { events, interrupt } = run.session;
 
-  const settle = (action: Action, status: Status, error?: MaandError): void => {
+  const settle = (action: Action, asked: Status, error?: MaandError): void => {
+    const status = error?.kind === "interrupted" ? "interrupted" : asked;
     outcomes.set(action.allocId, outcomeOf(action, status, error));
     const scope = {
       worker: action.workerIp,

@@ -20,7 +20,7 @@ export interface Lifecycle {
   /** Seconds for the target. */
   timeoutSeconds: number;
   phase: Phase;
-  /** For stops of what is to go: a worker without the job's directory has nothing to stop. */
+  /** For stops: where the job has no Makefile there is nothing to stop. */
   onlyIfPresent?: boolean;
 }
 

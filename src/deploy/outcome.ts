@@ -1,7 +1,7 @@
 // How a deploy came out, as a value: the summary, `--json` and the exit code are read from it.
 
 import type { AllocationStatus } from "../events/event.ts";
-import type { MaandError } from "../model/error.ts";
+import { MaandError } from "../model/error.ts";
 import type { Action, ActionKind } from "./action.ts";
 
 export interface AllocationOutcome {
@@ -55,6 +55,15 @@ export function outcomeOf(action: Action, status: AllocationStatus, error?: Maan
     matched: action.matched,
     ...(error === undefined ? {} : { error }),
   };
+}
+
+/** The error of an action that Ctrl-C cut short. */
+export function interruptedAt({ job, workerIp }: Action, why?: string): MaandError {
+  return new MaandError("interrupted", "interrupted before it was done", {
+    where: { job, worker: workerIp },
+    ...(why === undefined ? {} : { why }),
+    remedy: "run maand deploy to go on",
+  });
 }
 
 /** Whether anything failed or was blocked: exit 1. */

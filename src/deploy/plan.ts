@@ -165,9 +165,12 @@ export function hasWork(plan: JobPlan): boolean {
 
 /** Workers that something is due on. */
 export function dueWorkers(plan: DeployPlan): Set<string> {
-  const actions = [
-    ...plan.reconcile.flatMap((wave) => wave.jobs.flatMap((job) => job.batches.flat())),
-    ...plan.waves.flatMap((wave) => wave.jobs.flatMap(rolloutActions)),
-  ];
+  const stops = plan.reconcile.flatMap((wave) => wave.jobs.flatMap((job) => job.batches.flat()));
+  return new Set([...stops.map((action) => action.workerIp), ...receivingWorkers(plan)]);
+}
+
+/** Workers that files are due on. */
+export function receivingWorkers(plan: DeployPlan): Set<string> {
+  const actions = plan.waves.flatMap((wave) => wave.jobs.flatMap(rolloutActions));
   return new Set(actions.filter(isDue).map((action) => action.workerIp));
 }

@@ -5,13 +5,13 @@ import { MaandError } from "../model/error.ts";
 import { remoteDirectory } from "../session/session.ts";
 import type { Action } from "./action.ts";
 import { deleteDeployedCommand } from "./commands.ts";
+import { deployFault } from "./fault.ts";
 import { requireTarget, runLogged } from "./lifecycle.ts";
 import type { AllocationOutcome } from "./outcome.ts";
-import { outcomeOf } from "./outcome.ts";
+import { interruptedAt, outcomeOf } from "./outcome.ts";
 import type { DeployPlan } from "./plan.ts";
 import type { DeployRun } from "./run-state.ts";
 import { factsOf, hookTarget, targetSeconds } from "./run-state.ts";
-import { asMaandError } from "./worker-link.ts";
 
 /** Seconds for deleting a job's deployed files. */
 const deleteSeconds = 120;
@@ -47,46 +47,57 @@ async function stopOne(run: DeployRun, action: Action): Promise<AllocationOutcom
   };
   const link = links.all.get(action.workerIp);
   if (link?.failure !== undefined) {
-    if (!link.gone) return outcomeOf(action, "not_reached", link.failure);
+    if (link.failure.kind === "interrupted") return outcomeOf(action, "interrupted");
+    // A worker that answers and is only unfit may well have the process running.
+    if (!link.gone || link.failure.kind !== "unreachable")
+      return outcomeOf(action, "not_reached", link.failure);
     const reason = `worker ${action.workerIp} has left the workspace and cannot be reached: assumed dead, nothing was stopped there`;
     session.events.emit({ type: "reconcile_skip_stop", scope, reason });
     session.events.emit({ type: "warning", scope, text: reason });
     return outcomeOf(action, "skipped");
   }
   try {
-    const connection = links.connectionTo(action.workerIp);
+    await links.connect(action.workerIp);
     // From here on the process may be down although the stop has not been recorded.
     beginAttempts(session.catalog, [{ allocId: row.allocId }]);
     await stopProcess(run, action);
     const complaint = await afterStopped(run, action);
     if (action.kind === "stop") setStates(session.catalog, [{ allocId: row.allocId, state: "drained" }]);
     else {
-      const result = await runLogged(session, connection, {
-        scope,
-        title: `delete deployed files of ${action.job}, keep data/ and logs/`,
-        command: deleteDeployedCommand(remoteDirectory(session), action.job, session.conf.useSudo),
-        timeoutSeconds: deleteSeconds,
-      });
-      if (result.exitCode !== 0) {
-        throw new MaandError("remote", "the job was stopped, but its deployed files could not be deleted", {
-          where: { job: action.job, worker: action.workerIp },
-          why: result.stderr.trim(),
-          remedy: "mend it on the worker, then run maand deploy again",
-        });
-      }
+      await deleteFiles(run, action);
       forgetPromotions(session.catalog, [row.allocId]);
     }
     return complaint === undefined ? outcomeOf(action, "done") : outcomeOf(action, "failed", complaint);
-  } catch (error) {
-    return outcomeOf(action, "failed", asMaandError(error, action.workerIp));
+  } catch (thrown) {
+    const error = deployFault(session, thrown, action.workerIp);
+    return outcomeOf(action, error.kind === "interrupted" ? "interrupted" : "failed", error);
   }
+}
+
+async function deleteFiles(run: DeployRun, { job, workerIp, kind }: Action): Promise<void> {
+  const { session } = run;
+  const result = await run.slots(workerIp, async () =>
+    runLogged(session, await run.links.connect(workerIp), {
+      scope: { worker: workerIp, job, phase: "reconcile", action: kind },
+      title: `delete deployed files of ${job}, keep data/ and logs/`,
+      command: deleteDeployedCommand(remoteDirectory(session), job, session.conf.useSudo),
+      timeoutSeconds: deleteSeconds,
+    }),
+  );
+  if (result.exitCode === 0) return;
+  throw new MaandError("remote", "the job was stopped, but its deployed files could not be deleted", {
+    where: { job, worker: workerIp },
+    why: result.stderr.trim(),
+    remedy: "mend it on the worker, then run maand deploy again",
+  });
 }
 
 /** By the job's Makefile, or by its `job_control` hook with TARGET=stop. */
 async function stopProcess(run: DeployRun, action: Action): Promise<void> {
   const { session, hooks } = run;
   if (hooks.hasHooks(action.job, "job_control")) {
-    const { error } = await hooks.run({
+    run.hooked.add(action.job);
+    const { error, interrupted } = await hooks.run({
       event: "job_control",
       job: action.job,
       targets: [hookTarget(run, action)],
@@ -99,29 +110,32 @@ async function stopProcess(run: DeployRun, action: Action): Promise<void> {
         stoppedAllocations: [action.workerIp],
       },
     });
-    if (error !== undefined) {
+    if (error !== undefined || interrupted) {
       hooks.discard(action.job);
-      throw error;
+      throw error ?? interruptedAt(action, "the job_control hook was not run");
     }
     hooks.checkpoint(action.job);
     return;
   }
-  await requireTarget(session, run.links.connectionTo(action.workerIp), {
-    job: action.job,
-    workerIp: action.workerIp,
-    target: "stop",
-    currentVersion: action.currentVersion,
-    newVersion: action.newVersion,
-    timeoutSeconds: targetSeconds(run, action),
-    phase: "reconcile",
-    onlyIfPresent: true,
-  });
+  await run.slots(action.workerIp, async () =>
+    requireTarget(session, await run.links.connect(action.workerIp), {
+      job: action.job,
+      workerIp: action.workerIp,
+      target: "stop",
+      currentVersion: action.currentVersion,
+      newVersion: action.newVersion,
+      timeoutSeconds: targetSeconds(run, action),
+      phase: "reconcile",
+      onlyIfPresent: true,
+    }),
+  );
 }
 
 /** Runs `after_allocation_stopped`. The process is down whatever the hook says: its failure is told, no more. */
 async function afterStopped(run: DeployRun, action: Action): Promise<MaandError | undefined> {
   const { hooks } = run;
   if (!hooks.hasHooks(action.job, "after_allocation_stopped")) return undefined;
+  run.hooked.add(action.job);
   const { error } = await hooks.run({
     event: "after_allocation_stopped",
     job: action.job,

@@ -35,6 +35,12 @@ export async function rehearse(session: Session, options: DeployOptions): Promis
       if (error !== undefined) hookFailures.push({ job: job.job, error });
       else again.set(job.job, await facts.reload(job.job));
     }
+    // What hooks of a demanded job wrote may change what the templates of this one say.
+    const hooked = new Set(wanted.map((job) => job.job));
+    for (const job of facts.jobs) {
+      const reads = job.demands.some((demanded) => hooked.has(demanded));
+      if (reads && !hooked.has(job.job.name)) again.set(job.job.name, await facts.reload(job.job.name));
+    }
     const jobs = [...again.values()];
     return {
       facts: { ...facts, jobs },

@@ -1,10 +1,12 @@
 // One job's rollout: its hooks before, batches of starts and upgrades each gated and promoted, its hooks after.
 
 import { setPostDeploy } from "../catalog/deployments.ts";
+import { catalogFailure } from "../catalog/failure.ts";
 import { stageForHooks } from "../content/stage-for-hooks.ts";
 import type { DeployPhase } from "../hooks/plan.ts";
-import type { MaandError } from "../model/error.ts";
+import { MaandError } from "../model/error.ts";
 import type { Action } from "./action.ts";
+import { targetOf } from "./action.ts";
 import type { Attempt, BatchPlace } from "./batch.ts";
 import { actOn, afterStarted, hookAttempts, keepDisabledCurrent, settleBatch } from "./batch.ts";
 import { isGated, passGate } from "./gate.ts";
@@ -16,20 +18,40 @@ import { batchesOf, hasRollout, hasWork, planJob } from "./plan.ts";
 import type { DeployRun } from "./run-state.ts";
 import { factsOf } from "./run-state.ts";
 
-/** Rolls out one job. Failures are in the outcome; nothing is thrown for them. */
+/**
+ * Rolls out one job. Failures are in the outcome, those of the bucket's own disk among them: other jobs go on, and what
+ * is under way there is seen to its end.
+ */
 export async function rollOutJob(run: DeployRun, planned: JobPlan): Promise<JobOutcome> {
   const ledger = openLedger(run);
-  const { plan, error } = await beforeDeploy(run, planned);
+  try {
+    return await rollOut(run, planned, ledger);
+  } catch (thrown) {
+    const fault = catalogFailure(thrown, run.session.paths.catalog);
+    if (!(fault instanceof MaandError)) throw thrown;
+    ledger.failAll(planned, fault);
+    return ledger.close(planned, fault.message);
+  }
+}
+
+async function rollOut(run: DeployRun, planned: JobPlan, ledger: Ledger): Promise<JobOutcome> {
+  const { stopping } = run.session.interrupt;
+  const current = await afterUpstream(run, planned);
+  const { plan, error } = stopping.aborted ? { plan: current } : await beforeDeploy(run, current);
   if (error !== undefined) {
     ledger.failAll(plan, error);
     return ledger.close(plan, error.message);
   }
   for (const action of plan.skips) ledger.settle(action, "skipped");
+  if (stopping.aborted) return ledger.close(plan);
   if (plan.renderFault !== undefined) {
     ledger.failAll(plan, plan.renderFault);
     return ledger.close(plan, plan.renderFault.message);
   }
   if (!hasWork(plan)) return ledger.close(plan);
+  // Noted before anything is promoted: a run that ends in between leaves the hooks due.
+  if (hasRollout(plan) && run.hooks.hasHooks(plan.job, "post_deploy"))
+    setPostDeploy(run.session.catalog, plan.job, "pending");
 
   await keepDisabledCurrent(run, plan.promotes, ledger);
   const starts = reachable(run, plan.starts, ledger);
@@ -54,22 +76,33 @@ function phaseOf(plan: JobPlan): DeployPhase {
   return plan.starts.length > 0 ? "new" : "";
 }
 
+/** Hooks of a job that this one demands may have changed what its templates read: it is rendered and planned again. */
+async function afterUpstream(run: DeployRun, plan: JobPlan): Promise<JobPlan> {
+  return plan.demands.some((job) => run.hooked.has(job)) ? planAgain(run, plan) : plan;
+}
+
+async function planAgain(run: DeployRun, plan: JobPlan): Promise<JobPlan> {
+  const warnings: string[] = [];
+  const { rollout } = planJob(await run.facts.reload(plan.job), run.options, warnings);
+  for (const text of warnings)
+    run.session.events.emit({ type: "warning", scope: { worker: "-", job: plan.job }, text });
+  return rollout ?? plan;
+}
+
 /** Runs `pre_deploy` hooks of a job that has something to roll out, then renders and plans it again. */
 async function beforeDeploy(run: DeployRun, plan: JobPlan): Promise<{ plan: JobPlan; error?: MaandError }> {
   const wanted = hasRollout(plan) || plan.renderFault !== undefined;
   if (!wanted || !run.hooks.hasHooks(plan.job, "pre_deploy")) return { plan };
   await stageForHooks(run.session, run.state, run.facts.contents, plan.job);
-  const { error } = await run.hooks.run({ event: "pre_deploy", job: plan.job, phase: phaseOf(plan) });
-  if (error !== undefined) {
+  run.hooked.add(plan.job);
+  const call = { event: "pre_deploy" as const, job: plan.job, phase: phaseOf(plan) };
+  const { error, interrupted } = await run.hooks.run(call);
+  if (error !== undefined || interrupted) {
     run.hooks.discard(plan.job);
-    return { plan, error };
+    return error === undefined || error.kind === "interrupted" ? { plan } : { plan, error };
   }
   run.hooks.checkpoint(plan.job);
-  const warnings: string[] = [];
-  const { rollout } = planJob(await run.facts.reload(plan.job), run.options, warnings);
-  for (const text of warnings)
-    run.session.events.emit({ type: "warning", scope: { worker: "-", job: plan.job }, text });
-  return { plan: rollout ?? plan };
+  return { plan: await planAgain(run, plan) };
 }
 
 /** Runs `post_deploy` hooks of a job whose rollout is complete, or whose hooks failed there last time. */
@@ -79,16 +112,14 @@ async function afterDeploy(run: DeployRun, plan: JobPlan, ledger: Ledger): Promi
     if (plan.postDeployDue) setPostDeploy(run.session.catalog, plan.job, "ok");
     return undefined;
   }
-  // Durable before the hooks begin: a crash in the middle of them makes the next deploy run them again.
-  setPostDeploy(run.session.catalog, plan.job, "failed");
+  run.hooked.add(plan.job);
   await stageForHooks(run.session, run.state, run.facts.contents, plan.job);
-  const { error, interrupted } = await run.hooks.run({
-    event: "post_deploy",
-    job: plan.job,
-    phase: phaseOf(plan),
-  });
+  const call = { event: "post_deploy" as const, job: plan.job, phase: phaseOf(plan) };
+  const { error, interrupted } = await run.hooks.run(call);
   if (error !== undefined || interrupted) {
     run.hooks.discard(plan.job);
+    if (error === undefined || error.kind === "interrupted") return undefined;
+    setPostDeploy(run.session.catalog, plan.job, "failed");
     return error;
   }
   run.hooks.checkpoint(plan.job);
@@ -119,12 +150,12 @@ async function rollOutStarts(run: DeployRun, batches: readonly Action[][], ledge
     const attempts = await actOn(run, batch, "make");
     await afterStarted(run, attempts, { phase: "new", index, count: batches.length });
     started.push(...attempts);
-    if (!gated) await settleBatch(run, attempts, ledger);
+    if (!gated) settleBatch(run, attempts, ledger);
     if (attempts.some((attempt) => attempt.error !== undefined)) break;
   }
   if (gated && started.length > 0) {
     await passGate(run, started, { phase: "new", index: 0, count: 1 });
-    await settleBatch(run, started, ledger);
+    settleBatch(run, started, ledger);
   }
   const all = batches.flat().length;
   return started.length === all && started.every((attempt) => attempt.error === undefined);
@@ -138,7 +169,7 @@ async function rollOutUpgrades(run: DeployRun, batches: readonly Action[][], led
     const attempts = await actOn(run, batch, "make");
     await afterStarted(run, attempts, place);
     await passGate(run, attempts, place);
-    await settleBatch(run, attempts, ledger);
+    settleBatch(run, attempts, ledger);
     if (attempts.some((attempt) => attempt.error !== undefined)) return;
   }
 }
@@ -157,11 +188,14 @@ async function rollOutControlled(run: DeployRun, actions: readonly Action[], led
   for (const [index, batch] of batches.entries()) {
     if (run.session.interrupt.stopping.aborted) break;
     const attempts = await actOn(run, batch, "none");
-    const synced = attempts.filter((attempt) => attempt.error === undefined);
+    // The hook stands in for targets; where the policy asks for none, there is nothing to stand in for.
+    const synced = attempts.filter(
+      (attempt) => attempt.error === undefined && targetOf(attempt.action.kind) !== undefined,
+    );
     await hookAttempts(run, "job_control", synced, { phase, index, count: batches.length }, control);
     acted.push(...attempts);
     if (attempts.some((attempt) => attempt.error !== undefined)) break;
   }
   await passGate(run, acted, { phase, index: 0, count: 1 });
-  await settleBatch(run, acted, ledger);
+  settleBatch(run, acted, ledger);
 }

@@ -7,6 +7,7 @@ import type { Session } from "../session/session.ts";
 import type { Action, ActionOptions, AllocationFacts } from "./action.ts";
 import type { DeployFacts } from "./facts.ts";
 import type { Links } from "./worker-link.ts";
+import type { WorkerSlots } from "./worker-slots.ts";
 
 export interface DeployRun {
   session: Session;
@@ -15,8 +16,10 @@ export interface DeployRun {
   links: Links;
   hooks: HookHost;
   options: ActionOptions;
-  /** Lets at most `max_parallel_workers` remote targets run at once, over all jobs. */
-  limit<R>(work: () => Promise<R>): Promise<R>;
+  /** Lets at most `max_parallel_workers` workers be touched at once, over all jobs. */
+  slots: WorkerSlots;
+  /** Jobs whose hooks ran in this deploy: what they have written may change what other jobs' templates say. */
+  hooked: Set<string>;
 }
 
 /** The facts an action was decided from. */

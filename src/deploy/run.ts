@@ -1,6 +1,8 @@
 // maand deploy: plan, reach the workers, reconcile, roll out wave by wave, refresh; the outcome says how it went.
 
+import { makePrivateDirectory } from "../bucket/private-files.ts";
 import { nextUpdateSeq } from "../catalog/deployments.ts";
+import { catalogFailure } from "../catalog/failure.ts";
 import { recordAllocation } from "../catalog/history.ts";
 import type { CatalogRead } from "../catalog/read.ts";
 import { readCatalog } from "../catalog/read.ts";
@@ -11,19 +13,18 @@ import { MaandError } from "../model/error.ts";
 import type { HookEvent } from "../model/manifest.ts";
 import { suggestName } from "../model/nearest.ts";
 import type { Session } from "../session/session.ts";
-import { createLimiter } from "../ssh/parallel.ts";
 import type { DeployFacts } from "./facts.ts";
 import { loadFacts } from "./facts.ts";
-import type { AllocationOutcome, DeployOutcome, JobOutcome, UnreachedWorker } from "./outcome.ts";
-import { outcomeOf } from "./outcome.ts";
-import type { DeployPlan, JobPlan } from "./plan.ts";
-import { dueWorkers, hasWork, planDeploy, rolloutActions } from "./plan.ts";
+import type { AllocationOutcome, DeployOutcome, UnreachedWorker } from "./outcome.ts";
+import type { DeployPlan } from "./plan.ts";
+import { dueWorkers, hasWork, planDeploy, receivingWorkers } from "./plan.ts";
 import { pruneRemoved } from "./prune.ts";
 import { reconcile } from "./reconcile.ts";
-import { rollOutJob } from "./rollout.ts";
 import type { DeployRun } from "./run-state.ts";
+import { rollOutWaves, step } from "./waves.ts";
 import type { Links } from "./worker-link.ts";
 import { linkWorkers } from "./worker-link.ts";
+import { createWorkerSlots } from "./worker-slots.ts";
 
 export interface DeployOptions {
   force: boolean;
@@ -66,13 +67,18 @@ function refuseUnknownJobs(options: DeployOptions, read: CatalogRead): void {
 /** Carries out a deploy from beginning to end. What fails on workers is in the outcome; only what stops all is thrown. */
 export async function runDeploy(session: Session, options: DeployOptions): Promise<DeployOutcome> {
   const read = readCatalog(session.catalog);
-  return withHookHost(session, read, async (hooks) => {
-    const { facts, plan } = await prepareDeploy(session, options, read, hooks.kv);
-    if (options.syncOnly) refuseStarts(plan);
-    hooks.requireRuntimes(...hooksOf(plan));
-    for (const text of plan.warnings) session.events.emit({ type: "warning", scope: { worker: "-" }, text });
-    return carryOut(session, options, { facts, plan, hooks });
-  });
+  try {
+    return await withHookHost(session, read, async (hooks) => {
+      const { facts, plan } = await prepareDeploy(session, options, read, hooks.kv);
+      if (options.syncOnly) refuseStarts(plan);
+      hooks.requireRuntimes(...hooksOf(plan));
+      for (const text of plan.warnings)
+        session.events.emit({ type: "warning", scope: { worker: "-" }, text });
+      return await carryOut(session, options, { facts, plan, hooks });
+    });
+  } catch (thrown) {
+    throw catalogFailure(thrown, session.paths.catalog);
+  }
 }
 
 /** Jobs with something to do, and the events whose hooks a deploy may run for them. */
@@ -96,7 +102,9 @@ async function carryOut(
   { facts, plan, hooks }: PreparedDeploy & { hooks: HookHost },
 ): Promise<DeployOutcome> {
   const updateSeq = nextUpdateSeq(session.catalog);
+  makePrivateDirectory(session.paths.staging);
   const due = dueWorkers(plan);
+  const slots = createWorkerSlots(session.conf.maxParallelWorkers);
   const present = new Set(facts.state.workers.map((worker) => worker.host));
   const workers = new Set([
     ...facts.state.allocations.filter((a) => !a.removed && present.has(a.workerIp)).map((a) => a.workerIp),
@@ -108,8 +116,10 @@ async function carryOut(
     state: facts.state,
     updateSeq,
     due,
+    receiving: receivingWorkers(plan),
     gone,
     workers: [...workers],
+    slots,
   });
   const run: DeployRun = {
     session,
@@ -118,12 +128,15 @@ async function carryOut(
     links,
     hooks,
     options: { force: options.force, syncOnly: options.syncOnly },
-    limit: createLimiter(session.conf.maxParallelWorkers),
+    slots,
+    hooked: new Set(),
   };
 
-  if (plan.reconcile.length > 0) step(session, "stopping what is no longer wanted");
+  if (plan.reconcile.length > 0 && !session.interrupt.stopping.aborted)
+    step(session, "stopping what is no longer wanted");
   const stopped = await reconcile(run, plan.reconcile);
-  if (stopped.some((outcome) => outcome.action === "remove")) pruneRemoved(session);
+  // Whenever something removed is left: an earlier run may have ended before it came to this.
+  if (facts.state.allocations.some((allocation) => allocation.removed)) pruneRemoved(session);
   const waves = await rollOutWaves(run, plan);
   if (!session.interrupt.aborting.aborted) await links.refreshRest();
 
@@ -131,61 +144,25 @@ async function carryOut(
     updateSeq,
     reconcile: stopped,
     waves,
-    unreached: unreachedWorkers(links, due, waves),
+    unreached: unreachedWorkers(links, [
+      ...stopped,
+      ...waves.flatMap((wave) => wave.jobs.flatMap((job) => job.allocations)),
+    ]),
     interrupted: session.interrupt.stopping.aborted,
   };
   record(session, outcome);
   return outcome;
 }
 
-/** Waves one after the other, the jobs of a wave side by side. */
-async function rollOutWaves(run: DeployRun, plan: DeployPlan): Promise<DeployOutcome["waves"]> {
-  const waves: DeployOutcome["waves"] = [];
-  const failed = new Set<string>();
-  for (const wave of plan.waves) {
-    const busy = wave.jobs.filter(hasWork);
-    if (busy.length > 0) step(run.session, `wave ${wave.seq}: ${busy.map((job) => job.job).join(", ")}`);
-    const jobs = await Promise.all(wave.jobs.map((job) => rollOutUnlessBlocked(run, job, failed)));
-    for (const job of jobs) if (job.status === "failed" || job.status === "blocked") failed.add(job.job);
-    waves.push({ seq: wave.seq, jobs });
-  }
-  return waves;
-}
-
-function unreachedWorkers(
-  links: Links,
-  due: ReadonlySet<string>,
-  waves: DeployOutcome["waves"],
-): UnreachedWorker[] {
-  // A `pre_deploy` hook may have made something due that the first plan did not know of.
-  const missed = waves.flatMap((wave) => wave.jobs.flatMap((job) => job.allocations));
-  const missedThere = new Set(missed.filter((a) => a.status === "not_reached").map((a) => a.workerIp));
-  return [...links.all.values()].flatMap((link) => {
-    if (link.failure === undefined) return [];
-    const isDue = due.has(link.workerIp) || missedThere.has(link.workerIp);
-    return [{ workerIp: link.workerIp, due: isDue, gone: link.gone, error: link.failure }];
-  });
-}
-
-/** A job that demands a failed one waits for the next deploy (04, "Promotion and resume"). */
-async function rollOutUnlessBlocked(
-  run: DeployRun,
-  plan: JobPlan,
-  failed: ReadonlySet<string>,
-): Promise<JobOutcome> {
-  const culprits = plan.demands.filter((job) => failed.has(job));
-  if (culprits.length === 0 || !hasWork(plan)) return rollOutJob(run, plan);
-  const reason = `it demands ${culprits.join(", ")}, which failed`;
-  run.session.events.emit({
-    type: "allocation",
-    scope: { worker: "-", job: plan.job, phase: "rollout" },
-    status: "blocked",
-    reason,
-  });
-  const allocations = rolloutActions(plan).map((action) =>
-    outcomeOf(action, action.kind === "skip" ? "skipped" : "blocked"),
+/** Every worker that could not take part to the end; it is a failure where something of it came out badly. */
+function unreachedWorkers(links: Links, outcomes: readonly AllocationOutcome[]): UnreachedWorker[] {
+  const bad = new Set(
+    outcomes.filter((o) => o.status === "not_reached" || o.status === "failed").map((o) => o.workerIp),
   );
-  return { job: plan.job, seq: plan.seq, status: "blocked", reason, allocations };
+  return [...links.all.values()].flatMap(({ workerIp, gone, failure }) => {
+    if (failure === undefined || failure.kind === "interrupted") return [];
+    return [{ workerIp, due: bad.has(workerIp), gone, error: failure }];
+  });
 }
 
 /** `--sync-only` never starts anything: a plan with a start is refused before anything is touched. */
@@ -219,10 +196,6 @@ function record(session: Session, outcome: DeployOutcome): void {
       });
     }
   })();
-}
-
-function step(session: Session, text: string): void {
-  session.events.emit({ type: "step", scope: { worker: "-" }, text });
 }
 
 function count(number: number, noun: string): string {

@@ -4,15 +4,19 @@ import { join } from "node:path";
 import type { WorkerFiles } from "../content/stage.ts";
 import { stageWorkerFiles, workerStaging } from "../content/stage.ts";
 import type { Phase } from "../events/event.ts";
+import { liveConnection } from "../health/worker-gate.ts";
 import { MaandError } from "../model/error.ts";
 import type { AllocationRow, CatalogState } from "../model/state.ts";
 import type { Session } from "../session/session.ts";
 import { remoteDirectory } from "../session/session.ts";
+import { untilStopped } from "../session/until-stopped.ts";
 import type { Connection } from "../ssh/connection.ts";
 import { createLimiter, mapLimited } from "../ssh/parallel.ts";
 import { syncTree } from "../ssh/sync.ts";
 import { checkCommand, readCheck } from "./commands.ts";
+import { deployFault } from "./fault.ts";
 import runner from "./runner.py" with { type: "text" };
+import type { WorkerSlots } from "./worker-slots.ts";
 
 /** Local rsync processes at once: more gain nothing on a small host and each takes memory. */
 const parallelTransfers = 16;
@@ -22,8 +26,7 @@ export interface WorkerLink {
   workerIp: string;
   /** No longer in the workspace: failing to reach it is no failure. */
   gone: boolean;
-  connection?: Connection;
-  /** Why the worker cannot take part: not reached, or lacks what a deploy needs. */
+  /** Why the worker cannot take part, or no longer: not reached, lost, or lacks what a deploy needs. */
   failure?: MaandError;
   /** `worker.json` and its neighbours are already those of this deploy. */
   refreshed: boolean;
@@ -32,8 +35,11 @@ export interface WorkerLink {
 export interface Links {
   /** Every worker this deploy knows, by address. */
   all: ReadonlyMap<string, WorkerLink>;
-  /** @throws the worker's failure when it cannot take part. */
-  connectionTo(workerIp: string): Connection;
+  /**
+   * The connection to a worker; a new one when it was lost, tried once: from then on the worker takes no further part.
+   * @throws the worker's failure
+   */
+  connect(workerIp: string): Promise<Connection>;
   /** Sends the staged tree of a job; calls for one worker that are due together share one transfer. */
   sync(workerIp: string, job: string): Promise<void>;
   /** Brings `worker.json`, `jobs.json` and `bin/` up to date where no sync has done it. */
@@ -62,6 +68,10 @@ export interface LinkOptions {
   updateSeq: number;
   /** Workers with something to do; the others are refreshed in the same round trip as their check. */
   due: ReadonlySet<string>;
+  /** Workers that files will be sent to. */
+  receiving: ReadonlySet<string>;
+  /** Lets no more workers be touched at once than `max_parallel_workers`. */
+  slots: WorkerSlots;
   /** Workers to reach that have left the workspace. */
   gone: ReadonlySet<string>;
   /** All workers to reach. */
@@ -75,9 +85,13 @@ export async function linkWorkers(session: Session, options: LinkOptions): Promi
   const filesOf = (workerIp: string): WorkerFiles => workerFiles(options.state, workerIp, options.updateSeq);
   const all = new Map<string, WorkerLink>();
 
-  const check = async (link: WorkerLink, refresh: boolean): Promise<void> => {
-    const files = refresh && !link.gone ? filesOf(link.workerIp) : undefined;
-    const result = await link.connection!.exec(checkCommand(directory, useSudo, runner, files), {
+  const check = async (
+    link: WorkerLink,
+    connection: Connection,
+    { refresh, space }: { refresh: boolean; space: boolean },
+  ): Promise<void> => {
+    const files = refresh && !link.gone ? { refresh: filesOf(link.workerIp) } : {};
+    const result = await connection.exec(checkCommand(directory, useSudo, runner, { space, ...files }), {
       signal: session.interrupt.aborting,
     });
     const answer = readCheck(result, useSudo);
@@ -89,34 +103,40 @@ export async function linkWorkers(session: Session, options: LinkOptions): Promi
     all.set(workerIp, { workerIp, gone: options.gone.has(workerIp), refreshed: false });
   }
   await mapLimited([...all.values()], session.conf.maxParallelWorkers, async (link) => {
+    const { workerIp } = link;
     try {
-      link.connection = await session.pool.connect(link.workerIp);
-      await check(link, !options.due.has(link.workerIp));
+      const wanted = { refresh: !options.due.has(workerIp), space: options.receiving.has(workerIp) };
+      const connection = await untilStopped(session, workerIp, session.pool.connect(workerIp));
+      await check(link, connection, wanted);
     } catch (error) {
-      link.failure = asMaandError(error, link.workerIp);
+      link.failure = deployFault(session, error, workerIp);
     }
   });
 
-  const connectionTo = (workerIp: string): Connection => {
+  const connect = async (workerIp: string): Promise<Connection> => {
     const link = all.get(workerIp);
-    if (link?.failure !== undefined) throw link.failure;
-    if (link?.connection === undefined) throw new Error(`worker ${workerIp} was not linked`);
-    return link.connection;
+    if (link === undefined) throw new Error(`worker ${workerIp} was not linked`);
+    if (link.failure !== undefined) throw link.failure;
+    try {
+      return await liveConnection(session, workerIp);
+    } catch (error) {
+      link.failure ??= deployFault(session, error, workerIp);
+      throw link.failure;
+    }
   };
-  const syncs = createSyncQueues(session, { filesOf, connectionTo, links: all, directory });
   return {
     all,
-    connectionTo,
-    sync: syncs,
+    connect,
+    sync: createSyncQueues(session, { filesOf, connect, links: all, directory, slots: options.slots }),
     async refreshRest() {
       const rest = [...all.values()].filter(
         (link) => !link.refreshed && !link.gone && link.failure === undefined,
       );
       await mapLimited(rest, session.conf.maxParallelWorkers, async (link) => {
         try {
-          await check(link, true);
+          await check(link, await connect(link.workerIp), { refresh: true, space: false });
         } catch (error) {
-          link.failure = asMaandError(error, link.workerIp);
+          link.failure ??= deployFault(session, error, link.workerIp);
         }
       });
     },
@@ -125,7 +145,8 @@ export async function linkWorkers(session: Session, options: LinkOptions): Promi
 
 interface QueueContext {
   filesOf(workerIp: string): WorkerFiles;
-  connectionTo(workerIp: string): Connection;
+  connect(workerIp: string): Promise<Connection>;
+  slots: WorkerSlots;
   links: ReadonlyMap<string, WorkerLink>;
   directory: string;
 }
@@ -147,7 +168,7 @@ function createSyncQueues(
     // Let everything that becomes due in the same turn join.
     await new Promise((resolve) => setImmediate(resolve));
     while (queue.waiting.length > 0) {
-      await transferLimit(async () => {
+      const next = async (): Promise<void> => {
         // Taken only when its turn has come: what became due while it waited goes along.
         const together = queue.waiting.splice(0);
         try {
@@ -156,13 +177,14 @@ function createSyncQueues(
         } catch (error) {
           for (const entry of together) entry.reject(error);
         }
-      });
+      };
+      await context.slots(workerIp, () => transferLimit(next));
     }
     queue.busy = false;
   };
 
   const transfer = async (workerIp: string, jobs: string[]): Promise<void> => {
-    const connection = context.connectionTo(workerIp);
+    const connection = await context.connect(workerIp);
     const staging = workerStaging(session.paths.staging, workerIp);
     stageWorkerFiles(staging, context.filesOf(workerIp));
     const scope = {
@@ -189,11 +211,7 @@ function createSyncQueues(
         useSudo: session.conf.useSudo,
         timeoutSeconds: session.conf.commandTimeoutSeconds,
         signal: session.interrupt.aborting,
-        reconnect: async () => {
-          const again = await session.pool.reconnect(workerIp);
-          context.links.get(workerIp)!.connection = again;
-          return again;
-        },
+        reconnect: () => context.connect(workerIp),
         onLine: (stream, line) => session.events.emit({ type: "output", scope, id, stream, line }),
       });
       exit = 0;
@@ -228,14 +246,5 @@ function unfit(workerIp: string, directory: string, findings: readonly string[])
       .map((finding) => finding.replace(/^cannot write there/, `cannot write ${directory}`))
       .join("; "),
     remedy: "mend it on the worker, then run maand deploy again",
-  });
-}
-
-/** Any failure as one of ours, with the worker named. */
-export function asMaandError(error: unknown, workerIp: string): MaandError {
-  if (error instanceof MaandError) return error;
-  return new MaandError("remote", error instanceof Error ? error.message : String(error), {
-    where: { worker: workerIp },
-    cause: error,
   });
 }

@@ -1,18 +1,20 @@
 // What happened, as typed values: the terminal, the log files and `--json` all read this one stream.
 
-/** The part of a run that a line belongs to (07, "logs"). */
-export type Phase =
-  | "reconcile"
-  | "rsync"
-  | "rollout"
-  | "hook"
-  | "run_command"
-  | "gc"
-  | "post_build"
-  | "validate"
-  | "job_control"
-  | "health"
-  | "collect";
+/** The parts of a run that a line can belong to (07, "logs"). */
+export const phases = [
+  "reconcile",
+  "rsync",
+  "rollout",
+  "hook",
+  "run_command",
+  "gc",
+  "post_build",
+  "validate",
+  "job_control",
+  "health",
+  "collect",
+] as const;
+export type Phase = (typeof phases)[number];
 
 /** Who and what an event is about; `worker` is "-" for the bucket itself. */
 export interface Scope {
@@ -38,7 +40,8 @@ export type Event =
   | { type: "command_end"; scope: Scope; id: number; exit: number; durationMs: number }
   /** A step of the run for the reader: `wave 0`, `connect`, `gate`. */
   | { type: "step"; scope: Scope; text: string }
-  | { type: "progress"; scope: Scope; text: string; state: "begin" | "end"; ok?: boolean }
+  /** For the live view and the log; a failure (`ok` false, with its reason) is told to the reader by the command itself. */
+  | { type: "progress"; scope: Scope; text: string; state: "begin" | "end"; ok?: boolean; reason?: string }
   | { type: "allocation"; scope: Scope; status: AllocationStatus; reason?: string }
   | { type: "deploy_skip" | "reconcile_skip_stop"; scope: Scope; reason: string }
   | { type: "warning"; scope: Scope; text: string }

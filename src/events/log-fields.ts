@@ -14,6 +14,21 @@ const outcomeLevels: Record<AllocationStatus, LogLevel> = {
   failed: "ERROR",
 };
 
+/** What `event=` can say; output lines have none. */
+export const logEvents = [
+  "hook_begin",
+  "hook_end",
+  "step",
+  "progress_begin",
+  "progress_end",
+  "progress_failed",
+  "allocation",
+  "deploy_skip",
+  "reconcile_skip_stop",
+  "warning",
+  "error",
+] as const;
+
 /** What all lines of a run share, at the moment of the event. */
 export interface LogContext extends RunIdentity {
   ts: string;
@@ -38,7 +53,7 @@ export function logFieldsOf(event: Event, context: LogContext): LogFields {
   };
 }
 
-function ownFields(event: Event): Partial<LogFields> {
+function ownFields(event: Event): Partial<LogFields> & { event?: (typeof logEvents)[number] } {
   switch (event.type) {
     case "command_begin":
       return { event: "hook_begin", cmd: event.cmd };
@@ -50,7 +65,10 @@ function ownFields(event: Event): Partial<LogFields> {
       return { event: "step", msg: event.text };
     case "progress": {
       if (event.state === "begin") return { event: "progress_begin", msg: event.text };
-      if (event.ok === false) return { event: "progress_failed", level: "WARN", msg: event.text };
+      if (event.ok === false) {
+        const msg = event.reason === undefined ? event.text : `${event.text}: ${event.reason}`;
+        return { event: "progress_failed", level: "WARN", msg };
+      }
       return { event: "progress_end", msg: event.text };
     }
     case "allocation": {

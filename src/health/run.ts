@@ -16,7 +16,7 @@ import { checkWorkers, liveConnection, patientConnection } from "./worker-gate.t
 export interface HealthReport {
   /** By worker position; empty where the worker gate was not asked for. */
   workers: WorkerResult[];
-  /** By job, then worker position, then the order of the manifest. */
+  /** By job, then worker position, then the order of the manifest; none when Ctrl-C came before they were asked. */
   checks: CheckResult[];
   /** Jobs that have nothing their health could be told by. */
   skipped: string[];
@@ -49,9 +49,11 @@ export async function checkHealth(
     state.workers.map((worker) => worker.host),
     options.wait ? defaultWait : noWait,
   );
+  const skipped = jobs.filter((job) => !isChecked(hooks, job)).map((job) => job.name);
+  // A worker that was not waited for has told nothing of its jobs.
+  if (session.interrupt.stopping.aborted) return { workers, checks: [], skipped };
   const active = state.allocations.filter(isActive);
   const checks = await checkAllocations(session, state, hooks, jobs, active, options.wait);
-  const skipped = jobs.filter((job) => !isChecked(hooks, job)).map((job) => job.name);
   return { workers, checks, skipped };
 }
 
@@ -115,9 +117,11 @@ async function askProbes(
   const checks: Check[] = allocations.flatMap((allocation) => {
     const job = byName.get(allocation.job);
     if (job === undefined) return [];
-    return allocationChecks(session, state, job, allocation.workerIp, () =>
-      wait ? patientConnection(session, allocation.workerIp) : liveConnection(session, allocation.workerIp),
+    const { workerIp } = allocation;
+    const own = allocationChecks(session, state, job, workerIp, () =>
+      wait ? patientConnection(session, workerIp) : liveConnection(session, workerIp),
     );
+    return wait ? own.map((check) => tellingWait(session, check, waitOf(job).attempts)) : own;
   });
   return runGate(
     checks,
@@ -127,7 +131,29 @@ async function askProbes(
       const scope = { worker: check.workerIp, job: check.job, phase: "health" as const };
       if (result === undefined)
         session.events.emit({ type: "progress", scope, text: check.name, state: "begin" });
-      else session.events.emit({ type: "progress", scope, text: check.name, state: "end", ok: result.ok });
+      else {
+        const { ok, error } = result;
+        const reason = error === undefined ? {} : { reason: error };
+        session.events.emit({ type: "progress", scope, text: check.name, state: "end", ok, ...reason });
+      }
     },
   );
+}
+
+/** The check as it is, saying once that it is waited for: a wait that says nothing looks like a hang. */
+function tellingWait(session: Session, check: Check, attempts: number): Check {
+  let told = attempts <= 1;
+  return {
+    ...check,
+    async run() {
+      const error = await check.run();
+      if (error !== undefined && !told) {
+        const scope = { worker: check.workerIp, job: check.job, phase: "health" as const };
+        const text = `asking up to ${attempts} times until it passes: ${check.name}: ${error}`;
+        session.events.emit({ type: "step", scope, text });
+        told = true;
+      }
+      return error;
+    },
+  };
 }

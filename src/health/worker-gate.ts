@@ -2,6 +2,7 @@
 
 import { MaandError } from "../model/error.ts";
 import type { Session } from "../session/session.ts";
+import { untilStopped } from "../session/until-stopped.ts";
 import type { Connection } from "../ssh/connection.ts";
 import { mapLimited } from "../ssh/parallel.ts";
 import { failureText } from "./failure.ts";
@@ -12,6 +13,8 @@ export interface WorkerResult {
   ok: boolean;
   /** Why the last attempt failed; absent when it succeeded. */
   error?: string;
+  /** What to do about it, where that is known. */
+  remedy?: string;
 }
 
 /** What a worker that is coming up answers for a while. */
@@ -33,23 +36,36 @@ export async function checkWorkers(
   return mapLimited(workerIps, session.conf.maxParallelWorkers, async (workerIp) => {
     const scope = { worker: workerIp, phase: "health" as const };
     session.events.emit({ type: "progress", scope, text: "connect", state: "begin" });
-    const error = await connectWithin(session, workerIp, wait);
-    session.events.emit({ type: "progress", scope, text: "connect", state: "end", ok: error === undefined });
-    return error === undefined ? { workerIp, ok: true } : { workerIp, ok: false, error };
+    const failure = await connectWithin(session, workerIp, wait);
+    const end = { type: "progress", scope, text: "connect", state: "end" } as const;
+    if (failure === undefined) {
+      session.events.emit({ ...end, ok: true });
+      return { workerIp, ok: true };
+    }
+    const error = failureText(failure);
+    session.events.emit({ ...end, ok: false, reason: error });
+    const remedy = failure instanceof MaandError ? failure.remedy : undefined;
+    return { workerIp, ok: false, error, ...(remedy === undefined ? {} : { remedy }) };
   });
 }
 
-async function connectWithin(session: Session, workerIp: string, wait: Wait): Promise<string | undefined> {
+/** Why the last attempt failed, undefined when one succeeded. */
+async function connectWithin(session: Session, workerIp: string, wait: Wait): Promise<unknown> {
   const { stopping } = session.interrupt;
   // An attempt may take as long as connect_timeout: the time counts as well as the number.
   const until = performance.now() + wait.attempts * wait.intervalSeconds * 1000;
   for (let attempt = 1; ; attempt++) {
     try {
-      await (attempt === 1 ? liveConnection(session, workerIp) : session.pool.reconnect(workerIp));
+      const connecting = attempt === 1 ? liveConnection(session, workerIp) : session.pool.reconnect(workerIp);
+      await untilStopped(session, workerIp, connecting);
       return undefined;
     } catch (thrown) {
       const isLast = attempt >= wait.attempts || performance.now() >= until || stopping.aborted;
-      if (isLast || !isComingUp(thrown)) return failureText(thrown);
+      if (isLast || !isComingUp(thrown)) return thrown;
+      if (attempt === 1) {
+        const text = `waiting up to ${wait.attempts * wait.intervalSeconds} s for it to come up: ${failureText(thrown)}`;
+        session.events.emit({ type: "step", scope: { worker: workerIp, phase: "health" }, text });
+      }
       await pause(wait.intervalSeconds, stopping);
     }
   }

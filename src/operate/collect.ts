@@ -7,6 +7,7 @@ import { hostKind } from "../model/names.ts";
 import type { WorkerRow as CatalogWorker } from "../model/state.ts";
 import type { Session } from "../session/session.ts";
 import { remoteDirectory } from "../session/session.ts";
+import { untilStopped } from "../session/until-stopped.ts";
 import { mapLimited } from "../ssh/parallel.ts";
 import { workersPath } from "../workspace/paths.ts";
 import { canonicalHost } from "../workspace/workers.ts";
@@ -115,7 +116,7 @@ async function askWorker(session: Session, workerIp: string): Promise<FactsResul
 
 async function ask(session: Session, workerIp: string): Promise<FactsResult> {
   try {
-    const connection = await session.pool.connect(workerIp);
+    const connection = await untilStopped(session, workerIp, session.pool.connect(workerIp));
     const answer = await connection.exec(factsCommand(remoteDirectory(session)), {
       timeoutSeconds: Math.min(askSeconds, session.conf.commandTimeoutSeconds),
       signal: session.interrupt.aborting,

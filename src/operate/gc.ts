@@ -1,13 +1,14 @@
 // gc: stops and deletes what is left of removed allocations on workers, then purges the catalog, logs and staging.
 
-import { beginAttempts, forgetPromotions, readDeployments } from "../catalog/deployments.ts";
+import { forgetPromotions } from "../catalog/deployments.ts";
 import { recordAllocation } from "../catalog/history.ts";
-import { readState } from "../catalog/state.ts";
+import { type CatalogRead, readCatalog } from "../catalog/read.ts";
 import { deleteBucketCommand, deleteJobCommand } from "../deploy/commands.ts";
-import { requireTarget, runLogged } from "../deploy/lifecycle.ts";
+import { runLogged } from "../deploy/lifecycle.ts";
 import { failureText } from "../health/failure.ts";
+import type { HookHost } from "../hooks/host.ts";
+import { withHookHost } from "../hooks/with-host.ts";
 import { MaandError } from "../model/error.ts";
-import { noVersion } from "../model/version.ts";
 import type { Session } from "../session/session.ts";
 import { remoteDirectory } from "../session/session.ts";
 import type { Connection } from "../ssh/connection.ts";
@@ -15,7 +16,8 @@ import { mapLimited } from "../ssh/parallel.ts";
 import type { ShellText } from "../ssh/quote.ts";
 import { type CatalogPurge, compactCatalog, purgeCatalog } from "./gc-catalog.ts";
 import { daysBefore, deleteRunLogs, emptyStaging, jobDirectories, runLogDays } from "./gc-files.ts";
-import { type Garbage, type GcVisit, planGc, stopWaves } from "./gc-plan.ts";
+import { type Garbage, planGc, stopWaves } from "./gc-plan.ts";
+import { asError, type Call, interrupted, reach, stopOne } from "./gc-worker.ts";
 
 export interface GcRequest {
   /** Days that tombstones are kept. */
@@ -52,28 +54,36 @@ export interface GcOutcome {
 /** Seconds for deleting a directory on a worker: data may be large, but a deletion that hangs must end. */
 const deleteSeconds = 600;
 
-/** A worker during one gc. */
-interface Call {
-  visit: GcVisit;
-  connection?: Connection;
-  failure?: MaandError;
-  /** Allocations that were stopped in this run. */
-  stopped: Set<string>;
-  /** Why an allocation has to stay. */
-  faults: Map<string, MaandError>;
+/**
+ * Collects garbage. What fails on a worker is in the outcome and keeps the rows concerned.
+ * @throws MaandError("local") before anything is done, when a stop needs a hook that this host cannot run.
+ */
+export function collectGarbage(session: Session, request: GcRequest): Promise<GcOutcome> {
+  const read = readCatalog(session.catalog);
+  return withHookHost(session, read, (hooks) => collect(session, read, hooks, request));
 }
 
-/** Collects garbage. What fails on a worker is in the outcome and keeps the rows concerned. */
-export async function collectGarbage(session: Session, request: GcRequest): Promise<GcOutcome> {
+async function collect(
+  session: Session,
+  { state, deployments }: CatalogRead,
+  hooks: HookHost,
+  request: GcRequest,
+): Promise<GcOutcome> {
   const { catalog, paths, identity } = session;
-  const plan = planGc(readState(catalog), readDeployments(catalog));
+  const plan = planGc(state, deployments);
+  hooks.requireRuntimes(
+    stopWaves(plan)
+      .flat()
+      .map(({ row }) => row.job),
+    ["job_control"],
+  );
   const calls = await mapLimited(plan.visits, session.conf.maxParallelWorkers, (visit) =>
     reach(session, visit),
   );
   const callOf = new Map(calls.map((call) => [call.visit.workerIp, call]));
   for (const wave of stopWaves(plan)) {
     await mapLimited(wave, session.conf.maxParallelWorkers, (garbage) =>
-      stopOne(session, callOf.get(garbage.row.workerIp)!, garbage),
+      stopOne(session, hooks, callOf.get(garbage.row.workerIp)!, garbage),
     );
   }
   const workers = await mapLimited(calls, session.conf.maxParallelWorkers, (call) => deleteOn(session, call));
@@ -107,40 +117,6 @@ export async function collectGarbage(session: Session, request: GcRequest): Prom
     staging,
     interrupted: session.interrupt.stopping.aborted,
   };
-}
-
-async function reach(session: Session, visit: GcVisit): Promise<Call> {
-  const call: Call = { visit, stopped: new Set(), faults: new Map() };
-  try {
-    if (session.interrupt.stopping.aborted) throw interrupted();
-    call.connection = await session.pool.connect(visit.workerIp);
-  } catch (thrown) {
-    call.failure = asError(thrown, { worker: visit.workerIp });
-  }
-  return call;
-}
-
-async function stopOne(session: Session, call: Call, { row, deployment, job }: Garbage): Promise<void> {
-  if (call.connection === undefined) return;
-  try {
-    if (session.interrupt.stopping.aborted) throw interrupted();
-    // From here on the process may be down although that has not been recorded.
-    beginAttempts(session.catalog, [{ allocId: row.allocId }]);
-    const version = deployment.promotedVersion ?? noVersion;
-    await requireTarget(session, call.connection, {
-      job: row.job,
-      workerIp: row.workerIp,
-      target: "stop",
-      currentVersion: version,
-      newVersion: version,
-      timeoutSeconds: job.manifest.lifecycleTimeout ?? session.conf.commandTimeoutSeconds,
-      phase: "gc",
-      onlyIfPresent: true,
-    });
-    call.stopped.add(row.allocId);
-  } catch (thrown) {
-    call.faults.set(row.allocId, asError(thrown, { job: row.job, worker: row.workerIp }));
-  }
 }
 
 /** Deletes what can go on one worker; tells what became of the worker itself when it has left the workspace. */
@@ -245,13 +221,4 @@ function record(session: Session, allocations: readonly GcAllocation[]): void {
       });
     }
   })();
-}
-
-function interrupted(): MaandError {
-  return new MaandError("interrupted", "not begun", { why: "interrupted" });
-}
-
-function asError(thrown: unknown, where: { worker: string; job?: string }): MaandError {
-  if (thrown instanceof MaandError) return thrown;
-  return new MaandError("remote", failureText(thrown), { where, cause: thrown });
 }

@@ -3,8 +3,9 @@
 import { beginAttempts, readDeployments, readUpdateSeq } from "../catalog/deployments.ts";
 import type { CatalogRead } from "../catalog/read.ts";
 import { readCatalog } from "../catalog/read.ts";
-import { timedOutStatus } from "../deploy/commands.ts";
-import { type Lifecycle, runTarget, targetFault } from "../deploy/lifecycle.ts";
+import { openContentBook } from "../content/book.ts";
+import { stageForHooks } from "../content/stage-for-hooks.ts";
+import { runTarget } from "../deploy/lifecycle.ts";
 import type { AllocationStatus } from "../events/event.ts";
 import { failureText } from "../health/failure.ts";
 import type { HealthReport } from "../health/run.ts";
@@ -16,13 +17,14 @@ import { MaandError } from "../model/error.ts";
 import type { CatalogState } from "../model/state.ts";
 import { isActive } from "../model/state.ts";
 import type { Session } from "../session/session.ts";
-import type { Connection, ExecResult } from "../ssh/connection.ts";
+import type { Connection } from "../ssh/connection.ts";
 import { mapLimited } from "../ssh/parallel.ts";
 import type { Chosen, JobControlPlan, JobRequest } from "./job-plan.ts";
 import { planJobControl } from "./job-plan.ts";
 import type { TargetResult } from "./job-records.ts";
 import { recordResults, settleBatch, versionsOf } from "./job-records.ts";
 import { unsettles } from "./job-state.ts";
+import { operatorFault } from "./target-fault.ts";
 import { connectKnownWorker } from "./worker-identity.ts";
 
 export interface JobControlRequest extends JobRequest {
@@ -63,6 +65,7 @@ async function control(
 ): Promise<JobControlOutcome> {
   const plan = planJobControl(state, deployments, request, rolloutOrder(session, request.job));
   const results: TargetResult[] = [];
+  await prepareHooks(session, state, hooks, plan);
   const links = await reach(session, state, plan);
   let health: HealthReport | undefined;
   let stopped: string | undefined;
@@ -94,6 +97,19 @@ async function control(
     ...(health === undefined ? {} : { health }),
     interrupted: session.interrupt.stopping.aborted,
   };
+}
+
+/** What is missing on this host is said before anything runs; a hook finds the allocation's files where 05 says. */
+async function prepareHooks(
+  session: Session,
+  state: CatalogState,
+  hooks: HookHost,
+  plan: JobControlPlan,
+): Promise<void> {
+  const { name } = plan.job;
+  if (!hooks.hasHooks(name, "job_control") || plan.batches.length === 0) return;
+  hooks.requireRuntimes([name], ["job_control"]);
+  await stageForHooks(session, state, openContentBook(session, state, hooks.kv), name);
 }
 
 function rolloutOrder(session: Session, job: string): string[] | undefined {
@@ -140,8 +156,7 @@ async function runBatch(
   return mapLimited(batch, session.conf.maxParallelWorkers, async (chosen) => {
     const { workerIp } = chosen.row;
     const link = links.get(workerIp)!;
-    if (link instanceof MaandError)
-      return withoutRun(workerIp, link.kind === "unreachable" ? "not_reached" : "failed", link);
+    if (link instanceof MaandError) return withoutRun(workerIp, unreachedStatus(link), link);
     return byHook?.get(workerIp) ?? runOne(session, plan, chosen, link);
   });
 }
@@ -205,10 +220,11 @@ async function runOne(
     const durationMs = Math.round(performance.now() - started);
     const ended = { workerIp: row.workerIp, begun: true, exit, stdout, stderr, durationMs };
     if (exit === 0) return { ...ended, status: "done" };
-    return { ...ended, status: "failed", error: manualFault(run, result) };
+    return { ...ended, status: "failed", error: operatorFault(run, result, "the command") };
   } catch (thrown) {
-    const error = asError(thrown, plan, row.workerIp);
-    const status = error.kind === "interrupted" ? "interrupted" : "failed";
+    const failure = asError(thrown, plan, row.workerIp);
+    const status = failure.kind === "interrupted" ? "interrupted" : "failed";
+    const error = status === "interrupted" ? leftBehind(failure, plan) : failure;
     return {
       ...withoutRun(row.workerIp, status, error),
       begun: true,
@@ -217,16 +233,13 @@ async function runOne(
   }
 }
 
-/** As in a deploy, but what to do next is to run this command again. */
-function manualFault(run: Lifecycle, result: ExecResult): MaandError {
-  const { kind, message, where, why } = targetFault(run, result);
-  return new MaandError(kind, message, {
-    where,
-    ...(why === undefined ? {} : { why }),
-    remedy:
-      result.exitCode === timedOutStatus
-        ? "raise command_timeout in maand.conf or lifecycle_timeout in the manifest, or find out what it waits for"
-        : "mend the job's Makefile or the worker, then run the command again",
+/** A second Ctrl-C ends our waiting, not what runs over there. */
+function leftBehind(cause: MaandError, plan: JobControlPlan): MaandError {
+  return new MaandError("interrupted", `interrupted before make ${plan.target} ended`, {
+    where: cause.where,
+    why: "it may still be running on the worker",
+    remedy: `see "maand job status ${plan.job.name}"`,
+    cause,
   });
 }
 
@@ -252,6 +265,11 @@ function toCheck(
 function step(session: Session, plan: JobControlPlan, text: string): void {
   const scope = { worker: "-", job: plan.job.name, phase: "job_control" as const, action: plan.target };
   session.events.emit({ type: "step", scope, text });
+}
+
+function unreachedStatus(error: MaandError): AllocationStatus {
+  if (error.kind === "unreachable") return "not_reached";
+  return error.kind === "interrupted" ? "interrupted" : "failed";
 }
 
 function withoutRun(workerIp: string, status: AllocationStatus, error: MaandError): TargetResult {

@@ -10,6 +10,7 @@ import { MaandError } from "../model/error.ts";
 import type { CatalogState } from "../model/state.ts";
 import type { Session } from "../session/session.ts";
 import { remoteDirectory } from "../session/session.ts";
+import { untilStopped } from "../session/until-stopped.ts";
 import { mapLimited } from "../ssh/parallel.ts";
 import type { ShellText } from "../ssh/quote.ts";
 import { raw, sh, withEnv } from "../ssh/quote.ts";
@@ -147,7 +148,7 @@ async function runOnWorker(
   let exit = -1;
   const sizes = { stdout: 0, stderr: 0 };
   try {
-    const connection = await session.pool.connect(workerIp);
+    const connection = await untilStopped(session, workerIp, session.pool.connect(workerIp));
     if (interrupt.stopping.aborted) return notBegun(workerIp, "interrupted");
     id = events.nextId();
     const lineId = id;
@@ -171,12 +172,23 @@ async function runOnWorker(
     const truncated = sizes.stdout > keptBytes || sizes.stderr > keptBytes;
     return { workerIp, exit, stdout: result.stdout, stderr: result.stderr, truncated, durationMs: took() };
   } catch (thrown) {
-    const error = asError(broken?.aborted === true ? broken.reason : thrown, workerIp);
+    const failure = asError(broken?.aborted === true ? broken.reason : thrown, workerIp);
+    const error = id === undefined ? failure : leftBehind(failure, workerIp);
     events.emit({ type: "error", scope, text: failureText(error) });
     return { workerIp, stdout: "", stderr: "", truncated: false, error, durationMs: took() };
   } finally {
     if (id !== undefined) events.emit({ type: "command_end", scope, id, exit, durationMs: took() });
   }
+}
+
+/** A second Ctrl-C ends our waiting, not what runs over there. */
+function leftBehind(error: MaandError, workerIp: string): MaandError {
+  if (error.kind !== "interrupted") return error;
+  return new MaandError("interrupted", "interrupted before the command ended", {
+    where: { worker: workerIp },
+    why: "it may still be running on the worker",
+    cause: error,
+  });
 }
 
 function notBegun(workerIp: string, why: string): ShellResult {

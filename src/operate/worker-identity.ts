@@ -5,6 +5,7 @@ import { failureText } from "../health/failure.ts";
 import { MaandError } from "../model/error.ts";
 import type { Session } from "../session/session.ts";
 import { remoteDirectory } from "../session/session.ts";
+import { untilStopped } from "../session/until-stopped.ts";
 import type { Connection } from "../ssh/connection.ts";
 
 /** What `worker.json` must say (07, "job"). */
@@ -28,6 +29,8 @@ export function identityMismatch(text: string, expected: WorkerIdentity): string
     return `its worker.json is of bucket ${shown(bucket_id)}, not ${expected.bucketId}`;
   if (worker_id !== expected.workerId)
     return `its worker.json is of worker ${shown(worker_id)}, the catalog has ${expected.workerId}`;
+  if (typeof update_seq === "number" && update_seq > expected.updateSeq)
+    return `its worker.json is of deploy ${update_seq}, this catalog knows of ${expected.updateSeq}: another copy of the bucket has deployed since`;
   if (update_seq !== expected.updateSeq)
     return `its worker.json is of deploy ${shown(update_seq)}, the last deploy was ${expected.updateSeq}`;
   return undefined;
@@ -46,7 +49,7 @@ export async function connectKnownWorker(
   workerIp: string,
   expected: WorkerIdentity,
 ): Promise<Connection> {
-  const connection = await session.pool.connect(workerIp);
+  const connection = await untilStopped(session, workerIp, session.pool.connect(workerIp));
   const result = await connection.exec(
     readWorkerJsonCommand(remoteDirectory(session), session.conf.useSudo),
     {

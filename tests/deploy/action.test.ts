@@ -1,6 +1,7 @@
 // Every row of the plan table of 04, and the policies below it.
 
 import { describe, expect, test } from "bun:test";
+import type { Deployment } from "../../src/catalog/deployments.ts";
 import { type ActionOptions, type AllocationFacts, decideActions } from "../../src/deploy/action.ts";
 import type { Manifest } from "../../src/model/manifest.ts";
 import type { RuntimeState } from "../../src/model/state.ts";
@@ -20,6 +21,7 @@ interface Case {
   promoted?: "none" | "same" | "old content" | "old version";
   policy?: Partial<Manifest>;
   attempt?: readonly TreeFile[];
+  begun?: Deployment["begun"];
   /** Whether the promoted file list is known. */
   listKnown?: boolean;
 }
@@ -49,6 +51,8 @@ function facts(c: Case): AllocationFacts {
     deployment: {
       allocId: "id",
       state: c.state,
+      ...(c.begun === undefined ? {} : { begun: c.begun }),
+      ...(c.attempt === undefined ? {} : { attemptHash: treeHash(c.attempt) }),
       ...(promoted === "none"
         ? {}
         : {
@@ -134,6 +138,31 @@ describe("policies", () => {
   });
 });
 
+describe("what was begun is done again, whatever the policy", () => {
+  const never: Partial<Manifest> = { restartPolicy: "never" };
+  const reload: Partial<Manifest> = { restartPolicy: "reload", restartGlobs: ["app.conf"] };
+  const cut = (c: Omit<Case, "state">) => decide({ state: "unsettled", ...c });
+  test("a start of what was enabled again", () =>
+    expect(cut({ begun: "start", policy: never })).toBe("start"));
+  test("a first start of what was kept current while disabled", () =>
+    expect(cut({ begun: "first_start", policy: reload })).toBe("start"));
+  test("a stop or restart, of which nobody knows how far it came", () => {
+    expect(cut({ policy: never })).toBe("restart");
+    expect(cut({ policy: reload })).toBe("restart");
+  });
+  test("a reload", () => {
+    expect(cut({ begun: "reload", policy: reload })).toBe("reload");
+    expect(cut({ begun: "reload", policy: reload, promoted: "old content" })).toBe("restart");
+  });
+  test("a sync that broke off leaves the state known and the files not", () => {
+    const attempt = [file("Makefile", "m"), file("app.conf", "9")];
+    expect(decide({ state: "running", attempt, policy: never })).toBe("sync");
+    expect(decide({ state: "stopped", attempt, policy: never })).toBe("sync");
+    expect(decide({ state: "running", attempt })).toBe("restart");
+    expect(decide({ state: "running", attempt: newTree })).toBe("skip");
+  });
+});
+
 describe("flags", () => {
   test("--force acts on what is equal", () =>
     expect(decide({ state: "running" }, { force: true })).toBe("restart"));
@@ -163,6 +192,11 @@ test("the version that is running is the last promoted one, 0.0.0 before the fir
     syncOnly: false,
   });
   expect(first.rollout).toMatchObject({ currentVersion: "0.0.0", newVersion: "2.0.0" });
+  const keptCurrent = decideActions(facts({ state: "absent", promoted: "old version" }), {
+    force: false,
+    syncOnly: false,
+  });
+  expect(keptCurrent.rollout).toMatchObject({ kind: "start", currentVersion: "0.0.0" });
   const retry = decideActions(facts({ state: "health_failed", promoted: "old version" }), {
     force: false,
     syncOnly: false,

@@ -2,6 +2,7 @@
 
 import { expect, test } from "bun:test";
 import fc from "fast-check";
+import type { Deployment } from "../../src/catalog/deployments.ts";
 import type { Action, AllocationFacts } from "../../src/deploy/action.ts";
 import {
   type DeployPlan,
@@ -12,7 +13,7 @@ import {
 } from "../../src/deploy/plan.ts";
 import { allocationId } from "../../src/model/ids.ts";
 import type { RestartPolicy } from "../../src/model/manifest.ts";
-import type { DeploymentRow, JobRow, RuntimeState } from "../../src/model/state.ts";
+import type { JobRow, RuntimeState } from "../../src/model/state.ts";
 import { hasFiles, mayRun } from "../../src/model/state.ts";
 import { treeHash } from "../../src/model/tree.ts";
 import { manifest } from "../build/workspaces.ts";
@@ -42,6 +43,8 @@ interface Generated {
   state: RuntimeState;
   promoted: string | undefined;
   version: string | undefined;
+  attempt: string | undefined;
+  begun: Deployment["begun"];
 }
 
 const allocations: fc.Arbitrary<Generated> = fc
@@ -51,6 +54,8 @@ const allocations: fc.Arbitrary<Generated> = fc
     state: fc.constantFrom(...states),
     promoted: fc.option(fc.constantFrom("old", "new"), { nil: undefined }),
     version: fc.constantFrom("1.0.0", "2.0.0"),
+    attempt: fc.option(fc.constantFrom("old", "new", "other"), { nil: undefined }),
+    begun: fc.constantFrom<Deployment["begun"]>(undefined, "first_start", "start", "reload"),
   })
   // Something is promoted exactly when a version is known; a running one has been promoted.
   .map((a) => {
@@ -102,9 +107,11 @@ const fleets: fc.Arbitrary<JobFacts[]> = fc
 function allocationFacts(job: JobRow, workerIp: string, index: number, a: Generated): AllocationFacts {
   const allocId = allocationId(job.name, workerIp);
   const promoted = a.promoted === undefined ? undefined : content(a.promoted);
-  const deployment: DeploymentRow = {
+  const deployment: Deployment = {
     allocId,
     state: a.state,
+    ...(a.attempt === undefined ? {} : { attemptHash: content(a.attempt).hash }),
+    ...(a.state !== "unsettled" || a.begun === undefined ? {} : { begun: a.begun }),
     ...(promoted === undefined ? {} : { promotedHash: promoted.hash, promotedVersion: a.version! }),
   };
   const row = {
@@ -125,18 +132,20 @@ function apply(jobs: readonly JobFacts[], plan: DeployPlan): JobFacts[] {
     ...plan.reconcile.flatMap((wave) => wave.jobs.flatMap((job) => job.batches.flat())),
     ...plan.waves.flatMap((wave) => wave.jobs.flatMap(rolloutActions)),
   ];
-  const deployments = new Map<string, DeploymentRow>(
+  const deployments = new Map<string, Deployment>(
     jobs.flatMap((job) =>
-      job.allocations.map((a): [string, DeploymentRow] => [a.row.allocId, { ...a.deployment }]),
+      job.allocations.map((a): [string, Deployment] => [a.row.allocId, { ...a.deployment }]),
     ),
   );
   for (const action of actions) {
     if (action.kind === "skip") continue;
     const deployment = deployments.get(action.allocId)!;
     deployment.state = action.leadsTo;
+    delete deployment.begun;
     if (action.newHash !== undefined && action.kind !== "stop") {
       deployment.promotedHash = action.newHash;
       deployment.promotedVersion = action.newVersion;
+      delete deployment.attemptHash;
     }
     if (action.kind === "remove") {
       delete deployment.promotedHash;
@@ -234,6 +243,24 @@ test("--sync-only plans no restart and no reload; --force leaves nothing active 
       const forced = planDeploy(jobs, { force: true, syncOnly: false });
       const skipped = forced.waves.flatMap((wave) => wave.jobs.flatMap((job) => job.skips));
       expect(skipped).toEqual([]);
+    }),
+  );
+});
+
+test("whatever is unsettled and active is started, restarted or reloaded before it counts as running", () => {
+  fc.assert(
+    fc.property(fleets, (jobs) => {
+      const plan = planDeploy(jobs, noOptions);
+      const kinds = new Map(
+        plan.waves.flatMap((wave) => wave.jobs.flatMap(rolloutActions)).map((a) => [a.allocId, a.kind]),
+      );
+      for (const { row, deployment } of jobs.flatMap((job) => job.allocations)) {
+        if (row.removed || row.disabled || deployment.state !== "unsettled") continue;
+        const kind = kinds.get(row.allocId)!;
+        if (deployment.begun === "reload" && deployment.promotedHash !== undefined)
+          expect(["restart", "reload", "sync"]).toContain(kind);
+        else expect(["start", "restart"]).toContain(kind);
+      }
     }),
   );
 });

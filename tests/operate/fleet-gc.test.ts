@@ -225,3 +225,41 @@ test("old run logs, staging and unreferenced content go", async () => {
   writeJob(bucket, "api", { version: "2.0.0", files: { "data.txt": "fourth content" } });
   await buildAndDeploy(bucket);
 });
+
+test("a job without a Makefile is stopped by its job_control hook, and finds its files when run by hand", async () => {
+  bucket.write("workspace/jobs/ctl/manifest.json", {
+    version: "1.0.0",
+    selectors: ["worker"],
+    max_concurrent_upgrades: 3,
+    hooks: { hook_control: { executed_on: ["job_control"] } },
+  });
+  bucket.write("workspace/jobs/ctl/app.conf.tpl", 'id={{ get "maand" "bucket_id" }}\n');
+  bucket.write(
+    "workspace/jobs/ctl/_hooks/hook_control.ts",
+    `import { appendFileSync, existsSync } from "node:fs";
+const { ALLOCATION_IP, BUCKET_ROOT, TARGET } = process.env;
+const staged = existsSync(\`\${BUCKET_ROOT}/tmp/workers/\${ALLOCATION_IP}/jobs/ctl/app.conf\`);
+appendFileSync(\`\${BUCKET_ROOT}/calls\`, \`\${TARGET} \${ALLOCATION_IP} \${staged}\\n\`);
+`,
+  );
+  const calls = () => {
+    const found = bucket.read("calls").trim().split("\n").sort();
+    rmSync(bucket.path("calls"));
+    return found;
+  };
+  await buildAndDeploy(bucket);
+  calls();
+  rmSync(bucket.path("tmp"), { recursive: true });
+  expect((await bucket.maand("job", "restart", "ctl")).code).toBe(0);
+  expect(calls()).toEqual(fleet.ips.map((ip) => `restart ${ip} true`).sort());
+  removeJob("ctl");
+  await build(bucket);
+  const { json, code } = await gc();
+  expect(code).toBe(0);
+  expect(json.allocations.map(({ status, stopped }) => [status, stopped])).toEqual(
+    fleet.ips.map(() => ["purged", true]),
+  );
+  expect(calls().map((call) => call.split(" ").slice(0, 2).join(" "))).toEqual(
+    fleet.ips.map((ip) => `stop ${ip}`).sort(),
+  );
+});

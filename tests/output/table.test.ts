@@ -60,9 +60,44 @@ describe("on a terminal", () => {
     expect(formatTable(["k"], [["a"]], { color: true })).toBe("\x1b[1mk\x1b[22m\na\n");
   });
 
-  test("a narrow one keeps something of each column", () => {
-    const text = formatTable(["first", "second"], [["a".repeat(40), "b".repeat(40)]], { width: 3 });
-    expect(text.split("\n")[1]).toBe("aaaaa…  bbbbb…");
+  test("what tells one row from another is never cut, and short values are not either", () => {
+    const rows = [
+      ["web", "10.77.1.20", "a".repeat(64), "promoted"],
+      ["web", "10.77.1.21", "b".repeat(64), "stopped"],
+    ];
+    const text = formatTable(["job", "worker_ip", "current_hash", "rollout"], rows, { width: 40 });
+    expect(text.split("\n").slice(1, 3)).toEqual([
+      "web  10.77.1.20  aaaaaaaaaaaa…  promoted",
+      "web  10.77.1.21  bbbbbbbbbbbb…  stopped",
+    ]);
+    const names = ["worker-one.eu.example.net", "worker-two.eu.example.net"];
+    const cut = formatTable(
+      ["worker", "text"],
+      names.map((name) => [name, "x".repeat(80)]),
+      { width: 40 },
+    );
+    for (const name of names) expect(cut).toContain(name);
+  });
+
+  test("headings give way before values do", () => {
+    const text = formatTable(["worker_ip", "deployment_seq"], [["10.77.1.20", 3]], { width: 20 });
+    expect(text).toBe("worker_ip   deploym…\n10.77.1.20  3\n");
+  });
+
+  test("where even that does not fit, each row is a paragraph with its values whole", () => {
+    const rows = [
+      ["10.77.1.20", "a".repeat(40)],
+      ["10.77.1.21", undefined],
+    ];
+    expect(formatTable(["worker_ip", "hash"], rows, { width: 15 })).toBe(
+      `worker_ip  10.77.1.20\nhash       ${"a".repeat(40)}\n\nworker_ip  10.77.1.21\nhash       -\n`,
+    );
+    expect(formatTable(["worker_ip", "hash"], [], { width: 5 })).toBe("work…  hash\n");
+  });
+
+  test("a value of a million characters is cut at once", () => {
+    const text = formatTable(["job", "v"], [["web", "v".repeat(1_000_000)]], { width: 80 });
+    expect(text.split("\n")[1]).toBe(`web  ${"v".repeat(74)}…`);
   });
 });
 
@@ -82,7 +117,7 @@ test("any cells: one line per row, no control characters, no wider than asked", 
   fc.assert(
     fc.property(
       table,
-      fc.option(fc.integer({ min: 60, max: 120 }), { nil: undefined }),
+      fc.option(fc.integer({ min: 83, max: 140 }), { nil: undefined }),
       ({ n, rows }, width) => {
         const text = formatTable(
           Array.from({ length: n }, (_, i) => `c${i}`),

@@ -21,7 +21,7 @@ const outcomePaint: Partial<Record<AllocationStatus, "green" | "yellow" | "red">
 
 /**
  * The lines of an event without newlines; none for events that are not worth a line (beginnings, ends,
- * skips). A carriage return at the end of remote output is not shown; every other control character is.
+ * skips, progress). A carriage return at the end of remote output is not shown; every other control character is.
  */
 export function eventLines(event: Event, paint: Paint): string[] {
   const label = scopeLabel(event.scope);
@@ -30,8 +30,6 @@ export function eventLines(event: Event, paint: Paint): string[] {
       return [`${paint.cyan(label)} | ${visible(event.line.replace(/[\r\n]+$/, ""))}`];
     case "step":
       return paragraph(isBucket(event.scope) ? "" : `${label}: `, event.text, paint.bold);
-    case "progress":
-      return event.ok === false ? paragraph(`${label}: `, `${event.text} failed`, paint.red) : [];
     case "allocation": {
       const color = outcomePaint[event.status];
       if (color === undefined) return [];

@@ -39,6 +39,7 @@ function createLiveView(paint: Paint): LogView {
   let last: string | undefined;
   return {
     add(fields) {
+      if (isBeginning(fields)) return "";
       const key = keyOf(fields);
       const head = key === last ? "" : `${last === undefined ? "" : "\n"}${heading(fields, paint)}`;
       last = key;
@@ -68,6 +69,7 @@ function createGroupedView(paint: Paint): LogView {
   }
 
   function add(fields: LogFields): string {
+    if (isBeginning(fields)) return "";
     let out = "";
     if (fields.event === "hook_begin") out += closeOtherRuns(fields.run);
     const group = groupFor(fields);
@@ -127,6 +129,11 @@ function createGroupedView(paint: Paint): LogView {
   };
 }
 
+/** That a check or a connection was begun is for machines; people read how it ended. */
+function isBeginning(fields: LogFields): boolean {
+  return fields.event === "progress_begin";
+}
+
 function keyOf(fields: LogFields): string {
   return JSON.stringify([fields.run, fields.worker, fields.job, fields.phase, fields.action]);
 }
@@ -154,6 +161,8 @@ function body(fields: LogFields, paint: Paint): string {
   }
   if (fields.stream !== undefined)
     return `  ${paint.cyan(scopeLabel(scopeOf(fields)))} | ${visible(msg.replace(/[\r\n]+$/, ""))}\n`;
+  if (fields.event === "progress_end") return `  ${paint.green("ok")}  ${visible(msg)}\n`;
+  if (fields.event === "progress_failed") return `  ${paint.red("failed")}  ${visible(msg)}\n`;
   const known = fields.event !== undefined && selfEvident.has(fields.event);
   const name = fields.event === undefined || known ? "" : `${visible(fields.event)}: `;
   const text = msg.split(/\r?\n/).map(visible).join("\n    ");
@@ -163,4 +172,4 @@ function body(fields: LogFields, paint: Paint): string {
 }
 
 /** Events whose name says no more than their level or their text does. */
-const selfEvident: ReadonlySet<string> = new Set(["warning", "error", "step"]);
+const selfEvident: ReadonlySet<string> = new Set(["warning", "error", "step", "allocation"]);

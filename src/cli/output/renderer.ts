@@ -29,12 +29,22 @@ export function createRenderer(terminal: Terminal, now: () => number = () => per
   return terminal.live ? createLive(terminal, now) : createPlain(terminal);
 }
 
+/** The lines of an event, none where the command's own table says the same on the same screen a moment later. */
+function shownLines(terminal: Terminal, event: Event): string[] {
+  const { phase, action } = event.scope;
+  const isRepeated =
+    phase === "job_control" &&
+    action === "status" &&
+    (event.type === "output" || event.type === "allocation");
+  return isRepeated && terminal.sameScreen ? [] : eventLines(event, terminal.stderr.paint);
+}
+
 function createPlain(terminal: Terminal): Renderer {
   const { stderr, quiet } = terminal;
   return {
     listen(event) {
       if (quiet && event.type !== "warning" && event.type !== "error") return;
-      stderr.write(joinLines(eventLines(event, stderr.paint)));
+      stderr.write(joinLines(shownLines(terminal, event)));
     },
     clear() {},
     close() {},
@@ -52,7 +62,7 @@ function createLive(terminal: Terminal, now: () => number): Renderer {
   let closed = false;
 
   function listen(event: Event): void {
-    const lines = eventLines(event, stderr.paint);
+    const lines = shownLines(terminal, event);
     if (closed) {
       stderr.write(joinLines(lines));
       return;

@@ -1,7 +1,7 @@
-// Aligned columns: whole values when piped, cut to the terminal's width otherwise.
+// Aligned columns: whole values when piped; on a terminal cut to its width, or one line per value where it is too narrow.
 
 import { visibleCell } from "../../events/visible.ts";
-import { createPaint } from "./paint.ts";
+import { createPaint, type Paint } from "./paint.ts";
 import { cutText, textWidth } from "./text-width.ts";
 
 export interface Column {
@@ -22,13 +22,19 @@ export interface TableOptions {
 }
 
 const gap = 2;
-/** No column is cut to less than this, even if the table is then wider than the terminal. */
-const minimum = 6;
+/** Values up to this width (that of an IPv4 address) are never cut; longer ones keep at least `longMinimum`. */
+const shortValue = 15;
+const longMinimum = 8;
+/** A heading whose values are short keeps at least this. */
+const headingMinimum = 5;
+/** Columns that say what a row is about: cut, two rows could not be told apart. */
+const identifying: ReadonlySet<string> = new Set(["worker", "worker_ip", "job", "key"]);
 
 /**
  * The table with one line per row, each ending in a newline; the heading is always there. Cells never hold
  * line breaks, tabs or terminal escapes: those are shown as `\n`, `\t`, `\x1b`. Rows shorter than the columns
- * are filled up with `-`.
+ * are filled up with `-`. Where a terminal is too narrow even for what must not be cut, each row becomes a
+ * paragraph of `name  value` lines instead.
  */
 export function formatTable(
   columns: readonly (string | Column)[],
@@ -38,11 +44,17 @@ export function formatTable(
   const heads = columns.map((column) => (typeof column === "string" ? { name: column } : column));
   const cells = rows.map((row) => heads.map((_, index) => cellText(row[index])));
   const names = heads.map((head) => head.name);
-  const needed = names.map((name) => textWidth(name));
+  const values = names.map(() => 0);
   for (const row of cells)
-    for (let i = 0; i < row.length; i++) needed[i] = Math.max(needed[i]!, textWidth(row[i]!));
-  const widths = options.width === undefined ? needed : fitWidths(needed, options.width);
+    for (let i = 0; i < row.length; i++) values[i] = Math.max(values[i]!, textWidth(row[i]!));
+  const needed = names.map((name, i) => Math.max(textWidth(name), values[i]!));
   const paint = createPaint(options.color === true);
+  let widths = needed;
+  if (options.width !== undefined) {
+    const floors = names.map((name, i) => Math.min(needed[i]!, floorOf(name, values[i]!)));
+    if (cells.length > 0 && tableWidth(floors) > options.width) return paragraphs(names, cells, paint);
+    widths = fitWidths(needed, floors, options.width);
+  }
   const right = heads.map((head) => "align" in head && head.align === "right");
   const lines = [paint.bold(formatRow(names, widths, right))];
   for (const row of cells) lines.push(formatRow(row, widths, right));
@@ -62,19 +74,32 @@ function formatRow(row: readonly string[], widths: readonly number[], right: rea
   return parts.join(" ".repeat(gap)).trimEnd();
 }
 
+/** One line per value, for terminals too narrow for the table; what is longer than a line wraps. */
+function paragraphs(names: readonly string[], rows: readonly (readonly string[])[], paint: Paint): string {
+  const width = Math.max(...names.map(textWidth));
+  const heads = names.map((name) => paint.bold(name) + " ".repeat(width - textWidth(name) + gap));
+  return rows.map((row) => row.map((text, i) => `${heads[i]}${text}\n`).join("")).join("\n");
+}
+
+function floorOf(name: string, valueWidth: number): number {
+  if (identifying.has(name)) return Math.max(headingMinimum, valueWidth);
+  return valueWidth <= shortValue ? Math.max(headingMinimum, valueWidth) : longMinimum;
+}
+
+function tableWidth(widths: readonly number[]): number {
+  return widths.reduce((sum, each) => sum + each, 0) + gap * (widths.length - 1);
+}
+
 /** Takes columns away from the widest until the table fits or none can give more. */
-function fitWidths(needed: readonly number[], width: number): number[] {
-  const widths = [...needed];
-  let excess = widths.reduce((sum, each) => sum + each, 0) + gap * (widths.length - 1) - width;
-  while (excess > 0) {
-    const widest = Math.max(...widths);
-    if (widest <= minimum) break;
-    // The widest come down together, to the next narrower one or as far as is needed.
-    const among = widths.flatMap((each, index) => (each === widest ? [index] : []));
-    const next = Math.max(minimum, ...widths.filter((each) => each < widest));
-    const step = Math.min(widest - next, Math.ceil(excess / among.length));
-    for (const index of among) widths[index] = widest - step;
-    excess -= step * among.length;
+function fitWidths(needed: readonly number[], floors: readonly number[], width: number): number[] {
+  // One very long value must not make this long work: no column can be wider than the terminal anyway.
+  const widths = needed.map((each, i) => Math.min(each, Math.max(width, floors[i]!)));
+  for (let excess = tableWidth(widths) - width; excess > 0; excess--) {
+    let widest = -1;
+    for (const [i, each] of widths.entries())
+      if (each > floors[i]! && (widest < 0 || each > widths[widest]!)) widest = i;
+    if (widest < 0) break;
+    widths[widest]! -= 1;
   }
   return widths;
 }

@@ -27,6 +27,8 @@ export interface Terminal {
   readonly quiet: boolean;
   /** Whether progress is redrawn in place on stderr. */
   readonly live: boolean;
+  /** Whether results and remote output appear on one screen, so that what has scrolled by need not be repeated. */
+  readonly sameScreen: boolean;
 }
 
 export interface TerminalOptions {
@@ -62,6 +64,9 @@ export function createTerminal(options: TerminalOptions): Terminal {
     quiet: options.quiet,
     get live() {
       return options.progress && !options.quiet && !dumb && options.stderr.isTty;
+    },
+    get sameScreen() {
+      return !options.json && !options.quiet && options.stdout.isTty && options.stderr.isTty;
     },
   };
 }
