@@ -32,7 +32,7 @@ export function openCatalog(path: string, options: OpenOptions = {}): Catalog {
   let catalog: Catalog | undefined;
   try {
     catalog = new Database(path, options.create === true ? { create: true } : { readwrite: true });
-    chmodSync(path, 0o600);
+    if (options.readonly !== true) chmodSync(path, 0o600);
     catalog.run(`PRAGMA busy_timeout = ${busyTimeout}`);
     catalog.run("PRAGMA journal_mode = WAL");
     // FULL: a promotion that was reported must survive a power cut.

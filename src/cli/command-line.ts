@@ -1,5 +1,6 @@
 // From arguments to an exit code: global flags, the command table, help, and every usage error in one form.
 
+import { randomUUID } from "node:crypto";
 import { ExitCode, run } from "@stricli/core";
 import { MaandError } from "../model/error.ts";
 import type { ParseContext, Parsed } from "./define.ts";
@@ -20,6 +21,7 @@ export async function runCommandLine(argv: readonly string[]): Promise<number> {
   try {
     ({ globals, rest } = takeGlobals(argv));
   } catch (thrown) {
+    globals = { ...globals, json: argv.includes("--json") };
     return usageError(toMaandError(thrown), terminalFor(globals), argv);
   }
   const terminal = terminalFor(globals);
@@ -112,8 +114,10 @@ async function helpFor(rest: readonly string[], terminal: Terminal): Promise<num
 function usageError(error: MaandError, terminal: Terminal, argv: readonly string[]): number {
   terminal.stderr.write(formatError(error, terminal.stderr.paint));
   if (terminal.json) {
-    const command = argv.find((argument) => !argument.startsWith("-")) ?? "";
-    createJsonOutput(terminal.stdout).write({ ok: false, command, error: errorJson(error) });
+    const { words } = knownWords(argv);
+    const command = words.length > 0 ? words.join(" ") : (argv.find((word) => !word.startsWith("-")) ?? "");
+    const document = { ok: false, command, run_id: randomUUID(), error: errorJson(error) };
+    createJsonOutput(terminal.stdout).write(document);
   }
   return exitCodeOf(error.kind);
 }

@@ -47,7 +47,7 @@ export async function logsShowCommand(
     interrupt.stopping,
   );
   // Silence would leave it open whether the filter or the log was empty.
-  if (shown === 0 && !terminal.quiet) terminal.stderr.write("no log line matches\n");
+  if (shown === 0 && !terminal.quiet && !flags.follow) terminal.stderr.write("no log line matches\n");
   return interrupt.stopping.aborted ? { exitCode: exitCodes.interrupted } : {};
 }
 

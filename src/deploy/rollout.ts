@@ -62,7 +62,14 @@ async function rollOut(run: DeployRun, planned: JobPlan, ledger: Ledger): Promis
     if (goOn) await rollOutUpgrades(run, upgrades, ledger);
   }
   const failure = await afterDeploy(run, plan, ledger);
-  return ledger.close(plan, failure?.message);
+  return ledger.close(plan, failure === undefined ? undefined : hooksFailed(run, plan.job, failure));
+}
+
+/** The processes are as they should be and no allocation tells of it: the job's reason says all there is to say. */
+function hooksFailed(run: DeployRun, job: string, error: MaandError): string {
+  const text = `post_deploy failed, it runs again in the next deploy: ${[error.message, error.why ?? ""].filter((part) => part !== "").join(": ")}`;
+  run.session.events.emit({ type: "error", scope: { worker: "-", job, phase: "hook" }, text });
+  return text;
 }
 
 /** Whether a `job_control` hook stands in for the job's lifecycle targets. */

@@ -5,7 +5,8 @@ import { distance } from "fastest-levenshtein";
 /** The closest of `known` to `name`, when it is close enough to be a plausible slip; else undefined. */
 export function nearestName(name: string, known: Iterable<string>): string | undefined {
   let best: string | undefined;
-  let bestDistance = Math.max(2, Math.floor(name.length / 3)) + 1;
+  // A third of the letters may be wrong, two of a short name, never all of it.
+  let bestDistance = Math.min(Math.max(2, Math.floor(name.length / 3)), name.length - 1) + 1;
   for (const candidate of known) {
     const d = distance(name.toLowerCase(), candidate.toLowerCase());
     if (d < bestDistance) {

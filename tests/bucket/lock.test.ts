@@ -1,7 +1,7 @@
 // One writer per bucket (02): who is second is told by whom, may wait, and never meets a lock that nobody holds.
 
 import { afterAll, afterEach, beforeAll, expect, test } from "bun:test";
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { takeLock } from "../../src/bucket/lock.ts";
@@ -123,4 +123,44 @@ test("in one process too there is one lock at a time, and release gives it back"
   } finally {
     rmSync(directory, { recursive: true });
   }
+});
+
+test("Ctrl-C ends the waiting", async () => {
+  const path = join(mkdtempSync(join(tmpdir(), "maand-lock-")), "lock.db");
+  const stop = new AbortController();
+  const holder = { pid: 1, command: "build", started: "2026-01-02T03:04:05.000Z" };
+  const first = await takeLock({ path, holder, waitSeconds: 0 });
+  const waiting = takeLock({ path, holder, waitSeconds: 60, signal: stop.signal });
+  stop.abort();
+  await expect(waiting).rejects.toMatchObject({ kind: "interrupted" });
+  first.release();
+  rmSync(join(path, ".."), { recursive: true });
+});
+
+test("a lock that cannot be made is a named failure", async () => {
+  const directory = mkdtempSync(join(tmpdir(), "maand-lock-"));
+  writeFileSync(join(directory, "data"), "a file where a directory should be");
+  const holder = { pid: 1, command: "build", started: "2026-01-02T03:04:05.000Z" };
+  const path = join(directory, "data/lock.db");
+  await expect(takeLock({ path, holder, waitSeconds: 0 })).rejects.toMatchObject({
+    kind: "local",
+    message: "cannot lock the bucket for writing",
+    where: { file: path },
+  });
+  rmSync(directory, { recursive: true });
+});
+
+test("a note about the holder that cannot be written keeps nobody from the lock", async () => {
+  const directory = mkdtempSync(join(tmpdir(), "maand-lock-"));
+  const path = join(directory, "lock.db");
+  mkdirSync(`${path}.holder`);
+  const holder = { pid: 1, command: "build", started: "2026-01-02T03:04:05.000Z" };
+  const lock = await takeLock({ path, holder, waitSeconds: 0 });
+  await expect(takeLock({ path, holder, waitSeconds: 0 })).rejects.toMatchObject({
+    kind: "locked",
+    message: "this bucket is held by another maand",
+  });
+  rmSync(`${path}.holder`, { recursive: true });
+  lock.release();
+  rmSync(directory, { recursive: true });
 });

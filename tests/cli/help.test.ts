@@ -136,10 +136,36 @@ test("help works anywhere, without a bucket", async () => {
   expect(unknown!.stderr).toContain("known are quickstart");
 });
 
+test("--help and -h are the overview, a group lists its commands, cat kv is explained as well", async () => {
+  const [long, short, job, kv] = await Promise.all(
+    [["--help"], ["-h"], ["job", "--help"], ["cat", "kv", "--help"]].map((args) => maand(args, { cwd: "/" })),
+  );
+  expect(long).toMatchObject({ code: 0, stdout: helpText() });
+  expect(short).toEqual(long!);
+  expect(job!.stdout).toContain("maand job stop <job>     stop a job and keep it stopped\n");
+  expect(kv!.stdout).toContain("maand cat kv --jobs api");
+  expect(kv!.stdout).toContain("maand cat kv get <namespace> <key>");
+});
+
+test("a command's help has its own flags as they are typed, before those of every command", async () => {
+  const { stdout } = await maand(["deploy", "--help"], { cwd: "/" });
+  expect(stdout).toStartWith("maand deploy: push files to workers and roll jobs out\n");
+  expect(stdout).toContain("\n  -n, --dry-run            print the plan and do nothing\n");
+  expect(stdout).toContain("\n      --jobs a,b           only these jobs\n");
+  expect(stdout.indexOf("--force")).toBeLessThan(stdout.indexOf("--lock-wait SECONDS"));
+  expect((await maand(["run-command", "--help"], { cwd: "/" })).stdout).toContain(
+    "maand run_command <shell> [flags]",
+  );
+  expect((await maand(["render", "--help"], { cwd: "/" })).stdout).toContain(
+    "maand render <job> [path] [flags]",
+  );
+});
+
 test("every command explains itself with examples", async () => {
   for (const name of commandNames(application.root as Target)) {
     const outcome = await maand([...name.split(" "), "--help"], { cwd: "/" });
     expect([name, outcome.code]).toEqual([name, 0]);
-    if (name !== "cat kv") expect(outcome.stdout).toContain("EXAMPLES");
+    expect(outcome.stdout).toContain("\nEXAMPLES\n");
+    expect(outcome.stdout.split("\n").filter((line) => line.length > 130)).toEqual([]);
   }
 }, 60_000);

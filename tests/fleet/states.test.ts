@@ -187,6 +187,21 @@ test("Ctrl-C in the last batch: post_deploy is still due and runs in the next de
   expect((await callsOf(fleet, bucket, 0, "api")).length).toBe(2);
 });
 
+test("a post_deploy that fails says which hook and why, in the output and in JSON", async () => {
+  writeJob(bucket, "api", { manifest: on("post_deploy"), files: hook('throw new Error("not today");') });
+  await build(bucket);
+  const { code, json, stderr } = await bucket.maandJson<DeployJson>("deploy");
+  expect(code).toBe(1);
+  expect(outcomesOf(json, "api")).toEqual({ [ips()[0]]: "start done", [ips()[1]]: "start done" });
+  const [job] = json.waves[0]!.jobs;
+  expect(job?.status).toBe("failed");
+  for (const said of [job?.reason, stderr]) {
+    expect(said).toContain("post_deploy failed");
+    expect(said).toContain("hook_x");
+    expect(said).toContain("not today");
+  }
+});
+
 test("a second Ctrl-C does not wait, promotes nothing that did not run, and the next deploy goes on", async () => {
   writeJob(bucket, "api", { manifest: on("job_control"), files: hook("") });
   writeJob(bucket, "web");

@@ -233,7 +233,7 @@ test("a job without a Makefile is stopped by its job_control hook, and finds its
     max_concurrent_upgrades: 3,
     hooks: { hook_control: { executed_on: ["job_control"] } },
   });
-  bucket.write("workspace/jobs/ctl/app.conf.tpl", 'id={{ get "maand" "bucket_id" }}\n');
+  bucket.write("workspace/jobs/ctl/app.conf.tpl", 'range={{ get "vars/bucket" "port_range" }}\n');
   bucket.write(
     "workspace/jobs/ctl/_hooks/hook_control.ts",
     `import { appendFileSync, existsSync } from "node:fs";

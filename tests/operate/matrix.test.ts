@@ -1,91 +1,36 @@
 // Every operator's command in every weather: what stdout, stderr, --json and the exit code say (02, 07).
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { buildAndDeploy, jobDirectory, sickGate, writeJob } from "../fleet/jobs.ts";
-import { type Fleet, startFleet } from "../support/fleet.ts";
-import { type Bucket, newBucket } from "../support/maand.ts";
+import { buildAndDeploy, writeJob } from "../fleet/jobs.ts";
+import {
+  argsOf,
+  bucket,
+  type Cell,
+  directory,
+  each,
+  everywhere,
+  fleet,
+  hold,
+  joined,
+  lines,
+  on,
+  onAll,
+  plain,
+  sorted,
+  tableHead,
+  useSmallFleet,
+} from "./small-fleet.ts";
 
-let fleet: Fleet;
-let bucket: Bucket;
-let directory: string;
+useSmallFleet();
 
-beforeAll(async () => {
-  fleet = await startFleet(3);
-  bucket = await newBucket(fleet);
-  writeJob(bucket, "api", { manifest: { ...sickGate, max_concurrent_upgrades: 3 } });
-  await buildAndDeploy(bucket);
-  directory = await jobDirectory(bucket, "api");
-}, 60_000);
-afterAll(async () => {
-  await bucket?.cleanUp();
-  await fleet?.down();
-});
-
-/** One command in one weather. Text has w0, w1, w2 for addresses and T for times; lines of stderr are sorted. */
-interface Cell {
-  args: string[];
-  code: number;
-  out: string;
-  err: string;
-  /** What the JSON document must hold besides ok, command and run_id. */
-  json: object;
-}
-
-function plain(text: string): string {
-  return fleet.ips
-    .reduce((shown, ip, i) => shown.replaceAll(ip, `w${i}`), text)
-    .replace(/\b\d+(\.\d+)?s\b/g, "T")
-    .replace(/(\S) {2,}/g, "$1  ");
-}
-
-const sorted = (text: string): string => plain(text).split("\n").sort().join("\n").trim();
-
-async function hold(cell: Cell): Promise<void> {
-  const { args, code, out, err, json } = cell;
-  const text = await bucket.maand(...args);
-  expect({ code: text.code, out: plain(text.stdout), err: sorted(text.stderr) }).toEqual({ code, out, err });
-  // Piped output steers no terminal.
-  expect(text.stdout + text.stderr).not.toContain("\x1b");
-  const document = await bucket.maandJson(...args);
-  expect(document.code).toBe(code);
-  expect(sorted(document.stderr)).toBe(err);
-  expect(document.json).toMatchObject({ ok: code === 0, ...json });
-  expect(document.json.command).toBe(
-    args.slice(0, String(document.json.command).split(" ").length).join(" "),
-  );
-  expect(String(document.json.run_id)).toMatch(/^[0-9a-f-]{36}$/);
-}
-
-const everywhere = (command: string) => Promise.all(fleet.ips.map((_, i) => fleet.exec(i, command)));
-const on = (workers: readonly number[], member: object) =>
-  workers.map((i) => ({ worker_ip: fleet.ips[i]!, ...member }));
-const onAll = (member: object) => on([0, 1, 2], member);
-/** A line per worker, in the order of workers. */
-const each = (line: (worker: string) => string) => ["w0", "w1", "w2"].map(line);
-const lines = (...all: string[]) => all.map((line) => `${line}\n`).join("");
-const joined = (...all: string[]) => all.sort().join("\n");
-
-const shell = "test ! -e /tmp/sick && echo well";
 const sickCheck = "ssh test ! -e /tmp/sick: exit status 1";
 const seeJob = '  do: see "maand job status api" and "maand logs show --job api", then mend or restart it';
-const tableHead = "worker_ip  status  exit  output";
 const makeFault = (target: string) => `make: *** [Makefile:4: ${target}] Error 7`;
 
 function check(weather: string, cells: Record<string, () => Omit<Cell, "args">>): void {
   for (const [command, cell] of Object.entries(cells))
     test(`${weather}: maand ${command}`, () => hold({ args: argsOf[command]!, ...cell() }));
 }
-
-const argsOf: Record<string, string[]> = {
-  health_check: ["health_check"],
-  "job status": ["job", "status", "api"],
-  "job stop": ["job", "stop", "api"],
-  "job start": ["job", "start", "api"],
-  "job restart": ["job", "restart", "api", "--health_check"],
-  "job run": ["job", "run", "api", "--target", "reload"],
-  run_command: ["run_command", shell],
-  gc: ["gc"],
-};
 
 describe("all goes well", () => {
   const done = (target: string, more: string[] = [], word = "done") => ({
@@ -372,199 +317,4 @@ describe("gc of a job that left without a deploy", () => {
       ],
     });
   });
-});
-
-describe("a bad filter", () => {
-  const bad: [string[], string][] = [
-    [["health_check", "--jobs", "apj"], '--jobs names "apj", which is not in the catalog'],
-    [["deploy", "--jobs", "apj"], '--jobs names "apj", which is not in the catalog'],
-    [["job", "status", "apj"], 'job "apj" is not in the catalog'],
-    [
-      ["job", "stop", "api", "--allocations", "10.0.0.9"],
-      '--allocations names "10.0.0.9", where job "api" has no allocation',
-    ],
-    [["job", "run", "api", "--target", "a b"], '"a b" is not a Makefile target'],
-    [["job", "run", "api"], "--target needs a value"],
-    [["run_command", "true", "-w", "10.0.0.9"], '--workers names "10.0.0.9", which is not in the catalog'],
-    [["run_command", "true", "-l", "nosuch"], 'no worker has the label "nosuch"'],
-    [["run_command", "echo", "two"], '"two" is too much: 1 argument is expected'],
-    [["run_command", "true", "-c", "0"], "--concurrency must be at least 1"],
-    [["collect", "facts", "-l", "nosuch"], 'no worker has the label "nosuch"'],
-    [["collect", "facts", "-w", "a b"], '--workers names "a b", which is no address'],
-    [["gc", "--retain-days", "-1"], '--retain-days "-1": not a whole number'],
-    [["gc", "--retain-days", "x"], '--retain-days "x": not a whole number'],
-    [["cat", "allocations", "--jobs", ","], '--jobs ",": name at least one, separated by commas'],
-    [["logs", "show", "--phase", "nosuch"], '--phase "nosuch" never stands in a log'],
-    [["logs", "show", "--event", "nosuch"], '--event "nosuch" never stands in a log'],
-    [["logs", "show", "--format", "xml"], 'there is no log format "xml"'],
-    [["schema", "manifes"], 'there is no schema "manifes"'],
-    [["job", "create", "Bad Name"], '"Bad Name" cannot be the name of a job'],
-    [["job"], '"maand job" is a group of commands and needs one more word'],
-    [["jobs"], 'there is no command "jobs", did you mean "job"?'],
-    [["info", "--json=yes"], "--json takes no value"],
-  ];
-  test.each(bad)("maand %j", async (args, message) => {
-    const { code, stdout, stderr } = await bucket.maand(...args);
-    expect({ code, stdout: args.includes("--json=yes") ? "" : stdout }).toEqual({ code: 2, stdout: "" });
-    expect(stderr).toStartWith(`error: ${message}\n  do: `);
-    if (args.includes("--json=yes")) return;
-    const { code: again, json } = await bucket.maandJson(...args);
-    expect(again).toBe(2);
-    expect(json).toMatchObject({ ok: false, error: { kind: "usage", message } });
-  });
-});
-
-/** Waits until a command on a worker succeeds. */
-async function seen(i: number, command: string): Promise<void> {
-  for (let tries = 0; tries < 200; tries++) {
-    if ((await fleet.exec(i, command)).code === 0) return;
-    await Bun.sleep(20);
-  }
-  throw new Error(`never seen on worker ${i}: ${command}`);
-}
-
-describe("Ctrl-C", () => {
-  beforeAll(() => everywhere(`echo 1.5 > ${directory}/data/pause`));
-  afterAll(() => everywhere(`rm -f ${directory}/data/pause /tmp/sick`));
-
-  /** Interrupts once, a moment after standard error or the fleet shows that work has begun. */
-  async function interrupt(args: string[], begun: () => Promise<unknown>) {
-    const run = bucket.start([...args, "--json"]);
-    await begun();
-    run.kill("SIGINT");
-    const { code, stdout, stderr } = await run.wait();
-    expect(stderr).toContain("interrupted: nothing new is begun");
-    return { code, json: JSON.parse(stdout) as Record<string, unknown> };
-  }
-  test("a running target may finish and is told as done; exit 130", async () => {
-    const { code, json } = await interrupt(["job", "run", "api", "--target", "reload"], () =>
-      seen(2, "pgrep -f '^sleep 1.5'"),
-    );
-    expect(code).toBe(130);
-    expect(json).toMatchObject({
-      ok: false,
-      interrupted: true,
-      allocations: onAll({ status: "done", exit: 0 }),
-    });
-  });
-
-  test("a running command may finish; a worker whose turn has not come is not begun", async () => {
-    const { code, json } = await interrupt(["run_command", "sleep 1.25; echo done", "-c", "2"], () =>
-      seen(1, "pgrep -f '^sleep 1.25'"),
-    );
-    expect(code).toBe(130);
-    expect(json).toMatchObject({
-      ok: false,
-      interrupted: true,
-      workers: [
-        ...on([0, 1], { exit: 0, stdout: "done\n" }),
-        ...on([2], { exit: null, error: { message: "not begun" } }),
-      ],
-    });
-  });
-
-  test("the second does not wait, and says what it leaves behind", async () => {
-    const run = bucket.start(["run_command", "sleep 20"]);
-    await Promise.all([0, 1, 2].map((i) => seen(i, "pgrep -f '^sleep 20'")));
-    run.kill("SIGINT");
-    await run.waitForStderr("interrupted: nothing new is begun");
-    run.kill("SIGINT");
-    const { code, stdout } = await run.wait();
-    expect({ code, stdout }).toEqual({
-      code: 130,
-      stdout:
-        "3 workers: interrupted before the command ended: it may still be running on the worker\ninterrupted: 3 of 3 workers not done\n",
-    });
-    await everywhere("kill $(pgrep -f '^sleep 20')");
-  });
-
-  test.each([
-    [["run_command", "true"], "workers"],
-    [["collect", "facts"], "workers"],
-    [["job", "status", "api"], "allocations"],
-    [["health_check"], "workers"],
-  ])("nobody waits for a worker that hangs in its handshake: maand %j", async (args, member) => {
-    await fleet.pauseSshd(1);
-    try {
-      const { code, json } = await interrupt(args, () => Bun.sleep(700));
-      expect(code).toBe(130);
-      expect(json).toMatchObject({ ok: false, interrupted: true, [member]: expect.any(Array) });
-    } finally {
-      await fleet.resumeSshd(1);
-    }
-  });
-
-  test("waiting for a check ends", async () => {
-    await fleet.exec(0, "touch /tmp/sick");
-    bucket.write("workspace/jobs/slow/manifest.json", {
-      ...{ version: "1", selectors: ["worker"] },
-      health_check: {
-        checks: [{ type: "ssh", command: "false" }],
-        wait: { attempts: 600, interval_seconds: 1 },
-      },
-    });
-    bucket.write("workspace/jobs/slow/Makefile", "start stop restart:\n\t@true\n");
-    await bucket.maand("build");
-    const run = bucket.start(["health_check", "--wait", "--jobs", "slow"]);
-    await run.waitForStderr("asking up to 600 times until it passes: ssh false: exit status 1");
-    run.kill("SIGINT");
-    const { code, stdout } = await run.wait();
-    expect(code).toBe(130);
-    expect(stdout).toContain("health check: interrupted, not everything was asked\n");
-    bucket.remove("workspace/jobs/slow");
-    await bucket.maand("build");
-  });
-});
-
-describe("a second maand at the same time", () => {
-  test("who writes is refused with exit 3, who looks is not", async () => {
-    const first = bucket.start(["run_command", "sleep 30"]);
-    await seen(0, "pgrep -f '^sleep 30'");
-    const writers = [
-      ...Object.values(argsOf),
-      ...[
-        ["build"],
-        ["deploy"],
-        ["collect", "facts"],
-        ["hooks", "hook_x"],
-        ["job", "create", "new"],
-        ["init", "--yes"],
-      ],
-    ];
-    for (const args of writers) {
-      const { code, json } = await bucket.maandJson<{ error: { message: string } }>(...args);
-      expect([args, code]).toEqual([args, 3]);
-      expect(json).toMatchObject({ ok: false, error: { kind: "locked" } });
-      expect(json.error.message).toContain(`held by maand run_command (pid ${first.pid}, started `);
-    }
-    const readers = [
-      ...["workers", "jobs", "allocations", "deployments", "ports", "hooks", "certs", "kv"].map((what) => [
-        "cat",
-        what,
-      ]),
-      ...[
-        ["info"],
-        ["logs", "show", "--tail", "1"],
-        ["deploy", "--dry-run"],
-        ["render", "api"],
-        ["schema", "workers"],
-      ],
-    ];
-    for (const args of readers) {
-      const { code, json } = await bucket.maandJson(...args);
-      expect([args, code, json.ok]).toEqual([args, 0, true]);
-    }
-    // Ctrl-C ends the waiting for the lock as well.
-    const waiting = bucket.start(["gc", "--lock-wait", "60"]);
-    await Bun.sleep(500);
-    waiting.kill("SIGINT");
-    const { code, stderr } = await waiting.wait();
-    expect(code).toBe(130);
-    expect(stderr).toContain("error: interrupted while waiting for another maand; nothing was done\n");
-    first.kill("SIGINT");
-    await first.waitForStderr("interrupted: nothing new is begun");
-    first.kill("SIGINT");
-    expect((await first.wait()).code).toBe(130);
-    await everywhere("kill $(pgrep -f '^sleep 30')");
-  }, 60_000);
 });

@@ -18,7 +18,7 @@ test.each([
   ["another bucket", text({ bucket_id: "c" }), '"c"'],
   ["another worker", text({ worker_id: "v" }), '"v"'],
   ["an older deploy", text({ update_seq: 6 }), "deploy 6"],
-  ["a newer deploy", text({ update_seq: 8 }), "deploy 8"],
+  ["a newer deploy", text({ update_seq: 8 }), "another copy of the bucket has deployed"],
   ["a number as text", text({ update_seq: "7" }), '"7"'],
   ["fields missing", "{}", "nothing"],
 ])("%s", (_, found, said) => {

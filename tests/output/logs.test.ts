@@ -116,6 +116,23 @@ describe("human", () => {
     );
   });
 
+  test("of connections and checks only how they ended", async () => {
+    const scope = { worker: "10.0.0.3", job: "pg", phase: "health" as const };
+    write([
+      { type: "progress", scope, text: "tcp pg", state: "begin" },
+      { type: "progress", scope, text: "http pg/", state: "begin" },
+      { type: "progress", scope, text: "tcp pg", state: "end", ok: true },
+      { type: "progress", scope, text: "http pg/", state: "end", ok: false, reason: "answered 503" },
+    ]);
+    expect((await show()).text).toBe(
+      `2026-06-02 22:07:01  deploy  seq=17  run=8f3a2c12
+  health  pg@10.0.0.3
+  ok  tcp pg
+  failed  http pg/: answered 503
+`,
+    );
+  });
+
   test("a command that a crash cut short does not hold back later runs", async () => {
     write(command(stop("10.0.0.3"), 1, "never ended").slice(0, 2));
     write(command(stop("10.0.0.3"), 1, "next run"), `ffffffff${run.slice(8)}`, start + 60_000);
