@@ -29,6 +29,9 @@ export function outcomeText(outcome: DeployOutcome, durationMs: number, channel:
   for (const group of failureGroups(rows)) parts.push(failureText(group));
   for (const job of outcome.waves.flatMap((wave) => wave.jobs)) {
     if (job.status === "blocked") parts.push(`blocked: ${job.job}: ${job.reason}\n`);
+    // Nothing is wrong with any allocation: a hook of the job as a whole has failed.
+    const isTold = job.allocations.some((entry) => entry.error !== undefined);
+    if (job.status === "failed" && !isTold) parts.push(`failed: ${job.job}: ${visible(job.reason ?? "")}\n`);
   }
   for (const worker of outcome.unreached) {
     if (!worker.due) {

@@ -46,7 +46,7 @@ function jobLines(job: JobPlan, mayChange: boolean): string[] {
     );
   }
   lines.push(...job.promotes.map((action) => actionLine(action, 0, 1)));
-  if (job.postDeployDue) lines.push("    post_deploy runs again: it failed last time");
+  if (job.postDeployDue) lines.push("    post_deploy runs: last time it failed or was not come to");
   return lines;
 }
 

@@ -40,7 +40,8 @@ export interface PreparedDeploy {
 
 /**
  * Works out what a deploy would do; contacts no worker and writes nothing.
- * @throws MaandError("usage") for a job name that is not in the catalog.
+ * @throws MaandError("usage") for a job name that is not in the catalog, MaandError("remote") for a start with
+ *   `--sync-only`.
  */
 export async function prepareDeploy(
   session: Session,
@@ -51,7 +52,9 @@ export async function prepareDeploy(
   refuseUnknownJobs(options, read);
   const facts = await loadFacts(session, read, kv, options.jobs);
   const { force, syncOnly, jobs } = options;
-  return { facts, plan: planDeploy(facts.jobs, { force, syncOnly, ...(jobs && { jobs: new Set(jobs) }) }) };
+  const plan = planDeploy(facts.jobs, { force, syncOnly, ...(jobs && { jobs: new Set(jobs) }) });
+  if (syncOnly) refuseStarts(plan);
+  return { facts, plan };
 }
 
 function refuseUnknownJobs(options: DeployOptions, read: CatalogRead): void {
@@ -70,7 +73,6 @@ export async function runDeploy(session: Session, options: DeployOptions): Promi
   try {
     return await withHookHost(session, read, async (hooks) => {
       const { facts, plan } = await prepareDeploy(session, options, read, hooks.kv);
-      if (options.syncOnly) refuseStarts(plan);
       hooks.requireRuntimes(...hooksOf(plan));
       for (const text of plan.warnings)
         session.events.emit({ type: "warning", scope: { worker: "-" }, text });

@@ -184,8 +184,8 @@ async function runByHook(
       stoppedAllocations: plan.effect === "stop" ? ips : [],
     },
   });
-  const failed = results.some((result) => result.error !== undefined);
-  if (failed) hooks.discard(name);
+  const complete = results.every((result) => result.status === "done");
+  if (!complete) hooks.discard(name);
   else hooks.checkpoint(name);
   return new Map(
     ips.map((workerIp): [string, TargetResult] => {
@@ -193,6 +193,9 @@ async function runByHook(
       const error = own.find((result) => result.error !== undefined)?.error;
       const durationMs = own.reduce((sum, result) => sum + result.durationMs, 0);
       const ended = { workerIp, begun: true, stdout: "", stderr: "", durationMs };
+      const wasSkipped = own.some((result) => result.status === "skipped");
+      if (error === undefined && wasSkipped)
+        return [workerIp, { ...ended, status: "interrupted", error: notBegun("interrupted") }];
       if (error === undefined) return [workerIp, { ...ended, status: "done", exit: 0 }];
       return [workerIp, { ...ended, status: "failed", exit: 1, error }];
     }),

@@ -88,6 +88,9 @@ export function readConf(paths: BucketPaths): MaandConf {
   return conf;
 }
 
+/** Signs of life that a connection may miss, and one more: together they take `connect_timeout`. */
+const keepaliveShare = 4;
+
 function sshSettings(paths: BucketPaths, conf: MaandConf): SshSettings {
   const configPath = isAbsolute(conf.sshConfig) ? conf.sshConfig : resolve(paths.root, conf.sshConfig);
   return {
@@ -101,5 +104,7 @@ function sshSettings(paths: BucketPaths, conf: MaandConf): SshSettings {
     commandTimeoutSeconds: conf.commandTimeoutSeconds,
     useSudo: conf.useSudo,
     maxParallel: conf.maxParallelWorkers,
+    // A worker that has gone silent in the middle is noticed about as fast as one that never answers.
+    keepaliveSeconds: Math.max(1, conf.connectTimeoutSeconds / keepaliveShare),
   };
 }

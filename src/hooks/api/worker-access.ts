@@ -67,7 +67,9 @@ export function workerAccess(
     label: string,
     request: Bounded & { input?: string | undefined },
   ): Promise<WorkerResult> => {
-    const connection = await pool.connect(workerIp);
+    const made = await pool.connect(workerIp);
+    // One that was lost on the way is made again; one that could never be made is not tried at every call.
+    const connection = made.lost === undefined ? made : await pool.reconnect(workerIp);
     const options: ExecOptions = { timeoutSeconds: secondsOf(request), signal: request.signal, label };
     if (request.input !== undefined) options.stdin = request.input;
     const { exitCode, stdout, stderr } = await connection.exec(command, options);
