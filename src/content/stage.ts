@@ -14,13 +14,7 @@ import {
 import { join } from "node:path";
 import { MaandError, reasonOf } from "../model/error.ts";
 import type { TreeFile } from "../model/tree.ts";
-
-/** What lies at the root of a worker's bucket directory. */
-export interface WorkerFiles {
-  workerJson: string;
-  jobsJson: string;
-  runner: string;
-}
+import type { WorkerFiles } from "../worker/commands.ts";
 
 /** Staging directory of one worker. */
 export function workerStaging(stagingRoot: string, workerIp: string): string {

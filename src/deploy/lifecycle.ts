@@ -6,7 +6,7 @@ import type { Session } from "../session/session.ts";
 import { remoteDirectory } from "../session/session.ts";
 import type { Connection, ExecResult } from "../ssh/connection.ts";
 import type { ShellText } from "../ssh/quote.ts";
-import { graceSeconds, stopCommand, targetCommand, timedOutStatus } from "./commands.ts";
+import { graceSeconds, stopCommand, targetCommand, timedOutStatus } from "../worker/commands.ts";
 
 /** How many of the last lines of output go into an error (04, "Lifecycle"). */
 const shownLines = 20;

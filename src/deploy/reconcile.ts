@@ -3,8 +3,8 @@
 import { beginAttempts, forgetPromotions, setStates } from "../catalog/deployments.ts";
 import { MaandError } from "../model/error.ts";
 import { remoteDirectory } from "../session/session.ts";
+import { deleteDeployedCommand } from "../worker/commands.ts";
 import type { Action } from "./action.ts";
-import { deleteDeployedCommand } from "./commands.ts";
 import { deployFault } from "./fault.ts";
 import { requireTarget, runLogged } from "./lifecycle.ts";
 import type { AllocationOutcome } from "./outcome.ts";

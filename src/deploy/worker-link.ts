@@ -1,7 +1,6 @@
 // The workers of one deploy: reached or not, checked once, synced in as few transfers as possible, refreshed once.
 
 import { join } from "node:path";
-import type { WorkerFiles } from "../content/stage.ts";
 import { stageWorkerFiles, workerStaging } from "../content/stage.ts";
 import type { Phase } from "../events/event.ts";
 import { liveConnection } from "../health/worker-gate.ts";
@@ -13,9 +12,10 @@ import { untilStopped } from "../session/until-stopped.ts";
 import type { Connection } from "../ssh/connection.ts";
 import { createLimiter, mapLimited } from "../ssh/parallel.ts";
 import { syncTree } from "../ssh/sync.ts";
-import { checkCommand, readCheck } from "./commands.ts";
+import type { WorkerFiles } from "../worker/commands.ts";
+import { checkCommand, readCheck } from "../worker/commands.ts";
+import runner from "../worker/runner.py" with { type: "text" };
 import { deployFault } from "./fault.ts";
-import runner from "./runner.py" with { type: "text" };
 import type { WorkerSlots } from "./worker-slots.ts";
 
 /** Local rsync processes at once: more gain nothing on a small host and each takes memory. */

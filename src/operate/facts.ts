@@ -1,8 +1,8 @@
 // What a worker tells about itself: one command in, one value out.
 
-import { workerTools } from "../deploy/commands.ts";
 import type { ShellText } from "../ssh/quote.ts";
 import { raw, sh } from "../ssh/quote.ts";
+import { workerTools } from "../worker/commands.ts";
 
 /** What was found; a field is absent when the worker did not tell. */
 export interface Facts {

@@ -3,7 +3,6 @@
 import { forgetPromotions } from "../catalog/deployments.ts";
 import { recordAllocation } from "../catalog/history.ts";
 import { type CatalogRead, readCatalog } from "../catalog/read.ts";
-import { deleteBucketCommand, deleteJobCommand } from "../deploy/commands.ts";
 import { runLogged } from "../deploy/lifecycle.ts";
 import { failureText } from "../health/failure.ts";
 import type { HookHost } from "../hooks/host.ts";
@@ -14,6 +13,7 @@ import { remoteDirectory } from "../session/session.ts";
 import type { Connection } from "../ssh/connection.ts";
 import { mapLimited } from "../ssh/parallel.ts";
 import type { ShellText } from "../ssh/quote.ts";
+import { deleteBucketCommand, deleteJobCommand } from "../worker/commands.ts";
 import { type CatalogPurge, compactCatalog, purgeCatalog } from "./gc-catalog.ts";
 import { daysBefore, deleteRunLogs, emptyStaging, jobDirectories, runLogDays } from "./gc-files.ts";
 import { type Garbage, planGc, stopWaves } from "./gc-plan.ts";

@@ -1,9 +1,9 @@
 // A Makefile target that failed outside of a deploy: the same fault, with another way to go on.
 
-import { timedOutStatus } from "../deploy/commands.ts";
 import { type Lifecycle, targetFault } from "../deploy/lifecycle.ts";
 import { MaandError } from "../model/error.ts";
 import type { ExecResult } from "../ssh/connection.ts";
+import { timedOutStatus } from "../worker/commands.ts";
 
 /** As in a deploy, but what to do next is to run `again`, such as `maand gc`. */
 export function operatorFault(run: Lifecycle, result: ExecResult, again: string): MaandError {

@@ -1,12 +1,12 @@
 // Whether a worker carries what the last deploy left there: asked before anything is done to its jobs by hand.
 
-import { readWorkerJsonCommand } from "../deploy/commands.ts";
 import { failureText } from "../health/failure.ts";
 import { MaandError } from "../model/error.ts";
 import type { Session } from "../session/session.ts";
 import { remoteDirectory } from "../session/session.ts";
 import { untilStopped } from "../session/until-stopped.ts";
 import type { Connection } from "../ssh/connection.ts";
+import { readWorkerJsonCommand } from "../worker/commands.ts";
 
 /** What `worker.json` must say (07, "job"). */
 export interface WorkerIdentity {

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, expect, test } from "bun:test";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { checkCommand, deleteDeployedCommand, readCheck, stopCommand } from "../../src/deploy/commands.ts";
+import { checkCommand, deleteDeployedCommand, readCheck, stopCommand } from "../../src/worker/commands.ts";
 import { runProcess } from "../support/process.ts";
 
 let root: string;

@@ -3,8 +3,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { cpSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import runner from "../../src/deploy/runner.py" with { type: "text" };
 import { allocationId } from "../../src/model/ids.ts";
+import runner from "../../src/worker/runner.py" with { type: "text" };
 import type { Sshd } from "../ssh/sshd.ts";
 import { startSshd } from "../ssh/sshd.ts";
 import type { Room } from "./room.ts";

@@ -1,6 +1,5 @@
 // What the helper modules do on workers, over the connections that this maand holds.
 
-import { graceSeconds, targetCommand } from "../../deploy/commands.ts";
 import { allocationId } from "../../model/ids.ts";
 import type { CatalogState, DeploymentRow } from "../../model/state.ts";
 import { noVersion } from "../../model/version.ts";
@@ -9,6 +8,7 @@ import { remoteDirectory } from "../../session/session.ts";
 import type { ExecOptions } from "../../ssh/connection.ts";
 import type { ShellText } from "../../ssh/quote.ts";
 import { sh, sudo, withEnv } from "../../ssh/quote.ts";
+import { graceSeconds, targetCommand } from "../../worker/commands.ts";
 import type { Invocation } from "./tokens.ts";
 
 /** How a command on a worker ended: its exit status and the last 4 MiB of each output. */

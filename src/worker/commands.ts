@@ -1,8 +1,14 @@
 // The commands that deploy and job control run on a worker, built from quoted parts.
 
-import type { WorkerFiles } from "../content/stage.ts";
 import type { ShellText } from "../ssh/quote.ts";
 import { raw, sh, sudo, withEnv } from "../ssh/quote.ts";
+
+/** What lies at the root of a worker's bucket directory. */
+export interface WorkerFiles {
+  workerJson: string;
+  jobsJson: string;
+  runner: string;
+}
 
 /** Tools that every worker must have (04, "The run"). */
 export const workerTools = ["bash", "make", "python3", "rsync", "timeout"] as const;
