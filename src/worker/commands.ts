@@ -25,11 +25,6 @@ export const graceSeconds = killAfterSeconds + 20;
 /** Begins every line of the check's answer, so that a chatty login shell cannot be taken for it. */
 const marker = "maand-check";
 
-/** Where a bucket lives on a worker. */
-export function workerDirectory(workerRoot: string, bucketId: string): string {
-  return `${workerRoot}/${bucketId}`;
-}
-
 // Every process that these scripts start is paid for on each worker at each deploy: what the shell can do itself, it does.
 const checkScript = raw(`
 dir=$1

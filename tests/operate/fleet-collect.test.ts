@@ -4,9 +4,10 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "bun:te
 import { chmodSync, statSync } from "node:fs";
 import { cpus, totalmem } from "node:os";
 import { resolve } from "node:path";
+import { randomFrom, seedFrom } from "../support/chance.ts";
 import { type Fleet, startFleet } from "../support/fleet.ts";
 import { type Bucket, maandPath, newBucket } from "../support/maand.ts";
-import { runProcess } from "../support/process.ts";
+import { runProcess, startProcess } from "../support/process.ts";
 
 type Row = Record<string, unknown>;
 
@@ -115,6 +116,43 @@ test("a worker that cannot be asked keeps its values, with a warning and exit 1,
   } finally {
     await fleet.startSshd(1);
   }
+});
+
+test("a crash in the redirect, then the same again: everything is back", async () => {
+  expect((await bucket.maand("build")).code).toBe(0);
+  await fleet.pauseSshd(1);
+  try {
+    // The hung worker keeps the first run waiting, so that the kill finds it at work and the file empty.
+    const script = "exec maand collect facts --generate-workers > workspace/workers.json";
+    const run = startProcess(["sh", "-c", script], {
+      cwd: bucket.dir,
+      env: { PATH: `${resolve(maandPath(), "..")}:${process.env.PATH}` },
+    });
+    await Bun.sleep(500);
+    run.kill("SIGKILL");
+    await run.wait();
+    expect(bucket.read("workspace/workers.json")).toBe("");
+  } finally {
+    await fleet.resumeSshd(1);
+  }
+  expect((await shell("maand collect facts --generate-workers > workspace/workers.json")).code).toBe(0);
+  expect(without(read())).toEqual(without(workers()));
+  expectProbed(read());
+});
+
+test("--write killed at random moments leaves the old file or the new one, never a piece", async () => {
+  expect((await bucket.maand("build")).code).toBe(0);
+  const random = randomFrom(seedFrom("CRASH_SEED"));
+  for (let round = 0; round < 15; round++) {
+    bucket.write("workspace/workers.json", workers());
+    const run = bucket.start(["collect", "facts", "--write", "--quiet"]);
+    await Bun.sleep(random() * 250);
+    run.kill("SIGKILL");
+    await run.wait();
+    expect(without(read())).toEqual(without(workers()));
+  }
+  expect((await bucket.maand("collect", "facts", "--write")).code).toBe(0);
+  expectProbed(read());
 });
 
 test("-w narrows what is asked, not what is printed; a host that nobody knows is added", async () => {
