@@ -1,58 +1,17 @@
 // The benchmark: every row is maand and its yardstick in turn, the best of a few rounds of each, as a ratio.
 
 import { randomBytes } from "node:crypto";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { startFleet } from "../../tests/support/fleet.ts";
 import { type Bucket, newBucket } from "../../tests/support/maand.ts";
 import { runProcess } from "../../tests/support/process.ts";
 import { makeAnsible } from "./ansible.ts";
 import { makeFloor } from "./floor.ts";
+import { measureHost } from "./host.ts";
+import { compare, note, rounds, rows } from "./measure.ts";
 
 const workers = Number(process.argv[2] ?? 50);
-const rounds = Number(process.argv[3] ?? 3);
-
-interface Row {
-  work: string;
-  /** Best of the rounds, milliseconds. */
-  maandMs: number;
-  yardstick: string;
-  yardstickMs: number;
-  ratio: number;
-  bar: string;
-}
-
-const rows: Row[] = [];
-
-/** Milliseconds of one piece of work. */
-async function time(work: () => Promise<unknown>): Promise<number> {
-  const started = performance.now();
-  await work();
-  return performance.now() - started;
-}
-
-/** Runs both in turn, so that a noisy moment meets both, and keeps the best of each. */
-async function compare(
-  work: string,
-  bar: string,
-  yardstick: string,
-  ours: (round: number) => Promise<unknown>,
-  theirs: (round: number) => Promise<unknown>,
-  before: (round: number) => Promise<unknown> = async () => undefined,
-): Promise<void> {
-  let [maandMs, yardstickMs] = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY];
-  for (let round = 0; round < rounds; round++) {
-    await before(round);
-    maandMs = Math.min(maandMs, await time(() => ours(round)));
-    yardstickMs = Math.min(yardstickMs, await time(() => theirs(round)));
-  }
-  const row = { work, maandMs, yardstick, yardstickMs, ratio: maandMs / yardstickMs, bar };
-  rows.push(row);
-  console.log(
-    `${work.padEnd(52)} ${maandMs.toFixed(0).padStart(7)} ms  ${yardstick.padEnd(24)} ${yardstickMs.toFixed(0).padStart(7)} ms  ratio ${row.ratio.toFixed(2).padStart(6)}  (${bar})`,
-  );
-}
-
 async function must(bucket: Bucket, ...args: string[]): Promise<void> {
   const { code, stdout, stderr } = await bucket.maand(...args);
   if (code !== 0) throw new Error(`maand ${args.join(" ")} failed: ${stdout}${stderr}`);
@@ -71,6 +30,24 @@ function writeJob(bucket: Bucket, name: string, mark: string): void {
   for (let i = 0; i < 17; i++) bucket.write(at(`file${i}`), randomBytes(2000).toString("base64"));
 }
 
+/** Most memory of a command, in MiB: `VmHWM` of its process, read until it ends. */
+async function peakMemory(bucket: Bucket, ...args: string[]): Promise<number> {
+  const run = bucket.start(args);
+  let peak = 0;
+  const timer = setInterval(() => {
+    try {
+      const status = readFileSync(`/proc/${run.pid}/status`, "utf8");
+      peak = Math.max(peak, Number(/VmHWM:\s+(\d+)/.exec(status)?.[1] ?? 0) / 1024);
+    } catch {
+      // It has ended between two looks.
+    }
+  }, 20);
+  await run.wait();
+  clearInterval(timer);
+  return peak;
+}
+
+await measureHost();
 const fleet = await startFleet(workers);
 const floor = makeFloor(fleet);
 const one = await newBucket(fleet);
@@ -88,19 +65,20 @@ try {
       { env: { FLEET: fleet.name } },
     );
 
+  const beginAnew = async () => {
+    await clear();
+    // The catalog begins anew, so that every round is a first deploy.
+    one.remove("data");
+    await must(one, "init", "--yes");
+    await must(one, "build");
+  };
   await compare(
     `first deploy, 1 job of 20 files, ${workers} workers`,
     "≤ 1.3",
     "ssh + rsync + make",
     () => must(one, "deploy", "--quiet"),
     () => floor.deploy(directory),
-    async () => {
-      await clear();
-      // The catalog begins anew, so that every round is a first deploy.
-      one.remove("data");
-      await must(one, "init", "--yes");
-      await must(one, "build");
-    },
+    beginAnew,
   );
   await compare(
     "deploy again, nothing to do",
@@ -122,7 +100,14 @@ try {
     console.log("ansible-playbook with ansible.posix is not installed: no comparison with it");
   else {
     try {
-      await ansible.deploy();
+      await compare(
+        "first deploy",
+        "≤ 0.17",
+        "ansible, first",
+        () => must(one, "deploy", "--quiet"),
+        () => ansible.deploy(),
+        beginAnew,
+      );
       await compare(
         "deploy again, nothing to do",
         "≤ 0.1",
@@ -154,6 +139,14 @@ try {
       }
     },
   );
+  await must(ten, "build");
+  const peak = await peakMemory(ten, "deploy", "--quiet", "--force");
+  note({
+    work: `peak memory, deploy of 10 jobs to ${workers} workers`,
+    measured: peak,
+    unit: "MiB",
+    bar: "≤ 250 MiB",
+  });
 } finally {
   floor.end();
   await one.cleanUp();
