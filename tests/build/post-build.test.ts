@@ -98,3 +98,25 @@ test("a refused build runs no hook", async () => {
   expect((await bucket.maand("build")).code).toBe(2);
   expect(noted()).toEqual([]);
 });
+
+test("Ctrl-C while a hook runs: it ends well, later jobs' hooks are not begun, exit 130, the commit stays", async () => {
+  const slow = script.replace(
+    "appendFileSync(",
+    "console.log('begun'); await Bun.sleep(1000); appendFileSync(",
+  );
+  const hooks = { hook_b: { executed_on: ["post_build"] } };
+  for (const name of ["first", "second"]) {
+    writeJob(bucket, name, { version: "1", selectors: ["worker"], hooks }, { "_hooks/hook_b.ts": slow });
+  }
+  const run = bucket.start(["build"]);
+  await run.waitForStderr("begun");
+  run.kill("SIGINT");
+  const { code, stdout } = await run.wait();
+  expect(code).toBe(130);
+  expect(stdout).toContain("run maand build again");
+  expect(noted().filter((line) => line.includes("second"))).toEqual([]);
+  const jobs = await bucket.maandJson<{ jobs: { name: string }[] }>("cat", "jobs");
+  expect(jobs.json.jobs.map((row) => row.name)).toEqual(["first", "second"]);
+  expect((await bucket.maand("build")).code).toBe(0);
+  expect(noted().filter((line) => line.includes("second"))).toHaveLength(2);
+});

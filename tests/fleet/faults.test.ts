@@ -3,7 +3,15 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "bun:test";
 import { type Fleet, startFleet } from "../support/fleet.ts";
 import { type Bucket, newBucket } from "../support/maand.ts";
-import { build, buildAndDeploy, callsOf, type DeployJson, outcomesOf, writeJob } from "./jobs.ts";
+import {
+  build,
+  buildAndDeploy,
+  callsOf,
+  type DeployJson,
+  noticeQuickly,
+  outcomesOf,
+  writeJob,
+} from "./jobs.ts";
 
 let fleet: Fleet;
 let bucket: Bucket;
@@ -14,10 +22,7 @@ beforeAll(async () => {
 afterAll(() => fleet.down());
 beforeEach(async () => {
   bucket = await newBucket(fleet);
-  bucket.write(
-    "maand.conf",
-    bucket.read("maand.conf").replace(/^connect_timeout = .*$/m, "connect_timeout = 3"),
-  );
+  noticeQuickly(bucket);
 });
 afterEach(() => bucket.cleanUp());
 

@@ -3,7 +3,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "bun:test";
 import { type Fleet, startFleet } from "../support/fleet.ts";
 import { type Bucket, newBucket } from "../support/maand.ts";
-import { build, callsOf, type DeployJson, outcomesOf, writeJob } from "./jobs.ts";
+import { build, callsOf, type DeployJson, noticeQuickly, outcomesOf, writeJob } from "./jobs.ts";
 
 let fleet: Fleet;
 let bucket: Bucket;
@@ -17,10 +17,7 @@ beforeAll(async () => {
 afterAll(() => fleet.down());
 beforeEach(async () => {
   bucket = await newBucket(fleet);
-  bucket.write(
-    "maand.conf",
-    bucket.read("maand.conf").replace(/^connect_timeout = .*$/m, "connect_timeout = 3"),
-  );
+  noticeQuickly(bucket);
   bucket.write(
     "workspace/workers.json",
     fleet.ips.map((host, i) => ({ host, labels: [Object.keys(at)[i]] })),

@@ -12,6 +12,7 @@ import {
   jobDirectory,
   makeSick,
   makeWell,
+  noticeQuickly,
   outcomesOf,
   sickGate,
   writeJob,
@@ -26,10 +27,7 @@ beforeAll(async () => {
 afterAll(() => fleet.down());
 beforeEach(async () => {
   bucket = await newBucket(fleet);
-  bucket.write(
-    "maand.conf",
-    bucket.read("maand.conf").replace(/^connect_timeout = .*$/m, "connect_timeout = 3"),
-  );
+  noticeQuickly(bucket);
 });
 afterEach(() => bucket.cleanUp());
 

@@ -8,22 +8,9 @@ import type {
   JobRow,
   RuntimeState,
 } from "../../src/model/state.ts";
+import { manifest } from "../build/workspaces.ts";
 
 type Manifest = JobRow["manifest"];
-
-const manifest: Manifest = {
-  version: "1.0.0",
-  versionDeclared: true,
-  selectors: ["worker"],
-  maxConcurrentStarts: 0,
-  maxConcurrentUpgrades: 1,
-  minAllocationsCount: 0,
-  restartPolicy: "always",
-  restartGlobs: [],
-  ports: {},
-  hooks: [],
-  certs: [],
-};
 
 export function jobRow(name: string, changes: Partial<JobRow> = {}, of: Partial<Manifest> = {}): JobRow {
   return {
@@ -33,7 +20,7 @@ export function jobRow(name: string, changes: Partial<JobRow> = {}, of: Partial<
     disabled: false,
     removed: false,
     deploymentSeq: 0,
-    manifest: { ...manifest, ...of },
+    manifest: manifest(of),
     ...changes,
   };
 }
