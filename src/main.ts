@@ -10,7 +10,7 @@ async function main(): Promise<number> {
     return 0;
   }
   if (argv[0] === "__rsh") {
-    const { rshMain } = await import("./cli/rsh.ts");
+    const { rshMain } = await import("./ssh/rsync/rsh-child.ts");
     return rshMain(argv.slice(1));
   }
   if (argv[0] === "__hook") {

@@ -2,8 +2,8 @@
 
 import type { TomlValue } from "smol-toml";
 import type { Fault } from "../model/fault.ts";
-import { suggestName } from "../model/nearest.ts";
 import { printableFault } from "../model/printable.ts";
+import { suggestName } from "../support/nearest.ts";
 import { parseToml } from "./toml.ts";
 
 /** Every setting of maand.conf, defaults filled in. */
@@ -131,8 +131,8 @@ export function parseConf(content: string, path: string): { conf?: MaandConf; fa
   for (const [key, raw] of Object.entries(document.values)) {
     const setting = Object.hasOwn(settings, key) ? settings[key] : undefined;
     if (setting === undefined) {
-      const remedy = suggestName(key, Object.keys(settings));
-      faults.push({ ...document.place([key], "key"), what: `unknown key ${JSON.stringify(key)}`, remedy });
+      const hint = suggestName(key, Object.keys(settings));
+      faults.push({ ...document.place([key], "key"), what: `unknown key ${JSON.stringify(key)}`, hint });
       continue;
     }
     const value = plainValue(raw);
@@ -140,7 +140,7 @@ export function parseConf(content: string, path: string): { conf?: MaandConf; fa
     else {
       const shown = document.source([key])?.split("\n", 1)[0]?.trim().slice(0, 80);
       const what = `"${key}" is ${shown === undefined ? "not allowed" : shown}`;
-      faults.push({ ...document.place([key]), what, remedy: setting.use });
+      faults.push({ ...document.place([key]), what, hint: setting.use });
     }
   }
   if (faults.length > 0) return { faults: faults.map(printableFault) };

@@ -117,7 +117,7 @@ function guarded<T>(path: string, act: () => T): T {
     throw new MaandError("local", "the bucket cannot be written", {
       where: { file: path },
       why: reasonOf(error),
-      remedy: "check owner, mode and free space, then run maand init again: it goes on where it stopped",
+      hint: "check owner, mode and free space, then run maand init again: it goes on where it stopped",
       cause: error,
     });
   }

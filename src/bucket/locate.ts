@@ -55,7 +55,7 @@ export function locateBucket(choice: BucketChoice): BucketPaths {
     if (isBucket(root)) return bucketPaths(root);
     const what = isDirectory(root) ? "holds no bucket" : "is not a directory";
     throw new MaandError("usage", `${source} ${root} ${what}`, {
-      remedy: `name a directory with a maand.conf, or make one with "maand init --bucket ${root}"`,
+      hint: `name a directory with a maand.conf, or make one with "maand init --bucket ${root}"`,
     });
   }
   for (let directory = resolve(choice.workingDirectory); ; directory = dirname(directory)) {
@@ -63,7 +63,7 @@ export function locateBucket(choice: BucketChoice): BucketPaths {
     if (dirname(directory) === directory) break;
   }
   throw new MaandError("usage", `no bucket in ${choice.workingDirectory} or any directory above it`, {
-    remedy: 'run "maand init" to make one here, or name one with --bucket DIR',
+    hint: 'run "maand init" to make one here, or name one with --bucket DIR',
   });
 }
 

@@ -62,7 +62,7 @@ function tryLock(request: LockRequest): Lock | undefined {
     throw new MaandError("local", "cannot lock the bucket for writing", {
       where: { file: request.path },
       why: reasonOf(error),
-      remedy: "see that the bucket is yours, that its disk is not mounted read-only, and that it is not full",
+      hint: "see that the bucket is yours, that its disk is not mounted read-only, and that it is not full",
       cause: error,
     });
   }
@@ -112,6 +112,6 @@ function heldBy(holder: LockHolder | undefined, waited: number): MaandError {
       : `maand ${holder.command} (pid ${holder.pid}, started ${holder.started})`;
   return new MaandError("locked", `this bucket is held by ${who}`, {
     ...(waited > 0 ? { why: `it did not finish within ${waited} s` } : {}),
-    remedy: "wait until it is done, or use --lock-wait SECONDS",
+    hint: "wait until it is done, or use --lock-wait SECONDS",
   });
 }

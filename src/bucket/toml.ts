@@ -2,7 +2,7 @@
 
 import { parse, TomlError, type TomlTable } from "smol-toml";
 import type { Fault } from "../model/fault.ts";
-import { positionAt } from "../model/position.ts";
+import { positionAt } from "../support/position.ts";
 import { findTomlSpots, type TomlSpot } from "./toml-spots.ts";
 
 export interface TomlDocument {
@@ -63,7 +63,7 @@ function parseValues(path: string, text: string, faults: Fault[]): TomlTable | u
       line: thrown.line,
       column: thrown.column,
       what: `not valid TOML: ${reason}`,
-      remedy: 'mend this line: key = "text", key = 12, or [table]',
+      hint: 'fix this line: key = "text", key = 12, or [table]',
     });
     return undefined;
   }

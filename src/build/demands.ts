@@ -2,8 +2,8 @@
 
 import type { Fault } from "../model/fault.ts";
 import type { HookDemand } from "../model/manifest.ts";
-import { suggestName } from "../model/nearest.ts";
 import { compareVersions, formatVersion, parseVersion } from "../model/version.ts";
+import { suggestName } from "../support/nearest.ts";
 import { manifestPath } from "../workspace/paths.ts";
 import type { WorkspaceJob, WorkspacePlaces } from "../workspace/types.ts";
 
@@ -35,7 +35,7 @@ export function sequenceJobs(
     faults.push({
       ...places.place(manifestPath(first!), ["hooks", hook.name, "demands", "job"]),
       what: `jobs demand each other in a circle: ${cycle.join(" → ")}`,
-      remedy: "drop one of these demands",
+      hint: "drop one of these demands",
     });
     return { sequence: new Map(), faults };
   }
@@ -65,7 +65,7 @@ function checkDemand(
       {
         ...at("job"),
         what: `job "${job.name}" demands itself`,
-        remedy: "name another job or drop the demand",
+        hint: "name another job or drop the demand",
       },
     ];
   }
@@ -75,7 +75,7 @@ function checkDemand(
       {
         ...at("job"),
         what: `${hook} demands job "${demand.job}", which is not in the workspace`,
-        remedy: suggestName(demand.job, [...byName.keys()]),
+        hint: suggestName(demand.job, [...byName.keys()]),
       },
     ];
   }
@@ -84,7 +84,7 @@ function checkDemand(
     faults.push({
       ...at("hook"),
       what: `${hook} demands hook "${demand.hook}" of job "${demand.job}", which has no such hook`,
-      remedy: suggestName(
+      hint: suggestName(
         demand.hook,
         upstream.manifest.hooks.map((candidate) => candidate.name),
       ),
@@ -110,7 +110,7 @@ function checkVersions(
       {
         ...places.place(manifestPath(side.name), []),
         what: `job "${side.name}" has no version, but ${why}`,
-        remedy: 'add "version"',
+        hint: 'add "version"',
       },
     ];
   });
@@ -136,7 +136,7 @@ function checkRange(
     faults.push({
       ...at("config", bound),
       what: `job "${upstream.name}" has version ${upstream.manifest.version}, the demand says ${bound} ${formatVersion(limit)}`,
-      remedy: `change the version of "${upstream.name}" or this bound`,
+      hint: `change the version of "${upstream.name}" or this bound`,
     });
   }
   return faults;

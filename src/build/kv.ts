@@ -12,10 +12,10 @@ import {
 } from "../kv/namespaces.ts";
 import type { Fault } from "../model/fault.ts";
 import { labelId } from "../model/ids.ts";
-import { sortedKeys } from "../model/order.ts";
 import type { AllocationRow, CatalogState, JobRow, KvValues, WorkerRow } from "../model/state.ts";
 import { isActive } from "../model/state.ts";
 import { plainDecimal } from "../model/units.ts";
+import { sortedKeys } from "../support/order.ts";
 import { manifestPath } from "../workspace/paths.ts";
 import type { Workspace, WorkspacePlaces } from "../workspace/types.ts";
 import type { Reservation } from "./resources.ts";
@@ -218,13 +218,13 @@ function flatPorts(
       warnings.push({
         ...at,
         what: `port name "${name}" is also a key of ${bucketNamespace}, so it has no flat key there`,
-        remedy: `templates read it as port_${name} of maand/job/<job>`,
+        hint: `templates read it as port_${name} of maand/job/<job>`,
       });
     } else if (ports.length > 1) {
       warnings.push({
         ...at,
         what: `port name "${name}" is used by ${ports.map((port) => port.job).join(" and ")}, so ${bucketNamespace} has no key "${name}"`,
-        remedy: `templates read port_${name} of maand/job/<job> instead`,
+        hint: `templates read port_${name} of maand/job/<job> instead`,
       });
     } else if (active.has(first!.job)) {
       entries.push([name, String(first!.number)]);

@@ -28,7 +28,7 @@ export function faultsBetween(sound: SoundParts, places: WorkspacePlaces, select
   }).faults;
 }
 
-/** Takes away every demand on the plan that a broken part might meet once it is mended. */
+/** Takes away every demand on the plan that a broken part might meet once it is fixed. */
 function withoutUnknowns(sound: SoundParts, selector: string): Workspace {
   const { workspace, isFaulty } = sound;
   const broken = new Set(sound.brokenJobs);

@@ -1,8 +1,8 @@
 // Which job runs on which worker: label matching, soft removal and return, disabled allocations.
 
 import { allocationId } from "../model/ids.ts";
-import { compareText } from "../model/order.ts";
 import type { AllocationRow, WorkerRow } from "../model/state.ts";
+import { compareText } from "../support/order.ts";
 import type { Disabled, WorkspaceJob } from "../workspace/types.ts";
 
 /** Whether a worker carries every selector of a job; both are canonical labels. */

@@ -5,7 +5,6 @@ import { retainedNamespaces } from "../kv/retention.ts";
 import type { KvEntry } from "../kv/store.ts";
 import type { Fault } from "../model/fault.ts";
 import { jobId } from "../model/ids.ts";
-import { compareText } from "../model/order.ts";
 import type {
   AllocationRow,
   CatalogState,
@@ -16,6 +15,7 @@ import type {
   WorkerRow,
 } from "../model/state.ts";
 import { hasFiles } from "../model/state.ts";
+import { compareText } from "../support/order.ts";
 import { manifestPath } from "../workspace/paths.ts";
 import type { Workspace, WorkspacePlaces } from "../workspace/types.ts";
 import { sequenceJobs } from "./demands.ts";
@@ -193,7 +193,7 @@ function checkCounts(
       {
         ...places.place(manifestPath(job.name), ["min_allocations_count"]),
         what: `job "${job.name}" is allocated to ${count} of at least ${wanted} workers (selectors ${job.manifest.selectors.join(", ")})`,
-        remedy: "label more workers in workspace/workers.json or lower min_allocations_count",
+        hint: "label more workers in workspace/workers.json or lower min_allocations_count",
       },
     ];
   });

@@ -2,8 +2,8 @@
 
 import type { Fault } from "../model/fault.ts";
 import type { Bounds } from "../model/manifest.ts";
-import { compareText } from "../model/order.ts";
 import type { PortRow } from "../model/state.ts";
+import { compareText } from "../support/order.ts";
 import { bucketConfPath, manifestPath } from "../workspace/paths.ts";
 import type { WorkspaceJob, WorkspacePlaces } from "../workspace/types.ts";
 
@@ -43,7 +43,7 @@ export function assignPorts(
         faults.push({
           ...placeOf({ job: job.name, name }),
           what: `port ${number} of ${portName({ job: job.name, name })} is already the fixed port of ${portName(holder)}`,
-          remedy: `give one of them another number, or {} for one from the pool`,
+          hint: `give one of them another number, or {} for one from the pool`,
         });
       }
     }
@@ -65,7 +65,7 @@ export function assignPorts(
       faults.push({
         ...placeOf(port),
         what: `port ${portName(port)} is to come from the pool, but there is no pool`,
-        remedy: `set port_range = "30000,39999" in ${bucketConfPath}, or give the port a number`,
+        hint: `set port_range = "30000,39999" in ${bucketConfPath}, or give the port a number`,
       });
       continue;
     }
@@ -74,7 +74,7 @@ export function assignPorts(
       faults.push({
         ...placeOf(port),
         what: `no number is left for port ${portName(port)}: the pool ${pool.min},${pool.max} is taken by ${holdersIn(pool, holders)}`,
-        remedy: `widen port_range in ${bucketConfPath}`,
+        hint: `widen port_range in ${bucketConfPath}`,
       });
       continue;
     }

@@ -1,12 +1,12 @@
 // `post_build` hooks: after the commit, in wave order, each job's KV writes durable when its hooks succeed (03).
 
 import { readCatalog } from "../catalog/read.ts";
-import { openContentBook } from "../content/book.ts";
+import { createContentRenderer } from "../content/renderer.ts";
 import { stageForHooks } from "../content/stage-for-hooks.ts";
 import { createHookHost } from "../hooks/host.ts";
 import type { MaandError } from "../model/error.ts";
-import { compareText } from "../model/order.ts";
 import type { Session } from "../session/session.ts";
+import { compareText } from "../support/order.ts";
 
 export interface PostBuildOutcome {
   /** Jobs whose hooks ran, in the order in which they did. */
@@ -30,9 +30,9 @@ export async function runPostBuild(session: Session): Promise<PostBuildOutcome> 
       jobs.map((job) => job.name),
       ["post_build"],
     );
-    const contents = openContentBook(session, read.state, hooks.kv);
+    const contents = createContentRenderer(session, read.state, hooks.kv);
     for (const job of jobs) {
-      if (session.interrupt.stopping.aborted) {
+      if (session.shutdown.graceful.aborted) {
         outcome.interrupted = true;
         break;
       }

@@ -51,7 +51,7 @@ export function reserve(
       faults.push({
         ...places.place(jobsConfPath(selector), [job.name, field]),
         what: `${field} of job "${job.name}" is ${plainDecimal(value)} ${unit}, outside the manifest's ${plainDecimal(bounds.min)} to ${plainDecimal(bounds.max)} ${unit}`,
-        remedy: `choose a value in that range or change resources.${field} in ${manifestPath(job.name)}`,
+        hint: `choose a value in that range or change resources.${field} in ${manifestPath(job.name)}`,
       });
     }
     return { value, bounds };
@@ -97,19 +97,19 @@ export function checkCapacity(
         faults.push({
           ...at,
           what: `worker ${worker.host} declares no ${field}, its jobs reserve ${sum}`,
-          remedy: `add "${field}" to this worker ("maand collect facts" finds it) or drop the reservations`,
+          hint: `add "${field}" to this worker ("maand collect facts" finds it) or drop the reservations`,
         });
       } else if (required > available) {
         faults.push({
           ...at,
           what: `worker ${worker.host} has ${plainDecimal(available)} ${unit} of ${field}, its jobs reserve ${sum}`,
-          remedy: `lower a reservation in ${bucketPath("bucket.jobs.conf")} or a manifest, move or disable a job, or raise the worker's "${field}" if it has more`,
+          hint: `lower a reservation in ${bucketPath("bucket.jobs.conf")} or a manifest, move or disable a job, or raise the worker's "${field}" if it has more`,
         });
       } else if (required > available * tightShare) {
         warnings.push({
           ...at,
           what: `worker ${worker.host} has ${plainDecimal(available)} ${unit} of ${field}, its jobs reserve ${sum}: over 90 %`,
-          remedy: "plan for more capacity before the next job",
+          hint: "plan for more capacity before the next job",
         });
       }
     }

@@ -55,7 +55,7 @@ export async function runBuild(session: Session, options: BuildOptions): Promise
   if (authority === undefined) {
     throw new MaandError("local", "the bucket has no CA", {
       where: { file: "secrets/ca.crt" },
-      remedy: 'run "maand init" to make one, or restore secrets/ from a backup',
+      hint: 'run "maand init" to make one, or restore secrets/ from a backup',
     });
   }
   requireLiveAuthority(authority.certPem, now);
@@ -223,8 +223,7 @@ function authorityWarnings(certPem: string, now: number, bufferDays: number): Fa
     {
       path: "secrets/ca.crt",
       what: `the bucket's CA expires in ${daysLeft} days; once it has, build fails`,
-      remedy:
-        "plan its replacement: move secrets/ca.crt and ca.key away and run maand init, build and deploy",
+      hint: "plan its replacement: move secrets/ca.crt and ca.key away and run maand init, build and deploy",
     },
   ];
 }

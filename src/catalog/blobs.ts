@@ -11,7 +11,7 @@ export interface BlobStore {
   /** Hashes of current job files whose content is not there: none, unless the catalog was damaged. */
   missing(): string[];
   /** Keeps content. Sealed content (rendered files, which may hold secrets) is stored encrypted. */
-  put(sha256: string, content: Uint8Array, sealed: boolean): void;
+  put(sha256: string, content: Uint8Array, encrypted: boolean): void;
 }
 
 /** The blobs of an open catalog. */
@@ -22,16 +22,16 @@ export function openBlobs(catalog: Catalog, cipher: Cipher): BlobStore {
     },
     read(sha256) {
       const row = catalog
-        .query<{ sealed: number; content: Uint8Array }, [string]>(
-          "SELECT sealed, content FROM blob WHERE sha256 = ?",
+        .query<{ encrypted: number; content: Uint8Array }, [string]>(
+          "SELECT encrypted, content FROM blob WHERE sha256 = ?",
         )
         .get(sha256);
       if (row === null) {
         throw new MaandError("catalog", `the catalog has no content ${sha256.slice(0, 12)}`, {
-          remedy: 'run "maand build" to read the workspace again',
+          hint: 'run "maand build" to read the workspace again',
         });
       }
-      return row.sealed === 1 ? cipher.open(["blob", sha256], row.content) : row.content;
+      return row.encrypted === 1 ? cipher.open(["blob", sha256], row.content) : row.content;
     },
     missing() {
       return catalog
@@ -42,10 +42,10 @@ export function openBlobs(catalog: Catalog, cipher: Cipher): BlobStore {
         .all()
         .map((row) => row.sha256);
     },
-    put(sha256, content, sealed) {
+    put(sha256, content, encrypted) {
       catalog
         .query("INSERT OR IGNORE INTO blob VALUES (?, ?, ?)")
-        .run(sha256, sealed ? 1 : 0, sealed ? cipher.seal(["blob", sha256], content) : content);
+        .run(sha256, encrypted ? 1 : 0, encrypted ? cipher.seal(["blob", sha256], content) : content);
     },
   };
 }

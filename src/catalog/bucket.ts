@@ -19,13 +19,13 @@ export function ensureBucketId(catalog: Catalog, newId: string): string {
 /** Whether anything in the catalog can only be read with `secrets/kv.key`. */
 export function holdsSealed(catalog: Catalog): boolean {
   const found = catalog
-    .query<{ sealed: number }, []>(
+    .query<{ encrypted: number }, []>(
       `SELECT EXISTS (SELECT 1 FROM kv WHERE secret = 1 AND deleted = 0)
            OR EXISTS (SELECT 1 FROM kv_history WHERE secret = 1 AND deleted = 0)
-           OR EXISTS (SELECT 1 FROM blob WHERE sealed = 1) AS sealed`,
+           OR EXISTS (SELECT 1 FROM blob WHERE encrypted = 1) AS encrypted`,
     )
     .get();
-  return found?.sealed === 1;
+  return found?.encrypted === 1;
 }
 
 /** The schema version of a catalog file before it is upgraded; undefined when there is none that can be read. */

@@ -6,7 +6,7 @@ import { decodeTree, encodeTree } from "../model/tree.ts";
 import type { Catalog } from "./open.ts";
 
 /**
- * What an unsettled allocation was in the middle of; absent when a process may have been stopped or replaced (restart,
+ * What an unknown allocation was in the middle of; absent when a process may have been stopped or replaced (restart,
  * stop, a target run by hand), so that only a restart is sure to leave the right one running.
  */
 export type Begun =
@@ -23,7 +23,7 @@ export interface Deployment extends DeploymentRow {
 
 interface DeploymentRecord {
   alloc_id: string;
-  /** A `RuntimeState`; an unsettled one may carry what was begun: `unsettled:start`. */
+  /** A `RuntimeState`; an unknown one may carry what was begun: `unknown:start`. */
   state: string;
   promoted_hash: string | null;
   promoted_version: string | null;
@@ -95,7 +95,7 @@ export function beginAttempts(catalog: Catalog, attempts: readonly NewAttempt[])
       if (content !== undefined) keepTree(catalog, content);
       const hash = content?.hash ?? null;
       if (begun === "sync") putFiles.run(allocId, hash);
-      else put.run(allocId, hash, begun === undefined ? "unsettled" : `unsettled:${begun}`);
+      else put.run(allocId, hash, begun === undefined ? "unknown" : `unknown:${begun}`);
     }
   })();
 }

@@ -3,7 +3,7 @@
 import { SQLiteError } from "bun:sqlite";
 import { MaandError } from "../model/error.ts";
 
-const remedies: readonly [code: string, remedy: string][] = [
+const hints: readonly [code: string, hint: string][] = [
   ["SQLITE_FULL", "free space on the disk that holds data/, then run the command again"],
   [
     "SQLITE_IOERR",
@@ -20,11 +20,11 @@ const otherwise = "restore data/ from a backup if the file is damaged";
 export function catalogFailure(thrown: unknown, file: string): unknown {
   if (!(thrown instanceof SQLiteError)) return thrown;
   const code = thrown.code ?? "";
-  const remedy = remedies.find(([prefix]) => code.startsWith(prefix))?.[1] ?? otherwise;
+  const hint = hints.find(([prefix]) => code.startsWith(prefix))?.[1] ?? otherwise;
   return new MaandError("catalog", "cannot write the catalog", {
     where: { file },
     why: `${thrown.message} (${code}); what was not committed is undone`,
-    remedy,
+    hint,
     cause: thrown,
   });
 }

@@ -26,7 +26,7 @@ export function openCatalog(path: string, options: OpenOptions = {}): Catalog {
   if (options.create !== true && !existsSync(path)) {
     throw new MaandError("catalog", "the catalog is missing", {
       where: { file: path },
-      remedy: 'run "maand init" in this bucket (it keeps what is there)',
+      hint: 'run "maand init" in this bucket (it keeps what is there)',
     });
   }
   let catalog: Catalog | undefined;
@@ -47,7 +47,7 @@ export function openCatalog(path: string, options: OpenOptions = {}): Catalog {
     throw new MaandError("catalog", "cannot open the catalog", {
       where: { file: path },
       why: reasonOf(error),
-      remedy: "check its permissions and the disk; restore data/ from a backup if it is damaged",
+      hint: "check its permissions and the disk; restore data/ from a backup if it is damaged",
       cause: error,
     });
   }
@@ -65,7 +65,7 @@ function migrate(catalog: Catalog, path: string, readonly: boolean): void {
       `the catalog has schema ${found}; this maand knows up to ${migrations.length}`,
       {
         where: { file: path },
-        remedy: "use the newer maand that wrote it",
+        hint: "use the newer maand that wrote it",
       },
     );
   }
@@ -76,7 +76,7 @@ function migrate(catalog: Catalog, path: string, readonly: boolean): void {
       `the catalog has schema ${found}; this maand needs ${migrations.length}`,
       {
         where: { file: path },
-        remedy: 'run "maand init" in this bucket to upgrade it',
+        hint: 'run "maand init" in this bucket to upgrade it',
       },
     );
   }

@@ -161,4 +161,9 @@ export const migrations: readonly string[] = [
   UPDATE worker SET place =
     (SELECT count(*) FROM worker AS w WHERE (w.position, w.host) < (worker.position, worker.host));
   `,
+  // Today's words: what was begun and not promoted is unknown, what is not readable without the key is encrypted.
+  `
+  UPDATE deployment SET state = replace(state, 'unsettled', 'unknown') WHERE state LIKE 'unsettled%';
+  ALTER TABLE blob RENAME COLUMN sealed TO encrypted;
+  `,
 ];

@@ -85,7 +85,7 @@ export async function writeAuthority(secretsDir: string, authority: Authority): 
     throw new MaandError("local", "the bucket already has a CA", {
       where: { file: `secrets/${name}` },
       why: "a CA is never overwritten, because all certificates hang on it",
-      remedy: `to start over with a new one, move secrets/${keyFile} and secrets/${certFile} away first`,
+      hint: `to start over with a new one, move secrets/${keyFile} and secrets/${certFile} away first`,
     });
   }
   const files: SecretFile[] = [
@@ -113,7 +113,7 @@ export function requireLiveAuthority(certPem: string, now: number): void {
   throw new MaandError("local", "the bucket's CA has expired", {
     where: { file: `secrets/${certFile}` },
     why: `it ended ${new Date(notAfter).toISOString()}`,
-    remedy: `move secrets/${keyFile} and secrets/${certFile} away, then run maand init, build and deploy: every job gets new certificates`,
+    hint: `move secrets/${keyFile} and secrets/${certFile} away, then run maand init, build and deploy: every job gets new certificates`,
   });
 }
 
@@ -137,11 +137,11 @@ function parseKey(keyPem: string): KeyObject {
     const why = /ENCRYPTED/.test(keyPem)
       ? "it has a passphrase"
       : "it is not a PEM private key of a kind that maand can use";
-    const remedy = /ENCRYPTED/.test(keyPem) ? `store secrets/${keyFile} without a passphrase` : restore;
+    const hint = /ENCRYPTED/.test(keyPem) ? `store secrets/${keyFile} without a passphrase` : restore;
     throw new MaandError("local", "the CA key cannot be read", {
       where: { file: `secrets/${keyFile}` },
       why,
-      remedy,
+      hint,
     });
   }
 }
@@ -154,7 +154,7 @@ async function readText(secretsDir: string, name: string): Promise<string | unde
     throw new MaandError("local", `cannot read secrets/${name}`, {
       where: { file: `secrets/${name}` },
       why: reasonOf(thrown),
-      remedy: "make it a file that you own with mode 0600",
+      hint: "make it a file that you own with mode 0600",
       cause: thrown,
     });
   }
@@ -164,10 +164,10 @@ function lonely(missing: string, present: string): MaandError {
   return new MaandError("local", `secrets/${missing} is missing`, {
     where: { file: `secrets/${missing}` },
     why: `secrets/${present} is there, but a CA needs both files`,
-    remedy: `restore secrets/${missing} from a backup; or, to start over with a new CA, move secrets/${present} away and run maand init`,
+    hint: `restore secrets/${missing} from a backup; or, to start over with a new CA, move secrets/${present} away and run maand init`,
   });
 }
 
 function broken(file: string, what: string, why: string): MaandError {
-  return new MaandError("local", what, { where: { file: `secrets/${file}` }, why, remedy: restore });
+  return new MaandError("local", what, { where: { file: `secrets/${file}` }, why, hint: restore });
 }

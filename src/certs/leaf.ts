@@ -61,7 +61,7 @@ export async function issueAll(
   if (next < requests.length)
     throw new MaandError("interrupted", "interrupted while making certificates", {
       why: `${next} of ${requests.length} were made; none is kept`,
-      remedy: "run the command again",
+      hint: "run the command again",
     });
   return leaves;
 }
@@ -77,7 +77,7 @@ async function issueWith(signer: Signer, request: LeafContent, now: number): Pro
     throw new MaandError("local", `cannot make certificate "${request.cert}"`, {
       where: worker === undefined ? { job: request.job } : { job: request.job, worker },
       why: reasonOf(thrown),
-      remedy: `check the entry "${request.cert}" under "certs" in the job's manifest.json`,
+      hint: `check the entry "${request.cert}" under "certs" in the job's manifest.json`,
       cause: thrown,
     });
   }

@@ -27,7 +27,7 @@ export async function writeSecretFiles(dir: string, files: readonly SecretFile[]
     throw new MaandError("local", `cannot write ${files.map(({ name }) => name).join(" and ")}`, {
       where: { file: dir },
       why: reasonOf(thrown),
-      remedy: "check the directory's owner and mode and the free space, then run the command again",
+      hint: "check the directory's owner and mode and the free space, then run the command again",
       cause: thrown,
     });
   }

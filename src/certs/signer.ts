@@ -27,7 +27,7 @@ export async function openSigner(authority: Authority, now: number): Promise<Sig
     throw new MaandError("local", "the bucket's CA cannot be used", {
       where: { file: "secrets/ca.crt" },
       why: reasonOf(thrown),
-      remedy: "restore secrets/ca.crt and secrets/ca.key from a backup",
+      hint: "restore secrets/ca.crt and secrets/ca.key from a backup",
       cause: thrown,
     });
   }

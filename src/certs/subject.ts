@@ -41,7 +41,7 @@ export interface SubjectPart {
 export interface SubjectFault {
   field: string;
   what: string;
-  remedy: string;
+  hint: string;
 }
 
 /**
@@ -70,33 +70,33 @@ export function subjectFaults(subject: Readonly<Record<string, string>>): Subjec
     }
     for (const field of used.slice(1)) {
       const what = `"${field}" and "${used[0]}" are the same attribute`;
-      faults.push({ field, what, remedy: "keep one of them" });
+      faults.push({ field, what, hint: "keep one of them" });
     }
   }
   if (!Object.hasOwn(subject, "common_name"))
-    faults.push({ field: "common_name", what: `"common_name" is missing`, remedy: "add it to the subject" });
+    faults.push({ field: "common_name", what: `"common_name" is missing`, hint: "add it to the subject" });
   return faults;
 }
 
 function valueFault(attribute: SubjectAttribute, value: string): Omit<SubjectFault, "field"> | undefined {
   const name = attribute.names[0];
-  if (value.trim() === "") return { what: `"${name}" is empty`, remedy: "give it a value or leave it out" };
-  if (/\p{Cc}/u.test(value)) return { what: `"${name}" has control characters`, remedy: "remove them" };
-  if (!value.isWellFormed()) return { what: `"${name}" is not valid text`, remedy: "write it again" };
+  if (value.trim() === "") return { what: `"${name}" is empty`, hint: "give it a value or leave it out" };
+  if (/\p{Cc}/u.test(value)) return { what: `"${name}" has control characters`, hint: "remove them" };
+  if (!value.isWellFormed()) return { what: `"${name}" is not valid text`, hint: "write it again" };
   if (name === "country" && !/^[A-Za-z]{2}$/.test(value))
-    return { what: `"country" is not a two-letter code`, remedy: "use an ISO 3166 code such as DE" };
+    return { what: `"country" is not a two-letter code`, hint: "use an ISO 3166 code such as DE" };
   const length = [...value].length;
   if (length > attribute.longest)
     return {
       what: `"${name}" has ${length} characters`,
-      remedy: `use at most ${attribute.longest}, the limit of the certificate format`,
+      hint: `use at most ${attribute.longest}, the limit of the certificate format`,
     };
   if (attribute.text === "printable" && !/^[A-Za-z0-9 '()+,\-./:=?]*$/.test(value))
     return {
       what: `"${name}" has characters that the format forbids`,
-      remedy: "use letters, digits and '()+,-./:=?",
+      hint: "use letters, digits and '()+,-./:=?",
     };
   if (attribute.text === "ia5" && !/^[\x20-\x7e]*$/.test(value))
-    return { what: `"${name}" has characters outside ASCII`, remedy: "use the ASCII form of the address" };
+    return { what: `"${name}" has characters outside ASCII`, hint: "use the ASCII form of the address" };
   return undefined;
 }

@@ -39,7 +39,7 @@ export async function signingKey(keyPem: string): Promise<SigningKey> {
     throw new MaandError("local", "the CA key is of a kind that maand cannot sign with", {
       where: { file: "secrets/ca.key" },
       why: `it is ${[kind, curve].filter((part) => part).join(" ")}`,
-      remedy: "use an RSA key or an EC key on P-256, P-384 or P-521",
+      hint: "use an RSA key or an EC key on P-256, P-384 or P-521",
     });
   const { name, hash, namedCurve } =
     kind === "rsa"

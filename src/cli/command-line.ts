@@ -2,9 +2,9 @@
 
 import { randomUUID } from "node:crypto";
 import { ExitCode, run } from "@stricli/core";
+import { application } from "../commands/application.ts";
 import { MaandError } from "../model/error.ts";
 import type { ParseContext, Parsed } from "./define.ts";
-import { runFramed } from "./frame.ts";
 import type { Globals } from "./globals.ts";
 import { takeGlobals } from "./globals.ts";
 import { errorJson, formatError, toMaandError } from "./output/errors.ts";
@@ -12,7 +12,7 @@ import { exitCodeOf } from "./output/exit-codes.ts";
 import { createJsonOutput } from "./output/json.ts";
 import { openStream } from "./output/stream.ts";
 import { createTerminal, type Terminal } from "./output/terminal.ts";
-import { application } from "./table.ts";
+import { executeCommand } from "./runner.ts";
 
 /** Runs one command line; returns its exit code. Never throws. */
 export async function runCommandLine(argv: readonly string[]): Promise<number> {
@@ -42,21 +42,21 @@ export async function runCommandLine(argv: readonly string[]): Promise<number> {
   };
   await run(application, rest, context);
   if (parsed !== undefined) {
-    return runFramed({ ...parsed, arguments: rest }, globals, terminal);
+    return executeCommand({ ...parsed, arguments: rest }, globals, terminal);
   }
   const { words, isGroup } = knownWords(rest);
   const called = ["maand", ...words].join(" ");
   const failed = context.process.exitCode !== undefined && context.process.exitCode !== ExitCode.Success;
   if (failed) {
     const error = new MaandError("usage", complaints.join("").trim().replaceAll("\n", "; "), {
-      remedy: remedyFor(called),
+      hint: remedyFor(called),
     });
     return usageError(error, terminal, rest);
   }
   // A group without a command prints what there is, but a script that ran it has lost a word.
   if (isGroup && !rest.some((argument) => helpFlags.has(argument))) {
     const error = new MaandError("usage", `"${called}" is a group of commands and needs one more word`, {
-      remedy: remedyFor(called),
+      hint: remedyFor(called),
     });
     return usageError(error, terminal, rest);
   }

@@ -32,11 +32,11 @@ export function takeGlobals(argv: readonly string[]): { globals: Globals; rest: 
     const value = (): string => {
       const next = equals >= 0 ? argument.slice(equals + 1) : argv[++i];
       if (next === undefined || next === "" || (equals < 0 && next.startsWith("--")))
-        throw new MaandError("usage", `${name} needs a value`, { remedy: 'see "maand help"' });
+        throw new MaandError("usage", `${name} needs a value`, { hint: 'see "maand help"' });
       return next;
     };
     if (equals >= 0 && switches.has(name))
-      throw new MaandError("usage", `${name} takes no value`, { remedy: `write ${name}, or leave it out` });
+      throw new MaandError("usage", `${name} takes no value`, { hint: `write ${name}, or leave it out` });
     switch (name) {
       case "--bucket":
         globals.bucket = value();
@@ -68,6 +68,6 @@ function seconds(text: string): number {
   const value = Number(text);
   if (text.trim() !== "" && Number.isFinite(value) && value >= 0) return value;
   throw new MaandError("usage", `--lock-wait "${text}" is not a number of seconds`, {
-    remedy: "use --lock-wait 60",
+    hint: "use --lock-wait 60",
   });
 }

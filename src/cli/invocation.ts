@@ -1,7 +1,7 @@
 // What a command function is given and what it gives back.
 
 import type { EventStream, RunIdentity } from "../events/event.ts";
-import type { Interrupt, Session } from "../session/session.ts";
+import type { Session, Shutdown } from "../session/session.ts";
 import type { Globals } from "./globals.ts";
 import type { Terminal } from "./output/terminal.ts";
 
@@ -11,7 +11,7 @@ export interface Invocation {
   terminal: Terminal;
   events: EventStream;
   identity: RunIdentity;
-  interrupt: Interrupt;
+  shutdown: Shutdown;
   workingDirectory: string;
   environment: Record<string, string | undefined>;
 }

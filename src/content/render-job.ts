@@ -4,10 +4,10 @@ import { readDeployments } from "../catalog/deployments.ts";
 import { readState } from "../catalog/state.ts";
 import { MaandError } from "../model/error.ts";
 import { isTemplate, outputPath } from "../model/job-paths.ts";
-import { suggestName } from "../model/nearest.ts";
 import { noVersion } from "../model/version.ts";
 import type { Session } from "../session/session.ts";
 import { remoteDirectory } from "../session/session.ts";
+import { suggestName } from "../support/nearest.ts";
 import { decodeText, encodeText } from "../templates/go/text.ts";
 import { renderTemplate } from "../templates/render.ts";
 import { createEnvironments } from "./environments.ts";
@@ -38,7 +38,7 @@ export async function renderJob(session: Session, request: RenderRequest): Promi
   const job = state.jobs.find((candidate) => candidate.name === request.job && !candidate.removed);
   if (job === undefined) {
     throw new MaandError("usage", `job "${request.job}" is not in the catalog`, {
-      remedy: `${suggestName(request.job, names)} (a new job needs "maand build" first)`,
+      hint: `${suggestName(request.job, names)} (a new job needs "maand build" first)`,
     });
   }
   const allocations = state.allocations.filter((a) => a.job === job.name && !a.removed);
@@ -50,11 +50,11 @@ export async function renderJob(session: Session, request: RenderRequest): Promi
       request.worker === undefined
         ? `job "${job.name}" is allocated to no worker`
         : `job "${job.name}" has no allocation on worker ${request.worker}`;
-    const remedy =
+    const hint =
       request.worker === undefined || workers.length === 0
         ? `give a worker the labels ${job.manifest.selectors.join(", ")} and run "maand build"`
         : suggestName(request.worker, workers);
-    throw new MaandError("usage", what, { remedy });
+    throw new MaandError("usage", what, { hint });
   }
   const templates = (state.files.get(job.name) ?? []).filter(
     (file) => file.kind === "file" && isTemplate(file.path),
@@ -64,7 +64,7 @@ export async function renderJob(session: Session, request: RenderRequest): Promi
   );
   if (request.path !== undefined && chosen.length === 0) {
     throw new MaandError("usage", `job "${job.name}" has no template "${request.path}"`, {
-      remedy: suggestName(
+      hint: suggestName(
         request.path,
         templates.map(({ path }) => path),
       ),

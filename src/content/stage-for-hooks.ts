@@ -2,14 +2,14 @@
 
 import type { CatalogState } from "../model/state.ts";
 import type { Session } from "../session/session.ts";
-import type { ContentBook } from "./book.ts";
+import type { ContentRenderer } from "./renderer.ts";
 import { stageJob, workerStaging } from "./stage.ts";
 
 /** Lays out the files of every non-removed allocation of a job; templates that cannot be rendered yet are left out. */
 export async function stageForHooks(
   session: Session,
   state: CatalogState,
-  contents: ContentBook,
+  contents: ContentRenderer,
   name: string,
 ): Promise<void> {
   const job = state.jobs.find((candidate) => candidate.name === name);

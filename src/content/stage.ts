@@ -136,7 +136,7 @@ function stagingFault(path: string, error: unknown): MaandError {
   return new MaandError("local", "cannot stage files", {
     where: { file: path },
     why: reasonOf(error),
-    remedy: "check free space and permissions of the bucket's tmp/",
+    hint: "check free space and permissions of the bucket's tmp/",
     cause: error,
   });
 }

@@ -30,7 +30,7 @@ export function guardStore(
   const require = (namespace: string): void => {
     if (mayRead(reader, namespace)) return;
     throw new MaandError("render", `job "${job.name}" may not read ${namespace}`, {
-      remedy: 'see "maand help kv" for what a job may read; a demand on another job opens its namespaces',
+      hint: 'see "maand help kv" for what a job may read; a demand on another job opens its namespaces',
     });
   };
   return {

@@ -3,7 +3,7 @@
 import { workersNamespace } from "../kv/namespaces.ts";
 import type { CatalogState, JobRow } from "../model/state.ts";
 import type { Session } from "../session/session.ts";
-import type { Connection } from "../ssh/connection.ts";
+import type { Connection } from "../ssh/connect/connection.ts";
 import type { Check, Wait } from "./gate.ts";
 import { defaultWait } from "./gate.ts";
 import { probeName, runProbe } from "./probe.ts";

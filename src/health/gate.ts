@@ -1,7 +1,7 @@
 // The gate: checks that must all pass, asked again only where they have not passed yet.
 
 import type { HealthCheck } from "../model/manifest.ts";
-import { createLimiter } from "../ssh/parallel.ts";
+import { createLimiter } from "../support/parallel.ts";
 
 /** One check of one allocation. */
 export interface Check {

@@ -5,8 +5,8 @@ import { request as httpsRequest } from "node:https";
 import { connect } from "node:net";
 import { reasonOf } from "../model/error.ts";
 import type { Probe } from "../model/manifest.ts";
-import type { Connection } from "../ssh/connection.ts";
-import { bash, raw, sh } from "../ssh/quote.ts";
+import type { Connection } from "../ssh/connect/connection.ts";
+import { bash, raw, sh } from "../ssh/exec/quote.ts";
 import { failureText } from "./failure.ts";
 
 /** What a probe needs to know about its allocation. */

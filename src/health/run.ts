@@ -1,6 +1,6 @@
 // All health checks of a bucket, or of some jobs, as one result: the worker gate and what each job asks for.
 
-import { openContentBook } from "../content/book.ts";
+import { createContentRenderer } from "../content/renderer.ts";
 import { stageForHooks } from "../content/stage-for-hooks.ts";
 import type { HookHost } from "../hooks/host.ts";
 import type { AllocationRow, CatalogState, JobRow } from "../model/state.ts";
@@ -51,7 +51,7 @@ export async function checkHealth(
   );
   const skipped = jobs.filter((job) => !isChecked(hooks, job)).map((job) => job.name);
   // A worker that was not waited for has told nothing of its jobs.
-  if (session.interrupt.stopping.aborted) return { workers, checks: [], skipped };
+  if (session.shutdown.graceful.aborted) return { workers, checks: [], skipped };
   const active = state.allocations.filter(isActive);
   const checks = await checkAllocations(session, state, hooks, jobs, active, options.wait);
   return { workers, checks, skipped };
@@ -95,10 +95,10 @@ async function checkAllocations(
       )
       .map((allocation) => ({ allocation }));
     if (targets.length === 0) continue;
-    await stageForHooks(session, state, openContentBook(session, state, hooks.kv), job.name);
+    await stageForHooks(session, state, createContentRenderer(session, state, hooks.kv), job.name);
     const call = { job: job.name, targets };
     results.push(
-      ...(await askHealthHooks(hooks, call, wait ? waitOf(job) : noWait, session.interrupt.stopping)),
+      ...(await askHealthHooks(hooks, call, wait ? waitOf(job) : noWait, session.shutdown.graceful)),
     );
   }
   const rank = new Map(jobs.map((job, i) => [job.name, i]));
@@ -126,7 +126,7 @@ async function askProbes(
   return runGate(
     checks,
     (name) => (wait ? waitOf(byName.get(name)!) : noWait),
-    session.interrupt.stopping,
+    session.shutdown.graceful,
     (check, result) => {
       const scope = { worker: check.workerIp, job: check.job, phase: "health" as const };
       if (result === undefined)

@@ -3,8 +3,8 @@
 import { MaandError } from "../model/error.ts";
 import type { Session } from "../session/session.ts";
 import { untilStopped } from "../session/until-stopped.ts";
-import type { Connection } from "../ssh/connection.ts";
-import { mapLimited } from "../ssh/parallel.ts";
+import type { Connection } from "../ssh/connect/connection.ts";
+import { mapLimited } from "../support/parallel.ts";
 import { failureText } from "./failure.ts";
 import { pause, type Wait } from "./gate.ts";
 
@@ -14,7 +14,7 @@ export interface WorkerResult {
   /** Why the last attempt failed; absent when it succeeded. */
   error?: string;
   /** What to do about it, where that is known. */
-  remedy?: string;
+  hint?: string;
 }
 
 /** What a worker that is coming up answers for a while. */
@@ -44,14 +44,14 @@ export async function checkWorkers(
     }
     const error = failureText(failure);
     session.events.emit({ ...end, ok: false, reason: error });
-    const remedy = failure instanceof MaandError ? failure.remedy : undefined;
-    return { workerIp, ok: false, error, ...(remedy === undefined ? {} : { remedy }) };
+    const hint = failure instanceof MaandError ? failure.hint : undefined;
+    return { workerIp, ok: false, error, ...(hint === undefined ? {} : { hint }) };
   });
 }
 
 /** Why the last attempt failed, undefined when one succeeded. */
 async function connectWithin(session: Session, workerIp: string, wait: Wait): Promise<unknown> {
-  const { stopping } = session.interrupt;
+  const { graceful } = session.shutdown;
   // An attempt may take as long as connect_timeout: the time counts as well as the number.
   const until = performance.now() + wait.attempts * wait.intervalSeconds * 1000;
   for (let attempt = 1; ; attempt++) {
@@ -60,13 +60,13 @@ async function connectWithin(session: Session, workerIp: string, wait: Wait): Pr
       await untilStopped(session, workerIp, connecting);
       return undefined;
     } catch (thrown) {
-      const isLast = attempt >= wait.attempts || performance.now() >= until || stopping.aborted;
+      const isLast = attempt >= wait.attempts || performance.now() >= until || graceful.aborted;
       if (isLast || !isComingUp(thrown)) return thrown;
       if (attempt === 1) {
         const text = `waiting up to ${wait.attempts * wait.intervalSeconds} s for it to come up: ${failureText(thrown)}`;
         session.events.emit({ type: "step", scope: { worker: workerIp, phase: "health" }, text });
       }
-      await pause(wait.intervalSeconds, stopping);
+      await pause(wait.intervalSeconds, graceful);
     }
   }
 }
@@ -87,7 +87,7 @@ export async function patientConnection(session: Session, workerIp: string): Pro
   }
 }
 
-/** A refused key or an unknown host key does not mend itself, and asking again and again earns a ban. */
+/** A refused key or an unknown host key does not fix itself, and asking again and again earns a ban. */
 function isComingUp(thrown: unknown): boolean {
   if (!(thrown instanceof MaandError) || thrown.kind !== "unreachable") return false;
   return comingUp.has((thrown.cause as { code?: unknown } | undefined)?.code);

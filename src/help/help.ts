@@ -1,7 +1,7 @@
 // maand help: the overview of all commands, or one topic.
 
 import { MaandError } from "../model/error.ts";
-import { suggestName } from "../model/nearest.ts";
+import { suggestName } from "../support/nearest.ts";
 import { commandGroups, commonFlags } from "./commands.ts";
 import { topics } from "./topics.ts";
 
@@ -15,7 +15,7 @@ export function helpText(topic?: string): string {
   if (found !== undefined) return `${found.text.trimEnd()}\n`;
   const commands = commandGroups.flatMap((group) => group.commands.map(([line]) => line.split(" ")[0]));
   throw new MaandError("usage", `there is no help topic "${topic}"`, {
-    remedy: commands.includes(topic)
+    hint: commands.includes(topic)
       ? `"maand ${topic} --help" explains that command`
       : suggestName(
           topic,

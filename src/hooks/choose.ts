@@ -1,9 +1,9 @@
 // Which jobs `maand hooks <hook> [job]` runs a hook of, and what is said when there is none: from the catalog alone.
 
 import { MaandError } from "../model/error.ts";
-import { suggestName } from "../model/nearest.ts";
-import { compareText } from "../model/order.ts";
 import type { CatalogState, JobRow } from "../model/state.ts";
+import { suggestName } from "../support/nearest.ts";
+import { compareText } from "../support/order.ts";
 
 /**
  * The jobs in the order in which they are worked on: by wave, then by name.
@@ -14,7 +14,7 @@ export function jobsWithHook(state: CatalogState, hook: string, job?: string): J
   const known = all.map((candidate) => candidate.name);
   if (job !== undefined && !known.includes(job)) {
     throw new MaandError("usage", `there is no job "${job}" in the catalog`, {
-      remedy: `${suggestName(job, known)} (a new job needs "maand build" first)`,
+      hint: `${suggestName(job, known)} (a new job needs "maand build" first)`,
     });
   }
   const asked = all.filter((candidate) => job === undefined || candidate.name === job);
@@ -31,11 +31,11 @@ export function jobsWithHook(state: CatalogState, hook: string, job?: string): J
       ...new Set(asked.flatMap((candidate) => candidate.manifest.hooks.map(({ name }) => name))),
     ];
     throw new MaandError("usage", `${whose} hook "${hook}"`.replace("has hook", "has a hook"), {
-      remedy: suggestName(hook, names.sort(compareText)),
+      hint: suggestName(hook, names.sort(compareText)),
     });
   }
   throw new MaandError("usage", `hook "${hook}" is not declared for the event cli`, {
     where: { file: `workspace/jobs/${declaring[0]!.name}/manifest.json` },
-    remedy: `add "cli" to executed_on of ${hook}, then run maand build`,
+    hint: `add "cli" to executed_on of ${hook}, then run maand build`,
   });
 }

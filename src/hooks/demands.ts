@@ -1,7 +1,7 @@
 // Which hooks elsewhere depend on a hook: the answer to `GET /demands`.
 
-import { compareText } from "../model/order.ts";
 import type { CatalogState } from "../model/state.ts";
+import { compareText } from "../support/order.ts";
 import type { HookDemandRow } from "./api/routes.ts";
 
 /** Hooks of jobs of the workspace whose demand names this job and hook, by job and hook. */

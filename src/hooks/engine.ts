@@ -3,8 +3,8 @@
 import type { KvOverlay } from "../kv/overlay.ts";
 import type { CatalogState, DeploymentRow } from "../model/state.ts";
 import type { Session } from "../session/session.ts";
-import { createLineSplitter } from "../ssh/capture.ts";
-import { selfCommand } from "../ssh/self.ts";
+import { createLineSplitter } from "../ssh/exec/capture.ts";
+import { selfCommand } from "../support/self.ts";
 import type { Semaphores } from "./api/semaphores.ts";
 import type { ApiServer } from "./api/server.ts";
 import { startApi } from "./api/server.ts";
@@ -12,17 +12,17 @@ import type { Tokens } from "./api/tokens.ts";
 import { workerAccess } from "./api/worker-access.ts";
 import { demandsOn } from "./demands.ts";
 import type { InvocationContext } from "./invoke.ts";
-import { endProcessesWith } from "./runtime/leftovers.ts";
 import { hookMemoryLimitMb } from "./runtime/memory.ts";
 import type { OutputName } from "./runtime/messages.ts";
-import { raiseShield } from "./runtime/shield.ts";
-import type { SharedShield } from "./shared-shield.ts";
-import { sharedShield } from "./shared-shield.ts";
+import { endProcessesWith } from "./runtime/orphans.ts";
+import { captureStdio } from "./runtime/stdio-capture.ts";
+import type { SharedCapture } from "./shared-capture.ts";
+import { shareCapture } from "./shared-capture.ts";
 
 export interface Engine {
   api: ApiServer;
   context: InvocationContext;
-  shield: SharedShield;
+  shield: SharedCapture;
   /** The working directory before. */
   before: string;
 }
@@ -66,14 +66,14 @@ export async function startEngine(
       session.events.emit({ type: "error", scope, text: `runtime API: ${String(error)}` });
     },
   });
-  const shield = sharedShield(raiseShield, unclearOutput(session));
+  const shield = shareCapture(captureStdio, unclearOutput(session));
   const context: InvocationContext = {
     session,
     tokens,
     semaphores,
     self: options.self ?? selfCommand(),
     memoryLimitMb: hookMemoryLimitMb(process.env),
-    shieldThread: shield.join,
+    captureThread: shield.join,
   };
   return { api, shield, before, context };
 }

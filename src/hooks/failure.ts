@@ -42,7 +42,7 @@ export function hookFailure(input: FailureInput): MaandError | undefined {
     .join("\n")
     .replaceAll(input.laidOutIn, input.knownAs)
     .trim();
-  const details: ErrorDetails = { where, ...(why === "" ? {} : { why }), remedy: remedyFor(input) };
+  const details: ErrorDetails = { where, ...(why === "" ? {} : { why }), hint: remedyFor(input) };
   const kind = ended?.by === "interrupt" ? "interrupted" : "hook";
   return new MaandError(kind, `hook ${input.hook} ${whatOf(input)} (${input.event})`, details);
 }
@@ -78,7 +78,7 @@ function remedyFor({ end, ended, event, hook, job }: FailureInput): string {
   }
   const again =
     event === "cli" ? `run maand hooks ${hook} ${job} again` : "run maand build and the command again";
-  return `mend the hook, then ${again}`;
+  return `fix the hook, then ${again}`;
 }
 
 /**
@@ -115,7 +115,7 @@ export function combineFailures(errors: readonly MaandError[]): MaandError | und
   return new MaandError(kind, `${errors.length} hook invocations failed`, {
     ...(first.where.job === undefined ? {} : { where: { job: first.where.job } }),
     why: lines.join("\n"),
-    ...(first.remedy === undefined ? {} : { remedy: first.remedy }),
+    ...(first.hint === undefined ? {} : { hint: first.hint }),
     cause: first,
   });
 }

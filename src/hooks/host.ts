@@ -8,7 +8,7 @@ import type { HookDeclaration, HookEvent } from "../model/manifest.ts";
 import type { AllocationRow, CatalogState, DeploymentRow, JobFileRow, JobRow } from "../model/state.ts";
 import { noVersion } from "../model/version.ts";
 import type { Session } from "../session/session.ts";
-import { createLimiter } from "../ssh/parallel.ts";
+import { createLimiter } from "../support/parallel.ts";
 import { createSemaphores } from "./api/semaphores.ts";
 import { createTokens } from "./api/tokens.ts";
 import type { HookCall, HookResult, HookRun, HookTarget } from "./call.ts";
@@ -185,12 +185,12 @@ export function createHookHost(session: Session, options: HookHostOptions): Hook
     const plan = planFor(call);
     const width = batchWidth(plan.job, call.phase ?? "");
     const results: HookResult[] = [];
-    const stopping = call.finishing === true ? session.interrupt.aborting : session.interrupt.stopping;
+    const graceful = call.finishing === true ? session.shutdown.forced : session.shutdown.graceful;
     let interrupted = false;
     for (const hook of plan.hooks) {
       for (const batch of hookBatches(plan.targets, width, call.batch)) {
         const failed = results.some((result) => result.status === "failed");
-        interrupted ||= stopping.aborted;
+        interrupted ||= graceful.aborted;
         if (interrupted || (failed && stopsAtFailure(call.event))) {
           results.push(...batch.members.map((target) => skipped(hook, target)));
         } else {

@@ -26,7 +26,7 @@ export interface InvocationContext {
   self: readonly string[];
   memoryLimitMb: number;
   /** Begins to catch what threads write past their own streams; returns how to end that for one invocation. */
-  shieldThread(onBytes: (stream: OutputName, bytes: Uint8Array) => void): () => void;
+  captureThread(onBytes: (stream: OutputName, bytes: Uint8Array) => void): () => void;
 }
 
 export interface InvocationRequest {
@@ -98,7 +98,7 @@ export async function invokeHook(
 
   const started = performance.now();
   session.events.emit({ type: "command_begin", scope, id, cmd: `_hooks/${hook.file} (${event})` });
-  const deadline = startDeadline(request.timeoutSeconds, session.interrupt.aborting);
+  const deadline = startDeadline(request.timeoutSeconds, session.shutdown.forced);
   let end: RuntimeEnd = { status: undefined, returned: false, abandoned: false, leftBehind: 0 };
   try {
     end = await runIn(context, request, {
@@ -152,7 +152,7 @@ async function runIn(
   switch (runtimeOf(hook)) {
     case "thread": {
       const { runThread } = await import("./runtime/run-thread.ts");
-      const unshield = context.shieldThread(request.onOutput);
+      const unshield = context.captureThread(request.onOutput);
       try {
         return await runThread(request);
       } finally {
@@ -182,7 +182,7 @@ interface HookDeadline {
 }
 
 /** The first of: the time is up, Ctrl-C for the second time, or another reason of the caller's. */
-function startDeadline(seconds: number, aborting: AbortSignal): HookDeadline {
+function startDeadline(seconds: number, forced: AbortSignal): HookDeadline {
   const controller = new AbortController();
   let why: Ended | undefined;
   const end = (reason: Ended): void => {
@@ -191,15 +191,15 @@ function startDeadline(seconds: number, aborting: AbortSignal): HookDeadline {
   };
   const onAbort = (): void => end({ by: "interrupt" });
   const timer = setTimeout(() => end({ by: "time", seconds }), seconds * 1000);
-  aborting.addEventListener("abort", onAbort, { once: true });
-  if (aborting.aborted) onAbort();
+  forced.addEventListener("abort", onAbort, { once: true });
+  if (forced.aborted) onAbort();
   return {
     signal: controller.signal,
     end,
     ended: () => why,
     stop() {
       clearTimeout(timer);
-      aborting.removeEventListener("abort", onAbort);
+      forced.removeEventListener("abort", onAbort);
     },
   };
 }

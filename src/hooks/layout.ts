@@ -61,7 +61,7 @@ export function layOutHooks(request: LayoutRequest, onSecret: (text: string) => 
     throw new MaandError("local", "cannot lay out the files of hooks", {
       where: { file: root, job },
       why: reasonOf(error),
-      remedy: "check free space and permissions of the bucket's tmp/",
+      hint: "check free space and permissions of the bucket's tmp/",
       cause: error,
     });
   }

@@ -1,6 +1,6 @@
 // What a hook prints: cut into lines, freed of the secrets it was given, bounded, its last lines kept for the error.
 
-import { createLineSplitter } from "../ssh/capture.ts";
+import { createLineSplitter } from "../ssh/exec/capture.ts";
 import { maxOutputBytes, type OutputName } from "./runtime/messages.ts";
 
 /** Lines for the error, as many as of a Makefile target (04, "Lifecycle"). */

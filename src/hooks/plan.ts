@@ -3,9 +3,9 @@
 import { jobNamespace } from "../kv/namespaces.ts";
 import type { KvStore } from "../kv/store.ts";
 import type { HookDeclaration, HookEvent } from "../model/manifest.ts";
-import { compareText } from "../model/order.ts";
 import type { AllocationRow, JobRow } from "../model/state.ts";
 import { isActive } from "../model/state.ts";
+import { compareText } from "../support/order.ts";
 
 /** Which part of a rollout a hook belongs to; "" outside of one. */
 export type DeployPhase = "new" | "update" | "stop" | "";

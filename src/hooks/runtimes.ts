@@ -39,6 +39,6 @@ export function noPython(missing: readonly Unrunnable[]): MaandError {
   return new MaandError("local", `there is no python3 for ${missing.length === 1 ? "a hook" : "hooks"}`, {
     ...(missing.length === 1 ? { where: { job: first!.job } } : {}),
     why: `${names.join(", ")}: neither _hooks/.venv/bin/python3 nor _hooks/venv/bin/python3 is there, nor python3 in the PATH`,
-    remedy: "install python3 on this host; hooks in TypeScript or JavaScript need nothing",
+    hint: "install python3 on this host; hooks in TypeScript or JavaScript need nothing",
   });
 }

@@ -9,11 +9,11 @@ const keyBytes = 32;
 const nonceBytes = 12;
 const tagBytes = 16;
 
-/** Seals and opens text; `place` names what it belongs to, and a sealed text opens only at the place it was sealed for. */
+/** Seals and opens text; `place` names what it belongs to, and a encrypted text opens only at the place it was encrypted for. */
 export interface Cipher {
   seal(place: readonly string[], content: Uint8Array): Uint8Array;
-  /** @throws MaandError("catalog") when the key is not the one it was sealed with, or the text was moved or damaged. */
-  open(place: readonly string[], sealed: Uint8Array): Buffer;
+  /** @throws MaandError("catalog") when the key is not the one it was encrypted with, or the text was moved or damaged. */
+  open(place: readonly string[], encrypted: Uint8Array): Buffer;
 }
 
 /** A new random key, as `init` writes it. */
@@ -38,17 +38,19 @@ export function cipherFromFile(path: string): Cipher {
       const encrypted = Buffer.concat([cipher.update(content), cipher.final()]);
       return Buffer.concat([nonce, cipher.getAuthTag(), encrypted]);
     },
-    open(place, sealed) {
+    open(place, encrypted) {
       const loaded = loadKey();
       try {
-        const decipher = createDecipheriv("aes-256-gcm", loaded, sealed.subarray(0, nonceBytes));
-        decipher.setAAD(associatedData(place)).setAuthTag(sealed.subarray(nonceBytes, nonceBytes + tagBytes));
-        return Buffer.concat([decipher.update(sealed.subarray(nonceBytes + tagBytes)), decipher.final()]);
+        const decipher = createDecipheriv("aes-256-gcm", loaded, encrypted.subarray(0, nonceBytes));
+        decipher
+          .setAAD(associatedData(place))
+          .setAuthTag(encrypted.subarray(nonceBytes, nonceBytes + tagBytes));
+        return Buffer.concat([decipher.update(encrypted.subarray(nonceBytes + tagBytes)), decipher.final()]);
       } catch (error) {
         throw new MaandError("catalog", `cannot decrypt ${place.join(" ")}`, {
           where: { file: path },
           why: "the key is not the one it was encrypted with, or the stored value is damaged",
-          remedy: "restore secrets/kv.key from the backup that belongs to this data/maand.db",
+          hint: "restore secrets/kv.key from the backup that belongs to this data/maand.db",
           cause: error,
         });
       }
@@ -65,7 +67,7 @@ function readKey(path: string): Buffer {
   if (!existsSync(path)) {
     throw new MaandError("catalog", "the key of the encrypted KV is missing", {
       where: { file: path },
-      remedy: "restore it from a backup; without it stored secrets cannot be read",
+      hint: "restore it from a backup; without it stored secrets cannot be read",
     });
   }
   let key: Buffer;
@@ -75,14 +77,14 @@ function readKey(path: string): Buffer {
     throw new MaandError("catalog", "cannot read the key of the encrypted KV", {
       where: { file: path },
       why: reasonOf(error),
-      remedy: "check its owner and mode (0600)",
+      hint: "check its owner and mode (0600)",
       cause: error,
     });
   }
   if (key.length !== keyBytes) {
     throw new MaandError("catalog", `the key of the encrypted KV has ${key.length} bytes, not ${keyBytes}`, {
       where: { file: path },
-      remedy: "restore it from a backup; without it stored secrets cannot be read",
+      hint: "restore it from a backup; without it stored secrets cannot be read",
     });
   }
   return key;

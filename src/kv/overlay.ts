@@ -1,7 +1,7 @@
 // What hooks have written and not yet made durable: one store for readers, checkpoints and discards per job.
 
-import { compareText } from "../model/order.ts";
 import { Secret } from "../model/secret.ts";
+import { compareText } from "../support/order.ts";
 import { isSecretKey, parseNamespace } from "./namespaces.ts";
 import type { KvChange, KvEntry, KvStore } from "./store.ts";
 

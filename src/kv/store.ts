@@ -71,8 +71,10 @@ export function openKv(catalog: Catalog, cipher: Cipher): KvStore {
   /** A key that cannot open what is stored must not seal more: the bucket's secrets would hang on two keys. */
   const checkKey = (): void => {
     if (isKeyChecked) return;
-    const sealed = catalog.query<Row, []>("SELECT * FROM kv WHERE secret = 1 AND deleted = 0 LIMIT 1").get();
-    const sample = sealed === null ? undefined : shownValue(sealed);
+    const encrypted = catalog
+      .query<Row, []>("SELECT * FROM kv WHERE secret = 1 AND deleted = 0 LIMIT 1")
+      .get();
+    const sample = encrypted === null ? undefined : shownValue(encrypted);
     if (sample instanceof Secret) sample.reveal();
     isKeyChecked = true;
   };

@@ -31,7 +31,7 @@ export interface ErrorDetails {
   /** The cause in words, such as the last lines of the remote output. */
   why?: string;
   /** What the operator should do next. */
-  remedy?: string;
+  hint?: string;
   /** Every fault found in the user's files, when that is what failed. */
   faults?: readonly Fault[];
   cause?: unknown;
@@ -42,7 +42,7 @@ export class MaandError extends Error {
   readonly kind: ErrorKind;
   readonly where: Place;
   readonly why: string | undefined;
-  readonly remedy: string | undefined;
+  readonly hint: string | undefined;
   readonly faults: readonly Fault[];
 
   constructor(kind: ErrorKind, what: string, details: ErrorDetails = {}) {
@@ -51,7 +51,7 @@ export class MaandError extends Error {
     this.kind = kind;
     this.where = details.where ?? {};
     this.why = details.why;
-    this.remedy = details.remedy;
+    this.hint = details.hint;
     this.faults = details.faults ?? [];
   }
 }

@@ -7,14 +7,14 @@ export interface Fault {
   line?: number;
   column?: number;
   what: string;
-  remedy: string;
+  hint: string;
 }
 
-/** `<path>:<line>:<column>: <what>; <remedy>`: the form that 01 fixes for validation messages. */
+/** `<path>:<line>:<column>: <what>; <hint>`: the form that 01 fixes for validation messages. */
 export function formatFault(fault: Fault): string {
   const line = fault.line === undefined ? "" : `:${fault.line}`;
   const column = fault.line === undefined || fault.column === undefined ? "" : `:${fault.column}`;
-  return `${fault.path}${line}${column}: ${fault.what}; ${fault.remedy}`;
+  return `${fault.path}${line}${column}: ${fault.what}; ${fault.hint}`;
 }
 
 /** Order in which faults are printed: by path, then by position. */

@@ -2,12 +2,12 @@
 
 import type { Fault } from "./fault.ts";
 
-/** Longest `what` or `remedy`: enough for every list of names that a message has. */
+/** Longest `what` or `hint`: enough for every list of names that a message has. */
 const longest = 500;
 
 /** The fault with control, invisible and half characters of its texts shown as escapes, and long texts cut. */
 export function printableFault(fault: Fault): Fault {
-  return { ...fault, path: visible(fault.path), what: short(fault.what), remedy: short(fault.remedy) };
+  return { ...fault, path: visible(fault.path), what: short(fault.what), hint: short(fault.hint) };
 }
 
 function short(text: string): string {

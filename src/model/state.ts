@@ -49,7 +49,7 @@ export interface PortRow {
 /** What is known to be true of an allocation on its worker. Only deploy, job control and gc change it. */
 export type RuntimeState =
   | "absent" // nothing of it was ever put there
-  | "unsettled" // a sync or lifecycle target was begun and has not been promoted
+  | "unknown" // a sync or lifecycle target was begun and has not been promoted
   | "running" // promoted
   | "health_failed" // the lifecycle ran, its gate did not pass
   | "stopped" // by hand
@@ -58,7 +58,7 @@ export type RuntimeState =
 
 /** A process of this allocation may be alive. */
 export function mayRun(state: RuntimeState): boolean {
-  return state === "unsettled" || state === "running" || state === "health_failed";
+  return state === "unknown" || state === "running" || state === "health_failed";
 }
 
 /** Deployed files of this allocation are on the worker. */
@@ -73,7 +73,7 @@ export interface DeploymentRow {
   promotedVersion?: string;
   previousHash?: string;
   previousVersion?: string;
-  /** Content of the attempt that has not been promoted yet (state `unsettled` or `health_failed`). */
+  /** Content of the attempt that has not been promoted yet (state `unknown` or `health_failed`). */
   attemptHash?: string;
   /** Why the last attempt failed. */
   failure?: string;

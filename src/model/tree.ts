@@ -1,7 +1,7 @@
 // The files of one allocation as they lie under `jobs/<job>/` on its worker, and the hash over all of them.
 
 import { createHash } from "node:crypto";
-import { compareText } from "./order.ts";
+import { compareText } from "../support/order.ts";
 
 /** One entry; `ref` is a file's SHA-256 in hex, a link's target, or "" for a directory. */
 export interface TreeFile {

@@ -11,16 +11,16 @@ import type { EventStream, RunIdentity } from "../events/event.ts";
 import { cipherFromFile } from "../kv/cipher.ts";
 import { openKv } from "../kv/store.ts";
 import { MaandError, reasonOf } from "../model/error.ts";
-import { createPool } from "../ssh/pool.ts";
-import type { SshSettings } from "../ssh/settings.ts";
+import { createPool } from "../ssh/connect/pool.ts";
+import type { SshSettings } from "../ssh/connect/settings.ts";
 import { confPath } from "../workspace/paths.ts";
-import type { Interrupt, Session } from "./session.ts";
+import type { Session, Shutdown } from "./session.ts";
 
 export interface SessionOptions {
   paths: BucketPaths;
   events: EventStream;
   identity: RunIdentity;
-  interrupt: Interrupt;
+  shutdown: Shutdown;
   /** For commands that only look: the catalog cannot be written through it. */
   readonly: boolean;
 }
@@ -37,7 +37,7 @@ export function openSession(options: SessionOptions): Session {
     catalog.close();
     throw new MaandError("catalog", "the catalog holds no bucket", {
       where: { file: options.paths.catalog },
-      remedy: 'run "maand init" in this bucket',
+      hint: 'run "maand init" in this bucket',
     });
   }
   const cipher = cipherFromFile(join(options.paths.secrets, "kv.key"));
@@ -48,10 +48,10 @@ export function openSession(options: SessionOptions): Session {
     catalog,
     kv: openKv(catalog, cipher),
     blobs: openBlobs(catalog, cipher),
-    pool: createPool(sshSettings(options.paths, conf), options.events, options.interrupt.aborting),
+    pool: createPool(sshSettings(options.paths, conf), options.events, options.shutdown.forced),
     events: options.events,
     identity: options.identity,
-    interrupt: options.interrupt,
+    shutdown: options.shutdown,
     now: () => Date.now(),
   };
 }
@@ -71,7 +71,7 @@ export function readConf(paths: BucketPaths): MaandConf {
     throw new MaandError("local", "cannot read maand.conf", {
       where: { file: paths.conf },
       why: reasonOf(error),
-      remedy: 'run "maand init" in this bucket (it keeps what is there)',
+      hint: 'run "maand init" in this bucket (it keeps what is there)',
       cause: error,
     });
   }

@@ -6,14 +6,14 @@ import type { BlobStore } from "../catalog/blobs.ts";
 import type { Catalog } from "../catalog/open.ts";
 import type { EventStream, RunIdentity } from "../events/event.ts";
 import type { KvStore } from "../kv/store.ts";
-import type { ConnectionPool } from "../ssh/pool.ts";
+import type { ConnectionPool } from "../ssh/connect/pool.ts";
 
 /** Ctrl-C, in its two strengths (02, "Output rules"). */
-export interface Interrupt {
+export interface Shutdown {
   /** Aborted by the first Ctrl-C: launch nothing new. */
-  stopping: AbortSignal;
+  graceful: AbortSignal;
   /** Aborted by the second: do not wait for what is running. */
-  aborting: AbortSignal;
+  forced: AbortSignal;
 }
 
 /** Opened by the command line, passed to every operation. */
@@ -28,7 +28,7 @@ export interface Session {
   pool: ConnectionPool;
   events: EventStream;
   identity: RunIdentity;
-  interrupt: Interrupt;
+  shutdown: Shutdown;
   /** Milliseconds since 1970. */
   now(): number;
 }

@@ -8,14 +8,14 @@ import type { Session } from "./session.ts";
  * @throws MaandError("interrupted") after the first Ctrl-C, else what `connecting` throws.
  */
 export function untilStopped<T>(session: Session, workerIp: string, connecting: Promise<T>): Promise<T> {
-  const { stopping } = session.interrupt;
+  const { graceful } = session.shutdown;
   return new Promise((resolve, reject) => {
     const stop = (): void => {
       const why = "interrupted before the worker answered";
-      reject(new MaandError("interrupted", "not begun", { where: { worker: workerIp }, why }));
+      reject(new MaandError("interrupted", "not started", { where: { worker: workerIp }, why }));
     };
-    if (stopping.aborted) stop();
-    else stopping.addEventListener("abort", stop, { once: true });
-    connecting.then(resolve, reject).finally(() => stopping.removeEventListener("abort", stop));
+    if (graceful.aborted) stop();
+    else graceful.addEventListener("abort", stop, { once: true });
+    connecting.then(resolve, reject).finally(() => graceful.removeEventListener("abort", stop));
   });
 }

@@ -100,7 +100,7 @@ function compile(file: TemplateFile): Compiled {
         ...(line === undefined ? {} : { line }),
         ...(column === undefined ? {} : { column }),
       },
-      remedy: "every <% needs its %>",
+      hint: "every <% needs its %>",
       cause: thrown,
     });
   }
@@ -111,7 +111,7 @@ function compile(file: TemplateFile): Compiled {
     const line = sourceLine(code, thrown);
     throw new MaandError("render", `the JavaScript in the template is not valid: ${messageOf(thrown)}`, {
       where: { file: file.path, ...(line === undefined ? {} : { line }) },
-      remedy: "check brackets and braces from this line on",
+      hint: "check brackets and braces from this line on",
       cause: thrown,
     });
   }
@@ -142,13 +142,13 @@ function printable(value: unknown): string {
   if (value === undefined || value === null) throw new CallFault(`a tag prints ${String(value)}`);
   if (typeof value === "function") throw new CallFault("a tag prints a function; was () forgotten?");
   if (typeof value === "object" && String(value) === "[object Object]") {
-    throw new CallFault("a tag prints an object", { remedy: "print it.toJson(...) of it" });
+    throw new CallFault("a tag prints an object", { hint: "print it.toJson(...) of it" });
   }
   return String(value);
 }
 
 function refuseInclude(): never {
-  throw new CallFault("include and layout are not available", { remedy: "put the text into this file" });
+  throw new CallFault("include and layout are not available", { hint: "put the text into this file" });
 }
 
 function etaError(
@@ -164,14 +164,14 @@ function etaError(
     const action = thrown instanceof SourceFault && thrown.action !== undefined ? `<${thrown.action}>: ` : "";
     return new MaandError("render", action + thrown.message, {
       where,
-      ...(thrown.remedy === undefined ? {} : { remedy: thrown.remedy }),
+      ...(thrown.hint === undefined ? {} : { hint: thrown.hint }),
       ...(thrown instanceof SourceFault && thrown.why !== undefined ? { why: thrown.why } : {}),
     });
   }
   if (isObjectWith(thrown, "code") && thrown.code === "ERR_SCRIPT_EXECUTION_TIMEOUT") {
     return new MaandError("render", `the template takes more than ${timeout / 1000} seconds`, {
       where,
-      remedy: "look for a loop that does not end",
+      hint: "look for a loop that does not end",
     });
   }
   // JavaScript's messages quote values, and after a secret was read any value may hold it.

@@ -1,6 +1,6 @@
 // The context as JavaScript sees it: Eta's `it`, with the same fields and functions as Go templates have.
 
-import { suggestName } from "../model/nearest.ts";
+import { suggestName } from "../support/nearest.ts";
 import { contextValue, type TemplateEnvironment } from "./environment.ts";
 import { templateFunctions } from "./functions.ts";
 import { type CallSite, checkCount, fitArgument, parameterAt, runFunction } from "./go/calls.ts";
@@ -70,11 +70,11 @@ function guarded(source: string, members: ReadonlyMap<string, unknown>): object 
       if (Object.hasOwn(target, name)) return (target as Record<string, unknown>)[name];
       const shown = inSource(source, name) ? name : "***";
       throw new CallFault(`there is no it.${shown}`, {
-        remedy: suggestName(name, [...members.keys()].sort()),
+        hint: suggestName(name, [...members.keys()].sort()),
       });
     },
     set(_target, name) {
-      throw new CallFault(`it.${String(name)} cannot be set`, { remedy: "declare a variable with let" });
+      throw new CallFault(`it.${String(name)} cannot be set`, { hint: "declare a variable with let" });
     },
   });
 }

@@ -70,7 +70,7 @@ function forAllocation(environment: TemplateEnvironment, render: () => string): 
     throw new MaandError("render", thrown.message, {
       where: thrown.where,
       why: thrown.why === undefined ? rendered : `${thrown.why}; ${rendered}`,
-      ...(thrown.remedy === undefined ? {} : { remedy: thrown.remedy }),
+      ...(thrown.hint === undefined ? {} : { hint: thrown.hint }),
       cause: thrown,
     });
   }

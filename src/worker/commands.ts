@@ -1,7 +1,7 @@
 // The commands that deploy and job control run on a worker, built from quoted parts.
 
-import type { ShellText } from "../ssh/quote.ts";
-import { raw, sh, sudo, withEnv } from "../ssh/quote.ts";
+import type { ShellText } from "../ssh/exec/quote.ts";
+import { raw, sh, sudo, withEnv } from "../ssh/exec/quote.ts";
 
 /** What lies at the root of a worker's bucket directory. */
 export interface WorkerFiles {

@@ -22,7 +22,7 @@ export function checkBucketConf(document: TomlDocument, table: TomlTable, faults
     faults.push({
       ...document.place(["port_min"], "key"),
       what: `port_min and port_max say ${older.min},${older.max} where port_range says ${current.min},${current.max}`,
-      remedy: "remove port_min and port_max",
+      hint: "remove port_min and port_max",
     });
   const portRange = current ?? older;
   return { ...(portRange === undefined ? {} : { portRange }), vars };
@@ -47,7 +47,7 @@ function readOlderRange(document: TomlDocument, table: TomlTable, faults: Fault[
       faults.push({
         ...document.place([other], "key"),
         what: `"${other}" stands without "${key}"`,
-        remedy: `add ${key}, or better use port_range = "<first>,<last>"`,
+        hint: `add ${key}, or better use port_range = "<first>,<last>"`,
       });
       return undefined;
     }
@@ -73,7 +73,7 @@ function isPlain(value: unknown): boolean {
   return typeof value !== "object";
 }
 
-function wrong(document: TomlDocument, key: string, remedy: string): Fault {
+function wrong(document: TomlDocument, key: string, hint: string): Fault {
   const source = document.source([key])?.slice(0, 60);
-  return { ...document.place([key]), what: `"${key}" is ${source ?? "not a range"}`, remedy };
+  return { ...document.place([key]), what: `"${key}" is ${source ?? "not a range"}`, hint };
 }

@@ -3,8 +3,8 @@
 import { parseToml, type TomlDocument } from "../bucket/toml.ts";
 import { compareFaults, type Fault } from "../model/fault.ts";
 import { isName } from "../model/names.ts";
-import { suggestName } from "../model/nearest.ts";
 import { printableFault } from "../model/printable.ts";
+import { suggestName } from "../support/nearest.ts";
 import { checkBucketConf } from "./bucket-conf.ts";
 import { checkDisabled } from "./disabled.ts";
 import { nameUse } from "./fields.ts";
@@ -94,15 +94,15 @@ function isJob(check: Check, job: SourceJob): boolean {
   const path = jobPath(job.name);
   if (!job.files.some((file) => file.path === "manifest.json")) {
     const what = "it has no manifest.json, so it is not a job";
-    const remedy = "run maand job create, or remove the directory";
+    const hint = "run maand job create, or remove the directory";
     // What could not be read is no reason to call it missing.
     if (!check.faults.some((fault) => fault.path === path || fault.path === `${path}/manifest.json`))
-      check.warnings.push({ path, what, remedy });
+      check.warnings.push({ path, what, hint });
     return false;
   }
   if (isName("job", job.name)) return true;
   const what = `${JSON.stringify(job.name)} is not a job name`;
-  check.faults.push({ path, what, remedy: `rename the directory: ${nameUse("job")}` });
+  check.faults.push({ path, what, hint: `rename the directory: ${nameUse("job")}` });
   return true;
 }
 
@@ -142,7 +142,7 @@ function reservationsOf(check: Check, jobs: string[]): Map<string, JobReservatio
     check.faults.push({
       path,
       what: `the file is missing, but job_config_selector = ${JSON.stringify(selector)} in maand.conf selects it`,
-      remedy: `create it, or change job_config_selector${change}`,
+      hint: `create it, or change job_config_selector${change}`,
     });
   }
   const read = (document: TomlDocument, table: NonNullable<TomlDocument["values"]>) =>
@@ -179,7 +179,7 @@ function textOf(check: Check, job: SourceJob, name: string): string | undefined 
   const path = jobPath(job.name, name);
   if (file.kind === "file") return decodeText(path, file.content, check.faults);
   const what = `it is a ${file.kind === "dir" ? "directory" : "link"}, and must be a file`;
-  check.faults.push({ path, what, remedy: "put the file itself here" });
+  check.faults.push({ path, what, hint: "put the file itself here" });
   return undefined;
 }
 

@@ -1,7 +1,7 @@
 // disabled.json: what is drained. Unknown names are warnings: a drained host may be removed later.
 
 import type { Fault } from "../model/fault.ts";
-import { suggestName } from "../model/nearest.ts";
+import { suggestName } from "../support/nearest.ts";
 import { checkAgainst } from "./issues.ts";
 import type { JsonDocument, JsonPath } from "./json.ts";
 import { disabledSchema } from "./schema.ts";
@@ -26,7 +26,7 @@ export function checkDisabled(
     const found = spelling.get(canonicalHost(host));
     if (found === undefined && hosts !== undefined) {
       const what = `there is no worker ${JSON.stringify(host)}, so this line has no effect`;
-      warnings.push({ ...document.place(path), what, remedy: suggestName(host, hosts) });
+      warnings.push({ ...document.place(path), what, hint: suggestName(host, hosts) });
     }
     return found ?? host;
   };
@@ -35,12 +35,12 @@ export function checkDisabled(
     const path = ["jobs", job];
     if (!jobs.includes(job)) {
       const what = `there is no job ${JSON.stringify(job)}, so this line has no effect`;
-      warnings.push({ ...document.place(path, "key"), what, remedy: suggestName(job, jobs) });
+      warnings.push({ ...document.place(path, "key"), what, hint: suggestName(job, jobs) });
     }
     if (allocations?.length === 0) {
       const what = `"allocations" of ${job} is empty, so nothing of it is disabled`;
-      const remedy = `write "${job}": {} to disable the whole job, or list hosts`;
-      warnings.push({ ...document.place([...path, "allocations"]), what, remedy });
+      const hint = `write "${job}": {} to disable the whole job, or list hosts`;
+      warnings.push({ ...document.place([...path, "allocations"]), what, hint });
     }
     const on = allocations?.map((host, i) => known(host, [...path, "allocations", i]));
     disabled.jobs.set(job, on === undefined ? "all" : [...new Set(on)]);

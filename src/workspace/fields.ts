@@ -1,4 +1,4 @@
-// Building blocks of the schemas: each carries its remedy as its error text, and its meaning for editors.
+// Building blocks of the schemas: each carries its hint as its error text, and its meaning for editors.
 
 import { z } from "zod";
 import { type NameKind, namePatterns } from "../model/names.ts";
@@ -54,7 +54,7 @@ export function name(kind: NameKind): z.ZodString {
   return text(namePatterns[kind].pattern, nameUse(kind));
 }
 
-/** What a name of that kind may look like, as a remedy. */
+/** What a name of that kind may look like, as a hint. */
 export function nameUse(kind: NameKind): string {
   const first = kind === "hook" || kind === "port" ? "" : ", a letter or digit first";
   return `use ${namePatterns[kind].rule}${first}`;

@@ -1,15 +1,15 @@
-// What a schema objects to, as faults with a place, our words and a remedy.
+// What a schema objects to, as faults with a place, our words and a hint.
 
 import { z } from "zod";
 import type { Fault } from "../model/fault.ts";
-import { suggestName } from "../model/nearest.ts";
+import { suggestName } from "../support/nearest.ts";
 import type { JsonDocument, JsonPath } from "./json.ts";
 
 /** Field names that older maand used, to what they are called now. */
 export type RenamedFields = Readonly<Record<string, string>>;
 
 /**
- * Checks a parsed file against its schema. Every schema carries its remedies as its error texts ("use 1 or
+ * Checks a parsed file against its schema. Every schema carries its hints as its error texts ("use 1 or
  * more"); what is wrong is told from the file itself, so nothing of the schema library's own wording appears.
  * @returns the validated value, with defaults filled in, when there are no faults
  */
@@ -50,18 +50,18 @@ export function fieldName(path: JsonPath): string {
 }
 
 /** `"field" is <what is written>`, shortened, or `is missing`. */
-export function wrongValue(document: JsonDocument, path: JsonPath, remedy: string): Fault {
+export function wrongValue(document: JsonDocument, path: JsonPath, hint: string): Fault {
   const place = document.place(path);
   const name = fieldName(path);
   const source = document.source(path);
-  if (source === undefined) return { ...place, what: `${quote(name)} is missing`, remedy };
-  return { ...place, what: `${name === "" ? "this" : quote(name)} is ${show(source)}`, remedy };
+  if (source === undefined) return { ...place, what: `${quote(name)} is missing`, hint };
+  return { ...place, what: `${name === "" ? "this" : quote(name)} is ${show(source)}`, hint };
 }
 
-function wrongName(document: JsonDocument, path: JsonPath, remedy: string): Fault {
+function wrongName(document: JsonDocument, path: JsonPath, hint: string): Fault {
   const inside = fieldName(path.slice(0, -1));
   const what = `the name ${show(JSON.stringify(path.at(-1)))} is not allowed${inside === "" ? "" : ` in "${inside}"`}`;
-  return { ...document.place(path, "key"), what, remedy };
+  return { ...document.place(path, "key"), what, hint };
 }
 
 function unknownField(
@@ -72,13 +72,13 @@ function unknownField(
 ): Fault {
   const key = String(path.at(-1));
   const now = Object.hasOwn(renamed, key) ? renamed[key]! : undefined;
-  const remedy =
+  const hint =
     now !== undefined && known.includes(now)
       ? `it is called "${now}" now: rename it, or run maand migrate`
       : known.length === 0
         ? "remove it"
         : suggestName(key, known);
-  return { ...document.place(path, "key"), what: `unknown field ${quote(fieldName(path))}`, remedy };
+  return { ...document.place(path, "key"), what: `unknown field ${quote(fieldName(path))}`, hint };
 }
 
 function quote(name: string): string {

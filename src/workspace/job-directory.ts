@@ -2,7 +2,7 @@
 
 import type { Fault } from "../model/fault.ts";
 import { isHostOnly, isTemplate, outputPath, runtimeDirectories } from "../model/job-paths.ts";
-import { nearestName } from "../model/nearest.ts";
+import { nearestName } from "../support/nearest.ts";
 import type { JsonDocument } from "./json.ts";
 import { followLink } from "./links.ts";
 import { declaredCerts, declaredHooks, hasJobControl } from "./manifest-rules.ts";
@@ -37,7 +37,7 @@ function checkRuntimeDirectories(job: SourceJob): Fault[] {
     .map((file) => ({
       path: jobPath(job.name, file.path),
       what: `${file.path}/ at the top of a job belongs to the worker, where the running job keeps it`,
-      remedy: "rename it, or move it into a directory of another name",
+      hint: "rename it, or move it into a directory of another name",
     }));
 }
 
@@ -47,7 +47,7 @@ function checkNames(job: SourceJob): Fault[] {
     .map((file) => ({
       path: jobPath(job.name, file.path),
       what: "the name holds a control character",
-      remedy: "rename it",
+      hint: "rename it",
     }));
 }
 
@@ -64,21 +64,21 @@ function checkLinks(job: SourceJob): Fault[] {
         {
           ...place,
           what: `the link leads out of the job directory, to ${shown}`,
-          remedy: "copy what it points to into the job, or link within the job by a relative path",
+          hint: "copy what it points to into the job, or link within the job by a relative path",
         },
       ];
     if (end === "loop")
       return [
-        { ...place, what: `the link to ${shown} leads back to itself`, remedy: "remove one of the links" },
+        { ...place, what: `the link to ${shown} leads back to itself`, hint: "remove one of the links" },
       ];
     if (end === "odd")
-      return [{ ...place, what: "the link's target is not plain UTF-8 text", remedy: "make the link again" }];
+      return [{ ...place, what: "the link's target is not plain UTF-8 text", hint: "make the link again" }];
     if (isTemplate(path))
       return [
         {
           ...place,
           what: "a template cannot be a link",
-          remedy: `copy ${shown} here`,
+          hint: `copy ${shown} here`,
         },
       ];
     return [];
@@ -102,7 +102,7 @@ function checkOutputs(job: SourceJob): Fault[] {
       faults.push({
         path: jobPath(job.name, file.path),
         what: `it and ${other} would both become ${path}`,
-        remedy: "keep one of the two",
+        hint: "keep one of the two",
       });
   }
   return faults;
@@ -121,7 +121,7 @@ function checkCertFiles(job: SourceJob, manifest: JsonDocument): Fault[] {
     .map((file) => ({
       path: jobPath(job.name, file.path),
       what: "maand writes a certificate or key of this job to the same path",
-      remedy: 'rename the file, or the entry under "certs"',
+      hint: 'rename the file, or the entry under "certs"',
     }));
 }
 
@@ -134,7 +134,7 @@ function checkMakefile(job: SourceJob, manifest: JsonDocument): Fault[] {
     {
       path: jobPath(job.name),
       what: "the job has no Makefile",
-      remedy: "add Makefile, Makefile.tpl or Makefile.eta, or a hook for job_control",
+      hint: "add Makefile, Makefile.tpl or Makefile.eta, or a hook for job_control",
     },
   ];
 }
@@ -158,7 +158,7 @@ function checkScripts(
     const place = manifest.place(["hooks", hook], "key");
     if (own.length > 1) {
       const what = `hook "${hook}" has ${own.length} scripts: ${own.map((name) => `_hooks/${name}`).join(", ")}`;
-      faults.push({ ...place, what, remedy: "keep one of them" });
+      faults.push({ ...place, what, hint: "keep one of them" });
       continue;
     }
     const spare = names.filter((name) => !declared.includes(name.slice(0, -3)));
@@ -168,8 +168,8 @@ function checkScripts(
     );
     const script = spare.find((name) => name.slice(0, -3) === near);
     const rename = script === undefined ? "" : `, or use the name of _hooks/${script}`;
-    const remedy = `add _hooks/${hook}.py, .ts or .js${rename}`;
-    faults.push({ ...place, what: `hook "${hook}" has no script`, remedy });
+    const hint = `add _hooks/${hook}.py, .ts or .js${rename}`;
+    faults.push({ ...place, what: `hook "${hook}" has no script`, hint });
   }
   return { scripts, faults };
 }
@@ -184,7 +184,7 @@ function checkOldLayout(job: SourceJob): Fault[] {
       {
         path: jobPath(job.name, path),
         what,
-        remedy: `rename it to ${renamed[path]}, or run maand migrate`,
+        hint: `rename it to ${renamed[path]}, or run maand migrate`,
       },
     ];
   });

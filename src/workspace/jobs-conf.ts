@@ -4,8 +4,8 @@ import type { TomlTable, TomlValue } from "smol-toml";
 import { TomlDate } from "smol-toml";
 import type { TomlDocument } from "../bucket/toml.ts";
 import type { Fault } from "../model/fault.ts";
-import { suggestName } from "../model/nearest.ts";
 import { parseCpu, parseMemory } from "../model/units.ts";
+import { suggestName } from "../support/nearest.ts";
 import type { JobReservation } from "./types.ts";
 import { varsOf } from "./vars.ts";
 
@@ -25,13 +25,13 @@ export function checkJobsConf(
     if (!isTable(value)) {
       const place = document.place([job], "key");
       const what = `${JSON.stringify(job)} belongs to no job`;
-      faults.push({ ...place, what, remedy: "put it below a line [<job>], or into bucket.conf" });
+      faults.push({ ...place, what, hint: "put it below a line [<job>], or into bucket.conf" });
       continue;
     }
     if (!jobs.includes(job)) {
       const place = document.place([job], "key");
       const what = `there is no job ${JSON.stringify(job)}, so this table has no effect`;
-      warnings.push({ ...place, what, remedy: suggestName(job, jobs) });
+      warnings.push({ ...place, what, hint: suggestName(job, jobs) });
     }
     const memoryMb = quantity(document, job, "memory", value, faults);
     const cpuMhz = quantity(document, job, "cpu", value, faults);
@@ -68,7 +68,7 @@ function quantity(
   faults.push({
     ...document.place([job, key]),
     what: `"${key}" of ${job} is ${source ?? "not an amount"}`,
-    remedy: use,
+    hint: use,
   });
   return undefined;
 }

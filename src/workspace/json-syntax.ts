@@ -5,7 +5,7 @@ import { createScanner, type ParseError, printParseErrorCode } from "jsonc-parse
 export interface SyntaxFault {
   offset: number;
   what: string;
-  remedy: string;
+  hint: string;
 }
 
 interface Context {
@@ -42,80 +42,80 @@ export function isSurvivable(text: string, error: ParseError): boolean {
 export function describeSyntax(text: string, error: ParseError): SyntaxFault {
   const { offset } = error;
   if (text.trim() === "")
-    return { offset: 0, what: "the file is empty", remedy: "write a JSON value, such as {} or []" };
+    return { offset: 0, what: "the file is empty", hint: "write a JSON value, such as {} or []" };
   const context = contextAt(text, offset);
   return { offset, ...describe(printParseErrorCode(error.error), context) };
 }
 
-function describe(code: string, context: Context): { what: string; remedy: string } {
+function describe(code: string, context: Context): { what: string; hint: string } {
   const found = context.found === "" ? "the file ends" : `${show(context.found)} stands`;
   const here = `${found}${context.before === "" ? " here" : ` after ${show(context.before)}`}`;
   const closer = context.open?.bracket === "[" ? "]" : "}";
   switch (code) {
     case "CommaExpected":
       if (/^-?0$/.test(context.before) && context.joined)
-        return { what: "this number begins with 0", remedy: "remove the 0" };
+        return { what: "this number begins with 0", hint: "remove the 0" };
       return {
         what: `a comma is missing before ${show(context.found)}`,
-        remedy: `put a comma after ${show(context.before)}`,
+        hint: `put a comma after ${show(context.before)}`,
       };
     case "PropertyNameExpected":
       if (context.before === "," && context.found === "}") return trailingComma("}");
-      return { what: `${here} where a field name belongs`, remedy: "put a field name in double quotes" };
+      return { what: `${here} where a field name belongs`, hint: "put a field name in double quotes" };
     case "ValueExpected":
       if (context.before === "," && (context.found === "]" || context.found === "}"))
         return trailingComma(context.found);
       return {
         what: `${here} where a value belongs`,
-        remedy: "put a value there, or remove what asks for it",
+        hint: "put a value there, or remove what asks for it",
       };
     case "ColonExpected":
-      return { what: `${here} where a colon belongs`, remedy: 'write each field as "name": value' };
+      return { what: `${here} where a colon belongs`, hint: 'write each field as "name": value' };
     case "CloseBraceExpected":
     case "CloseBracketExpected":
       if (context.found === "")
         return {
           what: `the ${context.open?.bracket ?? "{"} of line ${context.open?.line ?? 1} is never closed`,
-          remedy: `add the missing ${closer}`,
+          hint: `add the missing ${closer}`,
         };
-      return { what: `${here} where a comma or ${closer} belongs`, remedy: "check the brackets before it" };
+      return { what: `${here} where a comma or ${closer} belongs`, hint: "check the brackets before it" };
     case "EndOfFileExpected":
       return {
         what: `${show(context.found)} stands after the end of the document`,
-        remedy: "remove it, or check the brackets before it",
+        hint: "remove it, or check the brackets before it",
       };
     case "InvalidCommentToken":
     case "UnexpectedEndOfComment":
-      return { what: "JSON has no comments", remedy: "remove the comment" };
+      return { what: "JSON has no comments", hint: "remove the comment" };
     case "UnexpectedEndOfString":
       return {
         what: "the text that begins here has no closing quote on its line",
-        remedy: 'close it with ", and write a line break as \\n',
+        hint: 'close it with ", and write a line break as \\n',
       };
     case "InvalidUnicode":
     case "InvalidEscapeCharacter":
       return {
         what: "this text has a backslash that JSON does not know",
-        remedy: 'write a backslash as \\\\, or use one of \\" \\/ \\b \\f \\n \\r \\t \\uXXXX',
+        hint: 'write a backslash as \\\\, or use one of \\" \\/ \\b \\f \\n \\r \\t \\uXXXX',
       };
     case "InvalidCharacter":
       return {
         what: "this text holds a control character",
-        remedy: "write it as an escape, such as \\t for a tab",
+        hint: "write it as an escape, such as \\t for a tab",
       };
     case "InvalidNumberFormat":
     case "UnexpectedEndOfNumber":
-      return { what: `${show(context.found)} is not a JSON number`, remedy: "write it as 12 or 1.5" };
+      return { what: `${show(context.found)} is not a JSON number`, hint: "write it as 12 or 1.5" };
     default:
       return {
         what: `${show(context.found)} is not JSON`,
-        remedy: "put text in double quotes; true, false and null are lower-case",
+        hint: "put text in double quotes; true, false and null are lower-case",
       };
   }
 }
 
-function trailingComma(closer: string): { what: string; remedy: string } {
-  return { what: `a comma stands before the closing ${closer}`, remedy: "remove that comma" };
+function trailingComma(closer: string): { what: string; hint: string } {
+  return { what: `a comma stands before the closing ${closer}`, hint: "remove that comma" };
 }
 
 /** A token, at most 30 characters of it. */

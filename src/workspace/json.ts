@@ -2,7 +2,7 @@
 
 import { type Node, parseTree } from "jsonc-parser";
 import type { Fault } from "../model/fault.ts";
-import { positionAt } from "../model/position.ts";
+import { positionAt } from "../support/position.ts";
 import { describeSyntax, isSurvivable } from "./json-syntax.ts";
 
 export type JsonPath = readonly (string | number)[];
@@ -61,7 +61,7 @@ function parseRoot(text: string, at: (offset: number) => FilePlace, faults: Faul
   const deep = tooDeep(text);
   if (deep !== undefined) {
     const what = `nested more than ${maxDepth} levels deep`;
-    faults.push({ ...at(deep), what, remedy: "flatten it" });
+    faults.push({ ...at(deep), what, hint: "flatten it" });
     return undefined;
   }
   const errors: Parameters<typeof parseTree>[1] = [];
@@ -69,7 +69,7 @@ function parseRoot(text: string, at: (offset: number) => FilePlace, faults: Faul
   const seen = new Set<number>();
   for (const error of errors) {
     const fault = describeSyntax(text, error);
-    if (!seen.has(fault.offset)) faults.push({ ...at(fault.offset), what: fault.what, remedy: fault.remedy });
+    if (!seen.has(fault.offset)) faults.push({ ...at(fault.offset), what: fault.what, hint: fault.hint });
     seen.add(fault.offset);
     // What a parser says after it has lost its way only confuses.
     if (!isSurvivable(text, error)) return undefined;
@@ -100,11 +100,11 @@ function toValue(node: Node, at: (offset: number) => FilePlace, faults: Fault[])
     const name = String(key.value);
     if (Object.hasOwn(value, name)) {
       const what = `${JSON.stringify(name)} is there twice`;
-      faults.push({ ...at(key.offset), what, remedy: "remove one of the two" });
+      faults.push({ ...at(key.offset), what, hint: "remove one of the two" });
     }
     // Assigning this key sets a prototype in most places that a value passes through.
     if (name === "__proto__")
-      faults.push({ ...at(key.offset), what: '"__proto__" is not a usable name', remedy: "rename it" });
+      faults.push({ ...at(key.offset), what: '"__proto__" is not a usable name', hint: "rename it" });
     else if (child !== undefined) value[name] = toValue(child, at, faults);
   }
   return value;

@@ -3,9 +3,9 @@
 
 import { subjectFaults } from "../certs/subject.ts";
 import type { Fault } from "../model/fault.ts";
-import { suggestName } from "../model/nearest.ts";
 import { parseCpu, parseMemory } from "../model/units.ts";
 import { compareVersions, parseVersion } from "../model/version.ts";
+import { suggestName } from "../support/nearest.ts";
 import { fieldName, wrongValue } from "./issues.ts";
 import type { JsonDocument, JsonPath } from "./json.ts";
 
@@ -49,7 +49,7 @@ function checkGlobs(document: JsonDocument, manifest: JsonObject): Fault[] {
   if (!Array.isArray(globs) || globs.length === 0 || !isOtherPolicy) return [];
   const place = document.place(["restart_globs"], "key");
   const what = `"restart_globs" has no effect with "restart_policy": "${policy}"`;
-  return [{ ...place, what, remedy: 'set "restart_policy" to "reload", or remove "restart_globs"' }];
+  return [{ ...place, what, hint: 'set "restart_policy" to "reload", or remove "restart_globs"' }];
 }
 
 function checkBounds(
@@ -76,7 +76,7 @@ function checkDemands(document: JsonDocument, manifest: JsonObject): Fault[] {
     if (job === "" && demanded === "" && Object.keys(objectOf(config)).length === 0) return faults;
     const missing = job === "" && demanded === "" ? '"job" and "hook"' : job === "" ? '"job"' : '"hook"';
     const what = `"${fieldName(path)}" names no ${missing.replace(" and ", " and no ")}`;
-    faults.push({ ...document.place(path, "key"), what, remedy: `add ${missing}, or remove the demand` });
+    faults.push({ ...document.place(path, "key"), what, hint: `add ${missing}, or remove the demand` });
     return faults;
   });
 }
@@ -87,8 +87,8 @@ function checkVersionBounds(document: JsonDocument, path: JsonPath, config: Json
   const least = version(config.min_version);
   const most = version(config.max_version);
   if (least === undefined || most === undefined || compareVersions(least, most) <= 0) return [];
-  const remedy = `use no more than "max_version", which is ${JSON.stringify(config.max_version)}`;
-  return [wrongValue(document, [...path, "min_version"], remedy)];
+  const hint = `use no more than "max_version", which is ${JSON.stringify(config.max_version)}`;
+  return [wrongValue(document, [...path, "min_version"], hint)];
 }
 
 function checkProbePorts(document: JsonDocument, manifest: JsonObject, ports: string[]): Fault[] {
@@ -98,9 +98,9 @@ function checkProbePorts(document: JsonDocument, manifest: JsonObject, ports: st
     const { type, port } = objectOf(check);
     if ((type !== "tcp" && type !== "http") || typeof port !== "string" || ports.includes(port)) return [];
     const what = `the probe names port ${JSON.stringify(port)}, which is not in "resources.ports"`;
-    const remedy =
+    const hint =
       ports.length === 0 ? `add "ports": {"${port}": {}} to "resources"` : suggestName(port, ports);
-    return [{ ...document.place(["health_check", "checks", i, "port"]), what, remedy }];
+    return [{ ...document.place(["health_check", "checks", i, "port"]), what, hint }];
   });
 }
 
@@ -109,15 +109,15 @@ function checkCerts(document: JsonDocument, manifest: JsonObject): Fault[] {
     const faults: Fault[] = [];
     if (name === "ca") {
       const what = `the certificate name "ca" is that of the bucket's authority, certs/ca.crt`;
-      faults.push({ ...document.place(["certs", name], "key"), what, remedy: "choose another name" });
+      faults.push({ ...document.place(["certs", name], "key"), what, hint: "choose another name" });
     }
     const texts = Object.entries(objectOf(objectOf(cert).subject)).filter(
       (entry): entry is [string, string] => typeof entry[1] === "string",
     );
-    for (const { field, what, remedy } of subjectFaults(Object.fromEntries(texts))) {
+    for (const { field, what, hint } of subjectFaults(Object.fromEntries(texts))) {
       // A field that is missing is the schema's fault to tell.
       if (texts.some(([key]) => key === field))
-        faults.push({ ...document.place(["certs", name, "subject", field]), what, remedy });
+        faults.push({ ...document.place(["certs", name, "subject", field]), what, hint });
     }
     return faults;
   });

@@ -10,9 +10,9 @@ import type {
   Probe,
 } from "../model/manifest.ts";
 import { canonicalLabel } from "../model/names.ts";
-import { compareText } from "../model/order.ts";
 import { parseCpu, parseMemory } from "../model/units.ts";
 import { formatVersion, noVersion, parseVersion } from "../model/version.ts";
+import { compareText } from "../support/order.ts";
 import { checkAgainst } from "./issues.ts";
 import type { JsonDocument } from "./json.ts";
 import { checkManifestRules } from "./manifest-rules.ts";

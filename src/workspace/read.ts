@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { reasonOf } from "../model/error.ts";
 import type { Fault } from "../model/fault.ts";
 import { runtimeDirectories, unindexedNames } from "../model/job-paths.ts";
-import { compareText } from "../model/order.ts";
+import { compareText } from "../support/order.ts";
 import { bucketPath, jobPath } from "./paths.ts";
 import type { SourceJob, WorkspaceSource } from "./source.ts";
 import type { JobFile } from "./types.ts";
@@ -42,7 +42,7 @@ function readJobs(directory: string, source: WorkspaceSource): void {
       source.faults.push({
         path: jobPath(entry.name),
         what: "a job directory must not be a link",
-        remedy: "put the directory itself here",
+        hint: "put the directory itself here",
       });
     else if (entry.isDirectory()) {
       const job: SourceJob = { name: entry.name, files: [] };
@@ -61,7 +61,7 @@ function readTree(directory: string, prefix: string, job: SourceJob, faults: Fau
     const shown = jobPath(job.name, path);
     // A name that is not UTF-8 reads as this character, and could not be written back as it was.
     if (path.includes("\uFFFD")) {
-      faults.push({ path: shown, what: "the file name is not UTF-8", remedy: "rename it" });
+      faults.push({ path: shown, what: "the file name is not UTF-8", hint: "rename it" });
       continue;
     }
     const full = join(directory, name);
@@ -81,12 +81,12 @@ function readEntry(full: string, path: string, shown: string, faults: Fault[]): 
   if (stats.isSymbolicLink()) return { kind: "link", path, target: readlinkSync(full) };
   if (!stats.isFile()) {
     const what = `${specialKind(stats)} cannot be deployed`;
-    faults.push({ path: shown, what, remedy: "remove it from the job" });
+    faults.push({ path: shown, what, hint: "remove it from the job" });
     return undefined;
   }
   if (stats.size > maxFileBytes) {
     const what = `the file has ${Math.ceil(stats.size / 1024 / 1024)} MB, more than the ${maxFileBytes / 1024 / 1024} MB a job file may have`;
-    faults.push({ path: shown, what, remedy: "let the Makefile fetch it on the worker" });
+    faults.push({ path: shown, what, hint: "let the Makefile fetch it on the worker" });
     return undefined;
   }
   const content = readFileSync(full);
@@ -103,13 +103,13 @@ function listDirectory(
   directory: string,
   shown: string,
   faults: Fault[],
-  remedy?: string,
+  hint?: string,
 ): Dirent[] | undefined {
-  return guarded(shown, faults, () => readdirSync(directory, { withFileTypes: true }), remedy);
+  return guarded(shown, faults, () => readdirSync(directory, { withFileTypes: true }), hint);
 }
 
 /** The result of `read`, or a fault with the system's reason. */
-function guarded<T>(path: string, faults: Fault[], read: () => T, remedy?: string): T | undefined {
+function guarded<T>(path: string, faults: Fault[], read: () => T, hint?: string): T | undefined {
   try {
     return read();
   } catch (thrown) {
@@ -117,7 +117,7 @@ function guarded<T>(path: string, faults: Fault[], read: () => T, remedy?: strin
     faults.push({
       path,
       what: `it cannot be read (${code ?? reasonOf(thrown)})`,
-      remedy: remedy ?? readRemedy(code),
+      hint: hint ?? readRemedy(code),
     });
     return undefined;
   }

@@ -27,7 +27,7 @@ export function decodeText(path: string, bytes: Uint8Array, faults: Fault[]): st
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
   } catch {
-    faults.push({ path, what: "the file is not UTF-8 text", remedy: "save it as UTF-8" });
+    faults.push({ path, what: "the file is not UTF-8 text", hint: "save it as UTF-8" });
     return undefined;
   }
 }

@@ -23,28 +23,28 @@ export function varsOf(
       faults.push({
         ...document.place(path, "key"),
         what: `the name ${JSON.stringify(key.slice(0, 60))} is not allowed`,
-        remedy: "use 1 to 253 printable characters",
+        hint: "use 1 to 253 printable characters",
       });
       continue;
     }
     const text = asText(value, document.source(path));
     if (typeof text === "string") vars[key] = text;
-    else faults.push({ ...document.place(path), what: `"${key}" is ${text.what}`, remedy: text.remedy });
+    else faults.push({ ...document.place(path), what: `"${key}" is ${text.what}`, hint: text.hint });
   }
   return vars;
 }
 
-function asText(value: TomlValue, source: string | undefined): string | { what: string; remedy: string } {
+function asText(value: TomlValue, source: string | undefined): string | { what: string; hint: string } {
   if (typeof value === "string") return value;
   if (typeof value === "bigint" || typeof value === "boolean") return String(value);
   if (value instanceof TomlDate) return source ?? value.toISOString();
   if (typeof value === "number") {
     if (Number.isFinite(value)) return plainDecimalText(source ?? String(value));
-    return { what: "not a finite number", remedy: "use a finite number, or put it in quotes as text" };
+    return { what: "not a finite number", hint: "use a finite number, or put it in quotes as text" };
   }
   if (Array.isArray(value))
-    return { what: "a list", remedy: 'write it as one text, such as "a,b,c"; templates can split it' };
-  return { what: "a table", remedy: 'write flat keys; a key with a dot needs quotes: "a.b" = "text"' };
+    return { what: "a list", hint: 'write it as one text, such as "a,b,c"; templates can split it' };
+  return { what: "a table", hint: 'write flat keys; a key with a dot needs quotes: "a.b" = "text"' };
 }
 
 /**

@@ -53,7 +53,7 @@ function checkRows(document: JsonDocument, rows: readonly unknown[]): Fault[] {
       if (first !== undefined) {
         const place = document.place([index, "host"]);
         const what = `the host ${JSON.stringify(host)} is already that of line ${lineOf(document, [first, "host"])}`;
-        faults.push({ ...place, what, remedy: "remove one of the two workers" });
+        faults.push({ ...place, what, hint: "remove one of the two workers" });
       } else hosts.set(canonicalHost(host), index);
     }
     if (typeof position === "number") {
@@ -61,7 +61,7 @@ function checkRows(document: JsonDocument, rows: readonly unknown[]): Fault[] {
       if (first !== undefined) {
         const place = document.place([index, "position"]);
         const what = `position ${position} is already that of line ${lineOf(document, [first, "position"])}`;
-        faults.push({ ...place, what, remedy: "give each worker its own position, or leave it out" });
+        faults.push({ ...place, what, hint: "give each worker its own position, or leave it out" });
       } else positions.set(position, index);
     }
     faults.push(...checkTagNames(document, index, tags));
@@ -79,7 +79,7 @@ function checkTagNames(document: JsonDocument, index: number, tags: unknown): Fa
       return [];
     }
     const what = `the tag ${JSON.stringify(name)} is there twice, once with spaces around it`;
-    return [{ ...document.place([index, "tags", key], "key"), what, remedy: "remove one of the two" }];
+    return [{ ...document.place([index, "tags", key], "key"), what, hint: "remove one of the two" }];
   });
 }
 

@@ -16,7 +16,7 @@ export interface BuildOutcome {
   certificates_issued: number;
   certificates_renewed: number;
   purged: number;
-  warnings: { path: string; what: string; remedy: string }[];
+  warnings: { path: string; what: string; hint: string }[];
 }
 
 const makefile = "start stop restart reload status:\n\t@true\n";

@@ -118,10 +118,10 @@ test("a fixed number that becomes {} is kept when it lies inside of the pool", a
 test("a clash names both sides, in one job as between two", async () => {
   job("a", { http: 8080, other: 8080 });
   job("b", { web: 8080 });
-  const remedy = "give one of them another number, or {} for one from the pool";
+  const hint = "give one of them another number, or {} for one from the pool";
   expect(await refusedBuild(bucket)).toEqual([
-    `workspace/jobs/a/manifest.json:8:16: port 8080 of a.other is already the fixed port of a.http; ${remedy}`,
-    `workspace/jobs/b/manifest.json:7:14: port 8080 of b.web is already the fixed port of a.http; ${remedy}`,
+    `workspace/jobs/a/manifest.json:8:16: port 8080 of a.other is already the fixed port of a.http; ${hint}`,
+    `workspace/jobs/b/manifest.json:7:14: port 8080 of b.web is already the fixed port of a.http; ${hint}`,
   ]);
 });
 

@@ -99,7 +99,7 @@ test("a refused build runs no hook", async () => {
   expect(noted()).toEqual([]);
 });
 
-test("Ctrl-C while a hook runs: it ends well, later jobs' hooks are not begun, exit 130, the commit stays", async () => {
+test("Ctrl-C while a hook runs: it ends well, later jobs' hooks are not started, exit 130, the commit stays", async () => {
   const slow = script.replace(
     "appendFileSync(",
     "console.log('begun'); await Bun.sleep(1000); appendFileSync(",

@@ -3,7 +3,7 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from "bun:test";
 import { promote, setStates } from "../../src/catalog/deployments.ts";
 import { type Catalog, openCatalog } from "../../src/catalog/open.ts";
-import { pruneRemoved } from "../../src/deploy/prune.ts";
+import { pruneRemoved } from "../../src/deploy/run/prune.ts";
 import { cipherFromFile } from "../../src/kv/cipher.ts";
 import { openKv } from "../../src/kv/store.ts";
 import type { RuntimeState } from "../../src/model/state.ts";

@@ -35,10 +35,10 @@ test("an allocation that was never acted on has no row", () => {
   expect(of(catalogWith("a"))).toBeUndefined();
 });
 
-test("an attempt is unsettled and remembers its content before it is promoted", () => {
+test("an attempt is unknown and remembers its content before it is promoted", () => {
   const catalog = catalogWith("a");
   beginAttempts(catalog, [{ allocId: "a", content: one }]);
-  expect(of(catalog)).toEqual({ allocId: "a", state: "unsettled", attemptHash: one.hash });
+  expect(of(catalog)).toEqual({ allocId: "a", state: "unknown", attemptHash: one.hash });
   expect(readTree(catalog, one.hash)).toEqual(one.files);
   expect(readTree(catalog, two.hash)).toBeUndefined();
 });
@@ -54,7 +54,7 @@ test("a promotion ends the attempt; the next one keeps the one before it", () =>
     promotedVersion: "1.0.0",
   });
   beginAttempts(catalog, [{ allocId: "a", content: two }]);
-  expect(of(catalog)).toMatchObject({ state: "unsettled", promotedHash: one.hash, attemptHash: two.hash });
+  expect(of(catalog)).toMatchObject({ state: "unknown", promotedHash: one.hash, attemptHash: two.hash });
   promote(catalog, [{ allocId: "a", version: "2.0.0", content: two, state: "running" }]);
   const second = {
     allocId: "a",
@@ -98,7 +98,7 @@ test("a failed gate keeps the attempt and says why; the next attempt clears the 
   });
   beginAttempts(catalog, [{ allocId: "a" }]);
   // An attempt without new content (a stop) leaves the hash of what lies there.
-  expect(of(catalog)).toEqual({ allocId: "a", state: "unsettled", attemptHash: one.hash });
+  expect(of(catalog)).toEqual({ allocId: "a", state: "unknown", attemptHash: one.hash });
 });
 
 test("what a removed allocation had is forgotten, so that it comes back as new", () => {

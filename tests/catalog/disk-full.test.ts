@@ -44,10 +44,10 @@ test("SQLITE_FULL undoes the whole transaction and becomes a catalog error", () 
   );
   const failure = catalogFailure(error, "data/maand.db");
   expect(failure).toBeInstanceOf(MaandError);
-  const { kind, why, remedy, where } = failure as MaandError;
-  expect({ kind, remedy, where }).toEqual({
+  const { kind, why, hint, where } = failure as MaandError;
+  expect({ kind, hint, where }).toEqual({
     kind: "catalog",
-    remedy: "free space on the disk that holds data/, then run the command again",
+    hint: "free space on the disk that holds data/, then run the command again",
     where: { file: "data/maand.db" },
   });
   expect(why).toContain("SQLITE_FULL");

@@ -116,14 +116,14 @@ test("a newer schema is refused and left alone", () => {
   expect(error.message).toBe(
     `the catalog has schema ${migrations.length + 1}; this maand knows up to ${migrations.length}`,
   );
-  expect(error.remedy).toBe("use the newer maand that wrote it");
+  expect(error.hint).toBe("use the newer maand that wrote it");
   expect(readFileSync(path).equals(before)).toBe(true);
 });
 
 test("who only reads does not upgrade an older schema, and cannot write", () => {
   const older = olderCatalog(1);
   const error = refusal(() => openCatalog(older, { readonly: true }));
-  expect(error.remedy).toBe('run "maand init" in this bucket to upgrade it');
+  expect(error.hint).toBe('run "maand init" in this bucket to upgrade it');
   expect(look<{ user_version: number }>(older, "PRAGMA user_version").user_version).toBe(1);
   const path = newPath();
   openCatalog(path, { create: true }).close();

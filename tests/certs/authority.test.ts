@@ -125,7 +125,7 @@ describe("writeAuthority and readAuthority", () => {
     const error = await failure(readAuthority(secretsWith({ [present]: text })));
     expect([error.kind, error.message]).toEqual(["local", `secrets/${missing} is missing`]);
     expect(error.why).toContain(`secrets/${present}`);
-    expect(error.remedy).toContain("backup");
+    expect(error.hint).toContain("backup");
   });
 
   const cases: [string, () => Record<string, string>, string, string][] = [
@@ -157,7 +157,7 @@ describe("writeAuthority and readAuthority", () => {
   test.each(cases)("%s is an error", async (_, files, file, message) => {
     const error = await failure(readAuthority(secretsWith(files())));
     expect([error.kind, error.where.file, error.message]).toEqual(["local", file, message]);
-    const everything = `${error.message} ${error.why} ${error.remedy} ${error.stack} ${String(error.cause)}`;
+    const everything = `${error.message} ${error.why} ${error.hint} ${error.stack} ${String(error.cause)}`;
     expect(everything).not.toContain(authority.keyPem.reveal().split("\n")[1]!);
   });
 

@@ -91,7 +91,7 @@ describe("subject", () => {
   test.each(faulty)("%j is wrong", (subject, expected) => {
     const faults = subjectFaults(subject);
     expect(faults.map(({ field, what }) => `${field}: ${what}`)).toEqual([expected]);
-    expect(faults[0]!.remedy).not.toBe("");
+    expect(faults[0]!.hint).not.toBe("");
   });
 
   test("limits count characters, not bytes", () => {

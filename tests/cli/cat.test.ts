@@ -156,7 +156,7 @@ test.each([
   ["certs", "--jobs", "apj", 'did you mean "api"?'],
   ["kv", "--jobs", "apix", 'did you mean "api"?'],
 ])("cat %s %s %s: exit 2 and a suggestion", async (name, flag, value, suggestion) => {
-  const { code, json } = await bucket.maandJson<{ ok: boolean; error: { remedy: string } }>(
+  const { code, json } = await bucket.maandJson<{ ok: boolean; error: { hint: string } }>(
     "cat",
     name,
     flag,
@@ -164,7 +164,7 @@ test.each([
   );
   expect(code).toBe(2);
   expect(json.ok).toBe(false);
-  expect(json.error.remedy).toContain(suggestion);
+  expect(json.error.hint).toContain(suggestion);
 });
 
 test("deployments before the first deploy", async () => {
@@ -319,8 +319,8 @@ test.each([
   ["maand/job/api", "port_htp", 'did you mean "port_http"?'],
   ["maand/job/apo", "version", 'did you mean "maand/job/api"?'],
   ["vars/job/api", "gone", "maand cat kv --deleted lists deleted keys"],
-])("cat kv get %s %s: exit 1, and what to do", async (namespace, key, remedy) => {
-  const { code, json } = await bucket.maandJson<{ error: { kind: string; remedy: string } }>(
+])("cat kv get %s %s: exit 1, and what to do", async (namespace, key, hint) => {
+  const { code, json } = await bucket.maandJson<{ error: { kind: string; hint: string } }>(
     "cat",
     "kv",
     "get",
@@ -328,7 +328,7 @@ test.each([
     key,
   );
   expect(code).toBe(1);
-  expect(json.error).toMatchObject({ kind: "not_found", remedy });
+  expect(json.error).toMatchObject({ kind: "not_found", hint });
 });
 
 test("info counts", async () => {

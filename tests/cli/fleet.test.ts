@@ -3,7 +3,7 @@
 import { afterAll, afterEach, beforeAll, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { sudoersLines } from "../../src/cli/init-report.ts";
+import { sudoersLines } from "../../src/commands/init/report.ts";
 import { type Fleet, startFleet } from "../support/fleet.ts";
 import { type Bucket, newBucket } from "../support/maand.ts";
 

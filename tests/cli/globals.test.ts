@@ -59,6 +59,6 @@ describe("refused", () => {
     [["--lock-wait", "-1"], '--lock-wait "-1" is not a number of seconds'],
   ])("%j", (argv, message) => {
     expect(refusal(...argv)).toMatchObject({ kind: "usage", message });
-    expect(refusal(...argv).remedy).toBeString();
+    expect(refusal(...argv).hint).toBeString();
   });
 });

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { type Application, type Command, type RouteMap, run } from "@stricli/core";
 import type { ParseContext, Parsed } from "../../src/cli/define.ts";
 import { takeGlobals } from "../../src/cli/globals.ts";
-import { application } from "../../src/cli/table.ts";
+import { application } from "../../src/commands/application.ts";
 import { commandGroups, commonFlags } from "../../src/help/commands.ts";
 import { helpText } from "../../src/help/help.ts";
 import { topics } from "../../src/help/topics.ts";
@@ -120,8 +120,8 @@ test("an unknown topic suggests one; a command without a topic leads to its --he
     }
     throw new Error("no MaandError");
   };
-  expect(errorOf("deplou")).toMatchObject({ kind: "usage", remedy: 'did you mean "deploy"?' });
-  expect(errorOf("info").remedy).toBe('"maand info --help" explains that command');
+  expect(errorOf("deplou")).toMatchObject({ kind: "usage", hint: 'did you mean "deploy"?' });
+  expect(errorOf("info").hint).toBe('"maand info --help" explains that command');
   expect(helpText("health-check")).toBe(helpText("health"));
 });
 

@@ -4,7 +4,7 @@ import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { withIgnores } from "../../src/bucket/init.ts";
 import { schemaFile, withSchemas } from "../../src/bucket/init-editor.ts";
-import { sudoersLines } from "../../src/cli/init-report.ts";
+import { sudoersLines } from "../../src/commands/init/report.ts";
 
 test("ignores are added to any .gitignore, once", () => {
   fc.assert(

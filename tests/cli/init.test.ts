@@ -225,7 +225,7 @@ test("half a CA is an error, and a lost kv.key with secrets in the catalog too",
   rmSync(join(dir, "secrets/kv.key"));
   const lost = await init(dir);
   expect(lost.code).toBe(1);
-  expect(lost.json.error.remedy).toContain("restore secrets/kv.key");
+  expect(lost.json.error.hint).toContain("restore secrets/kv.key");
   expect(existsSync(join(dir, "secrets/kv.key"))).toBe(false);
 });
 

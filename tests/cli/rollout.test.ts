@@ -2,13 +2,13 @@
 
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { rolloutOf } from "../../src/cli/cat-deployments.ts";
-import { type AllocationFacts, decideActions } from "../../src/deploy/action.ts";
+import { rolloutOf } from "../../src/commands/cat/deployments.ts";
+import { type AllocationFacts, decideActions } from "../../src/deploy/plan/action.ts";
 import type { RuntimeState } from "../../src/model/state.ts";
 
 const states = [
   "absent",
-  "unsettled",
+  "unknown",
   "running",
   "health_failed",
   "stopped",
@@ -52,14 +52,14 @@ function factsOf({
 
 test.each([
   [{ state: "absent", promoted: "never" }, "new"],
-  [{ state: "unsettled", promoted: "never" }, "new"],
+  [{ state: "unknown", promoted: "never" }, "new"],
   [{ state: "drained", promoted: "same" }, "new"],
   [{ state: "running", promoted: "same" }, "promoted"],
   [{ state: "running", promoted: "other content" }, "restart"],
   [{ state: "running", promoted: "other version" }, "restart"],
   [{ state: "running", promoted: "other content", policy: "reload" }, "restart"],
   [{ state: "running", promoted: "other content", policy: "never" }, "restart"],
-  [{ state: "unsettled", promoted: "same" }, "restart"],
+  [{ state: "unknown", promoted: "same" }, "restart"],
   [{ state: "health_failed", promoted: "never" }, "health_failed"],
   [{ state: "health_failed", promoted: "other content" }, "health_failed"],
   [{ state: "stopped", promoted: "same" }, "stopped"],

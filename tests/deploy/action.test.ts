@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "bun:test";
 import type { Deployment } from "../../src/catalog/deployments.ts";
-import { type ActionOptions, type AllocationFacts, decideActions } from "../../src/deploy/action.ts";
+import { type ActionOptions, type AllocationFacts, decideActions } from "../../src/deploy/plan/action.ts";
 import type { Manifest } from "../../src/model/manifest.ts";
 import type { RuntimeState } from "../../src/model/state.ts";
 import type { TreeFile } from "../../src/model/tree.ts";
@@ -75,7 +75,7 @@ describe("the table", () => {
   const rows: [string, Case, string][] = [
     ["removed, was deployed", { removed: true, state: "running" }, "remove"],
     ["removed, stopped by hand", { removed: true, state: "stopped" }, "remove"],
-    ["removed, attempt never promoted", { removed: true, state: "unsettled", promoted: "none" }, "remove"],
+    ["removed, attempt never promoted", { removed: true, state: "unknown", promoted: "none" }, "remove"],
     ["removed, never deployed", { removed: true, state: "absent", promoted: "none" }, "nothing"],
     ["removed and cleaned already", { removed: true, state: "cleaned", promoted: "none" }, "nothing"],
     ["disabled, was running, content current", { disabled: true, state: "running" }, "stop then skip"],
@@ -94,9 +94,9 @@ describe("the table", () => {
     ["active, promoted while it was disabled, never started", { state: "absent" }, "start"],
     ["active, stopped by an earlier disable", { state: "drained" }, "start"],
     ["active, came back after removal", { state: "cleaned", promoted: "none" }, "start"],
-    ["active, first start not completed", { state: "unsettled", promoted: "none" }, "start"],
-    ["active, upgrade not completed", { state: "unsettled", promoted: "old content" }, "restart"],
-    ["active, upgrade not completed and taken back", { state: "unsettled" }, "restart"],
+    ["active, first start not completed", { state: "unknown", promoted: "none" }, "start"],
+    ["active, upgrade not completed", { state: "unknown", promoted: "old content" }, "restart"],
+    ["active, upgrade not completed and taken back", { state: "unknown" }, "restart"],
     ["active, content differs", { state: "running", promoted: "old content" }, "restart"],
     ["active, version differs", { state: "running", promoted: "old version" }, "restart"],
     ["active, health gate failed", { state: "health_failed" }, "restart"],
@@ -126,7 +126,7 @@ describe("policies", () => {
     expect(decide({ ...changed, listKnown: false, policy: reload(["**"]) })).toBe("reload"));
   test("what an unfinished attempt put in place counts as changed", () => {
     const attempt = [file("Makefile", "m"), file("app.conf", "2"), file("bin.sh", "9")];
-    const c: Case = { state: "unsettled", promoted: "old content", attempt, policy: reload(["bin.sh"]) };
+    const c: Case = { state: "unknown", promoted: "old content", attempt, policy: reload(["bin.sh"]) };
     expect(decide(c)).toBe("restart");
   });
   test("never keeps a hand-stopped process stopped", () => {
@@ -141,7 +141,7 @@ describe("policies", () => {
 describe("what was begun is done again, whatever the policy", () => {
   const never: Partial<Manifest> = { restartPolicy: "never" };
   const reload: Partial<Manifest> = { restartPolicy: "reload", restartGlobs: ["app.conf"] };
-  const cut = (c: Omit<Case, "state">) => decide({ state: "unsettled", ...c });
+  const cut = (c: Omit<Case, "state">) => decide({ state: "unknown", ...c });
   test("a start of what was enabled again", () =>
     expect(cut({ begun: "start", policy: never })).toBe("start"));
   test("a first start of what was kept current while disabled", () =>

@@ -3,14 +3,14 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import type { Deployment } from "../../src/catalog/deployments.ts";
-import type { Action, AllocationFacts } from "../../src/deploy/action.ts";
+import type { Action, AllocationFacts } from "../../src/deploy/plan/action.ts";
 import {
   type DeployPlan,
   dueWorkers,
   type JobFacts,
   planDeploy,
   rolloutActions,
-} from "../../src/deploy/plan.ts";
+} from "../../src/deploy/plan/plan.ts";
 import { allocationId } from "../../src/model/ids.ts";
 import type { RestartPolicy } from "../../src/model/manifest.ts";
 import type { JobRow, RuntimeState } from "../../src/model/state.ts";
@@ -20,7 +20,7 @@ import { manifest } from "../build/workspaces.ts";
 
 const states: RuntimeState[] = [
   "absent",
-  "unsettled",
+  "unknown",
   "running",
   "health_failed",
   "stopped",
@@ -111,7 +111,7 @@ function allocationFacts(job: JobRow, workerIp: string, index: number, a: Genera
     allocId,
     state: a.state,
     ...(a.attempt === undefined ? {} : { attemptHash: content(a.attempt).hash }),
-    ...(a.state !== "unsettled" || a.begun === undefined ? {} : { begun: a.begun }),
+    ...(a.state !== "unknown" || a.begun === undefined ? {} : { begun: a.begun }),
     ...(promoted === undefined ? {} : { promotedHash: promoted.hash, promotedVersion: a.version! }),
   };
   const row = {
@@ -247,7 +247,7 @@ test("--sync-only plans no restart and no reload; --force leaves nothing active 
   );
 });
 
-test("whatever is unsettled and active is started, restarted or reloaded before it counts as running", () => {
+test("whatever is unknown and active is started, restarted or reloaded before it counts as running", () => {
   fc.assert(
     fc.property(fleets, (jobs) => {
       const plan = planDeploy(jobs, noOptions);
@@ -255,7 +255,7 @@ test("whatever is unsettled and active is started, restarted or reloaded before 
         plan.waves.flatMap((wave) => wave.jobs.flatMap(rolloutActions)).map((a) => [a.allocId, a.kind]),
       );
       for (const { row, deployment } of jobs.flatMap((job) => job.allocations)) {
-        if (row.removed || row.disabled || deployment.state !== "unsettled") continue;
+        if (row.removed || row.disabled || deployment.state !== "unknown") continue;
         const kind = kinds.get(row.allocId)!;
         if (deployment.begun === "reload" && deployment.promotedHash !== undefined)
           expect(["restart", "reload", "sync"]).toContain(kind);

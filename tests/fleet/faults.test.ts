@@ -29,55 +29,55 @@ afterEach(() => bucket.cleanUp());
 interface Fault {
   name: string;
   breakIt(): Promise<void>;
-  mend(): Promise<void>;
+  fix(): Promise<void>;
   /** What the message about worker 1 must say. */
   says: RegExp;
 }
 
 const faults: Fault[] = [
-  { name: "dead sshd", breakIt: () => fleet.killSshd(1), mend: () => fleet.startSshd(1), says: /refused/i },
-  { name: "hung sshd", breakIt: () => fleet.pauseSshd(1), mend: () => fleet.resumeSshd(1), says: /3 s/ },
+  { name: "dead sshd", breakIt: () => fleet.killSshd(1), fix: () => fleet.startSshd(1), says: /refused/i },
+  { name: "hung sshd", breakIt: () => fleet.pauseSshd(1), fix: () => fleet.resumeSshd(1), says: /3 s/ },
   {
     name: "no network",
     breakIt: () => fleet.linkDown(1),
-    mend: () => fleet.linkUp(1),
+    fix: () => fleet.linkUp(1),
     says: /3 s|no route|unreachable/i,
   },
   {
     name: "dropped packets",
     breakIt: () => fleet.dropTraffic(1),
-    mend: () => fleet.restoreTraffic(1),
+    fix: () => fleet.restoreTraffic(1),
     says: /3 s/,
   },
   {
     name: "wrong host key",
     breakIt: () => fleet.newHostKey(1),
-    mend: () => fleet.oldHostKey(1),
+    fix: () => fleet.oldHostKey(1),
     says: /host key/i,
   },
   {
     name: "missing make",
     breakIt: () => fleet.hideTool(1, "make"),
-    mend: () => fleet.showTool(1, "make"),
+    fix: () => fleet.showTool(1, "make"),
     says: /not installed: make/,
   },
   {
     name: "missing rsync",
     breakIt: () => fleet.hideTool(1, "rsync"),
-    mend: () => fleet.showTool(1, "rsync"),
+    fix: () => fleet.showTool(1, "rsync"),
     says: /not installed: rsync/,
   },
-  { name: "broken sudo", breakIt: () => fleet.breakSudo(1), mend: () => fleet.mendSudo(1), says: /sudo/ },
+  { name: "broken sudo", breakIt: () => fleet.breakSudo(1), fix: () => fleet.mendSudo(1), says: /sudo/ },
   {
     name: "full disk",
     breakIt: () => fleet.fullDisk(1, 1),
-    mend: () => fleet.freeDisk(1),
+    fix: () => fleet.freeDisk(1),
     says: /MB free|No space/,
   },
   {
     name: "read-only root",
     breakIt: () => fleet.readOnly(1),
-    mend: () => fleet.writable(1),
+    fix: () => fleet.writable(1),
     says: /read-only/i,
   },
 ];
@@ -92,7 +92,7 @@ describe("at connect", () => {
       try {
         broken = await bucket.maandJson<DeployJson>("deploy");
       } finally {
-        await fault.mend();
+        await fault.fix();
       }
       const [a, b, c] = fleet.ips as [string, string, string];
       expect(broken.code).toBe(1);

@@ -146,9 +146,9 @@ test("a gate that fails stops the rollout at its batch, on disk too, and the nex
     [c, "restart", "1.0.0"],
   ]);
   await makeWell(fleet, 1);
-  const mended = await bucket.maandJson<DeployJson>("deploy");
-  expect(mended.code).toBe(0);
-  expect(outcomesOf(mended.json, "api")).toEqual({
+  const fixed = await bucket.maandJson<DeployJson>("deploy");
+  expect(fixed.code).toBe(0);
+  expect(outcomesOf(fixed.json, "api")).toEqual({
     [a]: "skip skipped",
     [b]: "restart done",
     [c]: "restart done",

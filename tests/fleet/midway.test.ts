@@ -33,7 +33,7 @@ describe("one deploy with a worker in each of its parts when the fault strikes",
     ["a hung sshd", (i) => fleet.pauseSshd(i), (i) => fleet.resumeSshd(i)],
     ["no network", (i) => fleet.linkDown(i), (i) => fleet.linkUp(i)],
   ];
-  for (const [name, breakIt, mend] of faults) {
+  for (const [name, breakIt, fix] of faults) {
     test(name, async () => {
       const broken = [at.sync, at.lifecycle, at.gate];
       const selectors = (part: keyof typeof at) => ({ manifest: { selectors: [part] } });
@@ -57,7 +57,7 @@ describe("one deploy with a worker in each of its parts when the fault strikes",
       try {
         ({ code, stdout } = await run.wait());
       } finally {
-        await Promise.all(broken.map(mend));
+        await Promise.all(broken.map(fix));
         await fleet.unlimited(at.sync);
         await fleet.exec(at.gate, "touch /tmp/well");
       }
@@ -94,7 +94,7 @@ describe("a worker that was fit when it was checked and is not when its turn com
   ];
   const hooks = { hook_x: { executed_on: ["cli"] } };
   const file = { "_hooks/hook_x.ts": "" };
-  for (const [name, says, breakIt, mend] of faults) {
+  for (const [name, says, breakIt, fix] of faults) {
     test(name, async () => {
       writeJob(bucket, "first", { manifest: { selectors: ["well"], hooks }, files: file });
       bucket.write("workspace/jobs/first/Makefile", slow.replace("sleep 3", "sleep 1.5"));
@@ -108,7 +108,7 @@ describe("a worker that was fit when it was checked and is not when its turn com
       await run.waitForStderr("wave 0");
       await breakIt(1);
       const { code, stdout } = await run.wait();
-      await mend(1);
+      await fix(1);
       const json = JSON.parse(stdout) as DeployJson;
       const unharmed = says.test("");
       const expected = fleet.ips.map((ip, i) => [ip, i === 1 && !unharmed ? "start failed" : "start done"]);

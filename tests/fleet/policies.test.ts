@@ -111,9 +111,9 @@ test("a demanded job goes first; when it fails its dependents are blocked and un
   );
   expect(status).toEqual({ base: "failed", other: "done", middle: "blocked", top: "blocked" });
   expect(await allCalls(fleet, bucket, "middle")).toEqual([[], []]);
-  const mended = await bucket.maandJson<DeployJson>("deploy");
-  expect(mended.code).toBe(0);
-  expect(mended.json.waves.map((wave) => wave.jobs.map((job) => job.job))).toEqual([
+  const fixed = await bucket.maandJson<DeployJson>("deploy");
+  expect(fixed.code).toBe(0);
+  expect(fixed.json.waves.map((wave) => wave.jobs.map((job) => job.job))).toEqual([
     ["base", "other"],
     ["middle"],
     ["top"],

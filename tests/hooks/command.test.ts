@@ -79,7 +79,7 @@ describe("what cannot be run is told before anything runs", () => {
       'hook "hook_later" is not declared for the event cli',
       'add "cli" to executed_on',
     ],
-  ])("%j", async (args, what, remedy) => {
+  ])("%j", async (args, what, hint) => {
     writeJob(
       "good",
       { hook_w: cli, hook_later: { executed_on: ["post_deploy"] } },
@@ -89,7 +89,7 @@ describe("what cannot be run is told before anything runs", () => {
     const { code, stderr } = await bucket.maand("hooks", ...args);
     expect(code).toBe(2);
     expect(stderr).toContain(what);
-    expect(stderr).toContain(remedy);
+    expect(stderr).toContain(hint);
   });
 });
 
@@ -185,8 +185,8 @@ test("--watch runs the hook as it is in the workspace, again after each save, un
     'export const word = 1;\nthrow new Error("broken on purpose");\n',
   );
   await watching.waitForStdout("broken on purpose");
-  bucket.write("workspace/jobs/api/_hooks/word.ts", 'export const word = "mended";\n');
-  await watching.waitForStderr("| mended");
+  bucket.write("workspace/jobs/api/_hooks/word.ts", 'export const word = "fixed";\n');
+  await watching.waitForStderr("| fixed");
   watching.kill("SIGINT");
   const { code } = await watching.wait();
   expect(code).toBe(130);

@@ -226,7 +226,7 @@ describe("a hook that does not end", () => {
   test("a returned default export is named as what it is not", async () => {
     const text = "export default () => { setInterval(() => {}, 1000); };\n";
     const { room, run } = await runBad({ file: "hook_bad.ts", text, conf: short });
-    expect(run.error?.remedy).toContain("it had returned");
+    expect(run.error?.hint).toContain("it had returned");
     await room.close();
   });
 });

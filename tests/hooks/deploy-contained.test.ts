@@ -108,7 +108,7 @@ describe.each(["pre_deploy", "post_deploy"])("in %s", (event) => {
     if (script.includes("pid"))
       expect(isRunning(Number(readFileSync(bucket.path("pid"), "utf8")))).toBe(false);
 
-    // Once it is mended the next deploy finishes what is left.
+    // Once it is fixed the next deploy finishes what is left.
     writeJob(bucket, "api", { manifest: { hooks: hook }, files: { [`_hooks/${file}`]: "" } });
     await build(bucket);
     const next = await bucket.maand("deploy");

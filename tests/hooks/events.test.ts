@@ -271,8 +271,8 @@ if maand.allocation_ip() in maand.kv_get("vars/job/api", "fail", ""): sys.exit(7
     });
     const running = room.host.run({ event: "cli", job: "api" });
     for (let i = 0; i < 500 && !room.output().includes("begun"); i++) await Bun.sleep(10);
-    room.stopping.abort();
-    room.aborting.abort();
+    room.graceful.abort();
+    room.forced.abort();
     const run = await running;
     expect(run.interrupted).toBe(true);
     expect(run.results.map(({ status, error }) => [status, error?.kind])).toEqual([

@@ -8,7 +8,7 @@ import { bucketPaths } from "../../src/bucket/locate.ts";
 import { runBuild } from "../../src/build/run.ts";
 import { readDeployments } from "../../src/catalog/deployments.ts";
 import { readState } from "../../src/catalog/state.ts";
-import { initBucket } from "../../src/cli/init-bucket.ts";
+import { initBucket } from "../../src/commands/init/bucket.ts";
 import type { Event } from "../../src/events/event.ts";
 import { createEventStream } from "../../src/events/event.ts";
 import type { HookHost, HookHostOptions } from "../../src/hooks/host.ts";
@@ -42,8 +42,8 @@ export interface Room {
   state: CatalogState;
   host: HookHost;
   events: Event[];
-  stopping: AbortController;
-  aborting: AbortController;
+  graceful: AbortController;
+  forced: AbortController;
   write(path: string, content: string, mode?: number): void;
   /** Text of all output of hooks so far. */
   output(): string;
@@ -90,13 +90,13 @@ export async function makeRoom(jobs: Record<string, RoomJob>, options: RoomOptio
   const events: Event[] = [];
   const stream = createEventStream();
   stream.subscribe((event) => events.push(event));
-  const stopping = new AbortController();
-  const aborting = new AbortController();
+  const graceful = new AbortController();
+  const forced = new AbortController();
   const session = openSession({
     paths,
     events: stream,
     identity: { runId: crypto.randomUUID(), command: "test" },
-    interrupt: { stopping: stopping.signal, aborting: aborting.signal },
+    shutdown: { graceful: graceful.signal, forced: forced.signal },
     readonly: false,
   });
   await runBuild(session, { purgeSecretsKv: false });
@@ -128,8 +128,8 @@ export async function makeRoom(jobs: Record<string, RoomJob>, options: RoomOptio
     state,
     host: newHost(),
     events,
-    stopping,
-    aborting,
+    graceful,
+    forced,
     write,
     output: () => events.flatMap((event) => (event.type === "output" ? [event.line] : [])).join("\n"),
     warnings: () => events.flatMap((event) => (event.type === "warning" ? [event.text] : [])),

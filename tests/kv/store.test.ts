@@ -204,14 +204,14 @@ test("a stored secret opens under its own namespace and key alone", () => {
 test("one changed bit anywhere is found", () => {
   const { kv, catalog } = newRoom();
   put(kv, secret, "a", "x");
-  const sealed = catalog.query<{ value: Uint8Array }, []>("SELECT value FROM kv").get()!.value;
-  for (let i = 0; i < sealed.length; i++) {
-    const damaged = Uint8Array.from(sealed);
+  const encrypted = catalog.query<{ value: Uint8Array }, []>("SELECT value FROM kv").get()!.value;
+  for (let i = 0; i < encrypted.length; i++) {
+    const damaged = Uint8Array.from(encrypted);
     damaged[i]! ^= 1;
     catalog.query("UPDATE kv SET value = ?").run(damaged);
     refusal(() => reveal(kv, secret, "a"));
   }
-  catalog.query("UPDATE kv SET value = ?").run(sealed.subarray(0, 20));
+  catalog.query("UPDATE kv SET value = ?").run(encrypted.subarray(0, 20));
   refusal(() => reveal(kv, secret, "a"));
 });
 
@@ -223,8 +223,8 @@ test("a wrong key opens nothing, seals nothing, and its error shows neither key 
   writeFileSync(keyPath, wrong);
   const other = reopen();
   const error = refusal(() => reveal(other, secret, "a"));
-  expect(error.remedy).toContain("restore secrets/kv.key from the backup");
-  const told = `${error.message} ${error.why} ${error.remedy} ${JSON.stringify(error)}`;
+  expect(error.hint).toContain("restore secrets/kv.key from the backup");
+  const told = `${error.message} ${error.why} ${error.hint} ${JSON.stringify(error)}`;
   expect(told).not.toContain("hunter2");
   expect(told).not.toContain(wrong.toString("hex"));
   refusal(() => put(other, secret, "new", "v"));

@@ -2,8 +2,8 @@
 
 import { expect, test } from "bun:test";
 import fc from "fast-check";
+import { chooseConcurrency, chooseWorkers, splitChoice } from "../../src/lifecycle/select.ts";
 import { MaandError } from "../../src/model/error.ts";
-import { chooseConcurrency, chooseWorkers, splitChoice } from "../../src/operate/choose-workers.ts";
 
 const known = [
   { host: "10.0.0.1", labels: ["web", "worker"] },
@@ -43,8 +43,8 @@ test("both together are refused", () => {
 });
 
 test("an unknown host or label is refused with the nearest one", () => {
-  expect(usage(() => chooseWorkers(known, { workers: ["10.0.0.4"] })).remedy).toContain("10.0.0.");
-  expect(usage(() => chooseWorkers(known, { labels: ["webb"] })).remedy).toContain('"web"');
+  expect(usage(() => chooseWorkers(known, { workers: ["10.0.0.4"] })).hint).toContain("10.0.0.");
+  expect(usage(() => chooseWorkers(known, { labels: ["webb"] })).hint).toContain('"web"');
 });
 
 test("collect gets unknown hosts apart, each once and in the order named", () => {

@@ -3,7 +3,7 @@
 import { expect, test } from "bun:test";
 import { cpus, totalmem } from "node:os";
 import fc from "fast-check";
-import { cpuCapacity, factsCommand, parseFacts } from "../../src/operate/facts.ts";
+import { cpuCapacity, factsCommand, parseFacts } from "../../src/fleet/facts.ts";
 
 const lines = (...facts: string[]) => `${facts.map((fact) => `maand-fact ${fact}`).join("\n")}\n`;
 

@@ -23,10 +23,10 @@ interface JobJson {
     status: string;
     exit: number | null;
     stdout: string;
-    error?: { message: string; why?: string; remedy?: string };
+    error?: { message: string; why?: string; hint?: string };
   }[];
   health?: { checks: { worker_ip: string; ok: boolean }[]; skipped: string[] };
-  error?: { kind: string; remedy?: string };
+  error?: { kind: string; hint?: string };
 }
 
 let fleet: Fleet;
@@ -129,7 +129,7 @@ test("a worker that is not as the last deploy left it is refused, the others are
   expect([outcome.code, ...statuses(outcome.json)]).toEqual([1, "failed", "pending"]);
   const stop = await job("stop", "api");
   expect(statuses(stop.json)).toEqual(["failed", "failed", "done"]);
-  expect(stop.json.allocations.map((entry) => entry.error?.remedy)).toEqual([
+  expect(stop.json.allocations.map((entry) => entry.error?.hint)).toEqual([
     "run maand deploy",
     "run maand deploy",
     undefined,
@@ -169,7 +169,7 @@ test("disabled allocations: stop and status when named, nothing else", async () 
   bucket.remove("workspace/disabled.json");
   await build(bucket);
   const early = await job("start", "api", "--allocations", fleet.ips[0]!);
-  expect([early.code, early.json.allocations[0]!.error?.remedy]).toEqual([1, "run maand deploy"]);
+  expect([early.code, early.json.allocations[0]!.error?.hint]).toEqual([1, "run maand deploy"]);
   await buildAndDeploy(bucket);
   expect((await callsOf(fleet, bucket, 0, "api")).at(-1)).toMatch(/^start /);
 });

@@ -9,11 +9,11 @@ import { openBlobs } from "../../src/catalog/blobs.ts";
 import { beginAttempts, promote, readTree } from "../../src/catalog/deployments.ts";
 import { type Catalog, openCatalog } from "../../src/catalog/open.ts";
 import { diffState, readState, writeState } from "../../src/catalog/state.ts";
+import { compactCatalog, purgeCatalog } from "../../src/gc/catalog.ts";
 import { cipherFromFile } from "../../src/kv/cipher.ts";
 import { type KvStore, openKv } from "../../src/kv/store.ts";
 import type { AllocationRow, JobRow } from "../../src/model/state.ts";
 import { type TreeFile, treeHash } from "../../src/model/tree.ts";
-import { compactCatalog, purgeCatalog } from "../../src/operate/gc-catalog.ts";
 import { allocationRow, jobRow } from "./fixtures.ts";
 
 let dir: string;

@@ -13,7 +13,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { daysBefore, deleteRunLogs, emptyStaging, jobDirectories } from "../../src/operate/gc-files.ts";
+import { daysBefore, deleteRunLogs, emptyStaging, jobDirectories } from "../../src/gc/files.ts";
 
 let dir: string;
 beforeEach(() => {

@@ -1,15 +1,15 @@
 // What gc will do on workers, and whose values leave the KV.
 
 import { expect, test } from "bun:test";
+import { ownerlessNamespaces, planGc, stopWaves } from "../../src/gc/plan.ts";
 import type { RuntimeState } from "../../src/model/state.ts";
-import { ownerlessNamespaces, planGc, stopWaves } from "../../src/operate/gc-plan.ts";
 import { allocationRow, catalogState, deploymentsOf, jobRow } from "./fixtures.ts";
 
 const removed = { removed: true };
 
 test.each<[RuntimeState, { visit: boolean; stop: boolean }]>([
   ["absent", { visit: false, stop: false }],
-  ["unsettled", { visit: true, stop: true }],
+  ["unknown", { visit: true, stop: true }],
   ["running", { visit: true, stop: true }],
   ["health_failed", { visit: true, stop: true }],
   ["stopped", { visit: true, stop: false }],
@@ -35,7 +35,7 @@ test("what is not removed is left alone", () => {
 test("a worker that left is visited even for what never reached it: worker.json may be there", () => {
   const row = allocationRow("api", "10.0.0.9", removed);
   const plan = planGc(catalogState(["10.0.0.1"], [jobRow("api")], [row]), new Map());
-  expect(plan.visits.map(({ workerIp, gone }) => [workerIp, gone])).toEqual([["10.0.0.9", true]]);
+  expect(plan.visits.map(({ workerIp, departed }) => [workerIp, departed])).toEqual([["10.0.0.9", true]]);
 });
 
 test("stops go in reverse wave order", () => {

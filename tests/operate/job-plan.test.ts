@@ -2,9 +2,9 @@
 
 import { expect, test } from "bun:test";
 import fc from "fast-check";
+import { type JobControlPlan, planJobControl } from "../../src/job/plan.ts";
 import { MaandError } from "../../src/model/error.ts";
 import type { RuntimeState } from "../../src/model/state.ts";
-import { type JobControlPlan, planJobControl } from "../../src/operate/job-plan.ts";
 import { allocationRow, catalogState, deploymentsOf, jobRow } from "./fixtures.ts";
 
 const hosts = ["10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.0.4", "10.0.0.5"];
@@ -68,14 +68,12 @@ test("a disabled one that is named: stop and status only", () => {
 });
 
 test("names that are not there are refused with the nearest one", () => {
-  expect(usage(() => planJobControl(state, running, { job: "apu", target: "stop" })).remedy).toContain(
-    '"api"',
-  );
+  expect(usage(() => planJobControl(state, running, { job: "apu", target: "stop" })).hint).toContain('"api"');
   expect(usage(() => planJobControl(state, running, { job: "old", target: "stop" })).message).toContain(
     "left the workspace",
   );
   const elsewhere = { job: "api", target: "stop", allocations: ["10.0.0.9"] };
-  expect(usage(() => planJobControl(state, running, elsewhere)).remedy).toContain("10.0.0.");
+  expect(usage(() => planJobControl(state, running, elsewhere)).hint).toContain("10.0.0.");
 });
 
 test("a target that make would take for an option, or a shell for more, is refused", () => {
@@ -87,7 +85,7 @@ const refusedIn: Record<RuntimeState, { start: boolean; stop: boolean }> = {
   absent: { start: true, stop: true },
   cleaned: { start: true, stop: true },
   drained: { start: true, stop: false },
-  unsettled: { start: false, stop: false },
+  unknown: { start: false, stop: false },
   running: { start: false, stop: false },
   health_failed: { start: false, stop: false },
   stopped: { start: false, stop: false },
@@ -104,7 +102,7 @@ test.each(Object.entries(refusedIn))("in state %s", (runtime, refused) => {
   ] as const) {
     const plan = planJobControl(state, deployments, { job: "api", target });
     expect([target, plan.refused.length]).toEqual([target, refused[kind] ? rows.length : 0]);
-    for (const { error } of plan.refused) expect(error.remedy).toContain("maand deploy");
+    for (const { error } of plan.refused) expect(error.hint).toContain("maand deploy");
   }
 });
 

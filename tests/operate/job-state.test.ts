@@ -2,10 +2,10 @@
 
 import { expect, test } from "bun:test";
 import fc from "fast-check";
+import type { Effect } from "../../src/job/plan.ts";
+import { type HealthVerdict, hasPromotedFiles, makesUnknown, stateAfter } from "../../src/job/state.ts";
 import type { DeploymentRow, RuntimeState } from "../../src/model/state.ts";
 import { mayRun } from "../../src/model/state.ts";
-import type { Effect } from "../../src/operate/job-plan.ts";
-import { type HealthVerdict, hasPromotedFiles, stateAfter, unsettles } from "../../src/operate/job-state.ts";
 
 const row = (state: RuntimeState, hashes: Partial<DeploymentRow> = {}): DeploymentRow => ({
   allocId: "x",
@@ -18,7 +18,7 @@ const never: DeploymentRow = { allocId: "x", state: "health_failed", attemptHash
 
 test.each<[string, DeploymentRow, Effect, boolean, HealthVerdict, RuntimeState]>([
   ["stop of a running one", row("running"), "stop", true, "not_asked", "stopped"],
-  ["stop that failed", row("running"), "stop", false, "not_asked", "unsettled"],
+  ["stop that failed", row("running"), "stop", false, "not_asked", "unknown"],
   ["stop of a stopped one", row("stopped"), "stop", true, "not_asked", "stopped"],
   ["stop that failed on a stopped one", row("stopped"), "stop", false, "not_asked", "stopped"],
   [
@@ -40,18 +40,18 @@ test.each<[string, DeploymentRow, Effect, boolean, HealthVerdict, RuntimeState]>
   ["stop of one that was never promoted", never, "stop", true, "not_asked", "health_failed"],
   [
     "stop of one whose sync may have been cut off",
-    row("unsettled", { attemptHash: "a" }),
+    row("unknown", { attemptHash: "a" }),
     "stop",
     true,
     "not_asked",
-    "unsettled",
+    "unknown",
   ],
-  ["stop of one whose manual restart was cut off", row("unsettled"), "stop", true, "not_asked", "stopped"],
+  ["stop of one whose manual restart was cut off", row("unknown"), "stop", true, "not_asked", "stopped"],
   ["start of a stopped one", row("stopped"), "start", true, "not_asked", "running"],
-  ["start that failed", row("stopped"), "start", false, "not_asked", "unsettled"],
+  ["start that failed", row("stopped"), "start", false, "not_asked", "unknown"],
   ["start of one that turns out sick", row("stopped"), "start", true, "failed", "health_failed"],
   ["restart of a running one", row("running"), "restart", true, "not_asked", "running"],
-  ["restart that failed", row("running"), "restart", false, "not_asked", "unsettled"],
+  ["restart that failed", row("running"), "restart", false, "not_asked", "unknown"],
   [
     "restart of one whose gate failed, not asked again",
     row("health_failed"),
@@ -77,24 +77,24 @@ test.each<[string, DeploymentRow, Effect, boolean, HealthVerdict, RuntimeState]>
     "health_failed",
   ],
   [
-    "restart of an unsettled one of a job without checks",
-    row("unsettled"),
+    "restart of an unknown one of a job without checks",
+    row("unknown"),
     "restart",
     true,
     "no_checks",
     "running",
   ],
-  ["restart of an unsettled one, not asked", row("unsettled"), "restart", true, "not_asked", "unsettled"],
+  ["restart of an unknown one, not asked", row("unknown"), "restart", true, "not_asked", "unknown"],
   [
     "restart of one never promoted",
-    { allocId: "x", state: "unsettled", attemptHash: "b" },
+    { allocId: "x", state: "unknown", attemptHash: "b" },
     "restart",
     true,
     "no_checks",
-    "unsettled",
+    "unknown",
   ],
   ["reload of a stopped one", row("stopped"), "reload", true, "not_asked", "stopped"],
-  ["reload that failed", row("running"), "reload", false, "not_asked", "unsettled"],
+  ["reload that failed", row("running"), "reload", false, "not_asked", "unknown"],
   ["any other target that failed", row("running"), "none", false, "not_asked", "running"],
 ])("%s", (_, before, effect, ok, health, expected) => {
   expect(stateAfter(before, effect, false, { ok, health }).state).toBe(expected);
@@ -110,7 +110,7 @@ test("the reason of a failure is kept, and an unchanged state keeps its own", ()
   expect(
     stateAfter(row("running"), "restart", false, { ok: false, health: "not_asked", failure: "boom" }),
   ).toEqual({
-    state: "unsettled",
+    state: "unknown",
     failure: "boom",
   });
   expect(stateAfter(never, "restart", false, { ok: true, health: "passed" })).toEqual({
@@ -119,7 +119,7 @@ test("the reason of a failure is kept, and an unchanged state keeps its own", ()
   });
 });
 
-const states = fc.constantFrom<RuntimeState>("unsettled", "running", "health_failed", "stopped", "drained");
+const states = fc.constantFrom<RuntimeState>("unknown", "running", "health_failed", "stopped", "drained");
 const deployment = fc
   .record(
     {
@@ -159,7 +159,7 @@ test("whatever may be alive stays so unless a stop succeeded; what is noted befo
     fc.property(deployment, effect, fc.boolean(), health, (before, did, ok, verdict) => {
       const after = stateAfter(before, did, false, { ok, health: verdict });
       if (mayRun(before.state) && !mayRun(after.state)) expect(ok && did === "stop").toBe(true);
-      if (!unsettles(before, did)) expect(after.state).toBe(before.state);
+      if (!makesUnknown(before, did)) expect(after.state).toBe(before.state);
     }),
   );
 });

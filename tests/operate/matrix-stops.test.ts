@@ -79,7 +79,7 @@ describe("Ctrl-C", () => {
     await begun();
     run.kill("SIGINT");
     const { code, stdout, stderr } = await run.wait();
-    expect(stderr).toContain("interrupted: nothing new is begun");
+    expect(stderr).toContain("interrupted: nothing new is started");
     return { code, json: JSON.parse(stdout) as Record<string, unknown> };
   }
   test("a running target may finish and is told as done; exit 130", async () => {
@@ -94,7 +94,7 @@ describe("Ctrl-C", () => {
     });
   });
 
-  test("a running command may finish; a worker whose turn has not come is not begun", async () => {
+  test("a running command may finish; a worker whose turn has not come is not started", async () => {
     const { code, json } = await interrupt(["run_command", "sleep 1.25; echo done", "-c", "2"], () =>
       Promise.all([0, 1].map((i) => seen(i, "pgrep -f '^sleep 1.25'"))),
     );
@@ -104,7 +104,7 @@ describe("Ctrl-C", () => {
       interrupted: true,
       workers: [
         ...on([0, 1], { exit: 0, stdout: "done\n" }),
-        ...on([2], { exit: null, error: { message: "not begun" } }),
+        ...on([2], { exit: null, error: { message: "not started" } }),
       ],
     });
   });
@@ -113,7 +113,7 @@ describe("Ctrl-C", () => {
     const run = bucket.start(["run_command", "sleep 20"]);
     await Promise.all([0, 1, 2].map((i) => seen(i, "pgrep -f '^sleep 20'")));
     run.kill("SIGINT");
-    await run.waitForStderr("interrupted: nothing new is begun");
+    await run.waitForStderr("interrupted: nothing new is started");
     run.kill("SIGINT");
     const { code, stdout } = await run.wait();
     expect({ code, stdout }).toEqual({
@@ -213,7 +213,7 @@ describe("a second maand at the same time", () => {
     expect(code).toBe(130);
     expect(stderr).toContain("error: interrupted while waiting for another maand; nothing was done\n");
     first.kill("SIGINT");
-    await first.waitForStderr("interrupted: nothing new is begun");
+    await first.waitForStderr("interrupted: nothing new is started");
     first.kill("SIGINT");
     expect((await first.wait()).code).toBe(130);
     await everywhere("kill $(pgrep -f '^sleep 30')");

@@ -24,7 +24,7 @@ import {
 useSmallFleet();
 
 const sickCheck = "ssh test ! -e /tmp/sick: exit status 1";
-const seeJob = '  do: see "maand job status api" and "maand logs show --job api", then mend or restart it';
+const seeJob = '  do: see "maand job status api" and "maand logs show --job api", then fix or restart it';
 const makeFault = (target: string) => `make: *** [Makefile:4: ${target}] Error 7`;
 
 function check(weather: string, cells: Record<string, () => Omit<Cell, "args">>): void {
@@ -88,7 +88,7 @@ describe("one worker fails", () => {
       `failed: api@w1: make ${target} ended with status 2`,
       "  | this is broken on purpose",
       `  | ${makeFault(target)}`,
-      "  do: mend the job's Makefile or the worker, then run the command again",
+      "  do: fix the job's Makefile or the worker, then run the command again",
       ...more,
       `${target} of api: 1 of 3 allocations failed`,
     ),
@@ -188,7 +188,7 @@ describe("all workers fail", () => {
         "failed: api@w0, api@w1, api@w2: make reload ended with status 2",
         "  | this is broken on purpose",
         `  | ${makeFault("reload")}`,
-        "  do: mend the job's Makefile or the worker, then run the command again",
+        "  do: fix the job's Makefile or the worker, then run the command again",
         "reload of api: 3 of 3 allocations failed",
       ),
       err: faults("reload"),
@@ -208,7 +208,7 @@ describe("a worker that cannot be reached", () => {
   afterAll(() => fleet.startSshd(2));
   const what = "the worker refused the connection";
   const why = "nothing listens at agent@w2:22";
-  const remedy = "  do: start sshd on the worker, or correct ssh_port in maand.conf";
+  const hint = "  do: start sshd on the worker, or correct ssh_port in maand.conf";
   const unreached = (target: string, word: string) => ({
     code: 1,
     out: lines(
@@ -218,7 +218,7 @@ describe("a worker that cannot be reached", () => {
       "w2  not reached  -  -",
       `failed: api@w2: ${what}`,
       `  | ${why}`,
-      remedy,
+      hint,
       ...(target === "status" ? [] : [`${target} of api: 1 of 3 allocations failed`]),
     ),
     err: joined(
@@ -237,7 +237,7 @@ describe("a worker that cannot be reached", () => {
       code: 1,
       out: lines(
         `failed: worker w2: ${what}: ${why}`,
-        remedy,
+        hint,
         `failed: api@w2: ssh test ! -e /tmp/sick: ${what}: ${why}`,
         seeJob,
         "health check failed: 1 of 3 workers, 1 of 3 checks",
@@ -249,7 +249,7 @@ describe("a worker that cannot be reached", () => {
     "job run": () => unreached("reload", "done"),
     run_command: () => ({
       code: 1,
-      out: lines("2 workers: well", "  on w0, w1", `w2: ${what}: ${why}`, remedy, "1 of 3 workers failed"),
+      out: lines("2 workers: well", "  on w0, w1", `w2: ${what}: ${why}`, hint, "1 of 3 workers failed"),
       err: joined(`error: w2: ${what}: ${why}`, "w0 | well", "w1 | well"),
       json: {
         workers: [...on([0, 1], { exit: 0 }), ...on([2], { exit: null, error: { kind: "unreachable" } })],
@@ -298,7 +298,7 @@ describe("gc of a job that left without a deploy", () => {
         "failed: old@w1: make stop ended with status 2",
         "  | this is broken on purpose",
         `  | ${makeFault("stop")}`,
-        "  do: mend the job's Makefile or the worker, then run maand gc again",
+        "  do: fix the job's Makefile or the worker, then run maand gc again",
         "kept: old@w1: gc tries again next time",
         "failed: old@w2: the worker refused the connection",
         "  | nothing listens at agent@w2:22",

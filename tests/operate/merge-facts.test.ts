@@ -2,8 +2,8 @@
 
 import { expect, test } from "bun:test";
 import fc from "fast-check";
+import { type Capacity, catalogRows, mergeFacts } from "../../src/fleet/merge-facts.ts";
 import type { WorkerRow as CatalogWorker } from "../../src/model/state.ts";
-import { type Capacity, catalogRows, mergeFacts } from "../../src/operate/merge-facts.ts";
 import { parseJson } from "../../src/workspace/json.ts";
 import { checkWorkers } from "../../src/workspace/workers.ts";
 import { formatWorkers, type WorkerRow } from "../../src/workspace/workers-file.ts";

@@ -1,9 +1,9 @@
 // The summary of run_command: what is folded, what is repeated on a terminal, how it ends.
 
 import { expect, test } from "bun:test";
-import { outcomeText } from "../../src/cli/run-command.ts";
+import { outcomeText } from "../../src/commands/run-command/run.ts";
+import type { ShellResult } from "../../src/fleet/run-command.ts";
 import { MaandError } from "../../src/model/error.ts";
-import type { ShellResult } from "../../src/operate/run-command.ts";
 
 const result = (workerIp: string, stdout: string, changes: Partial<ShellResult> = {}): ShellResult => ({
   workerIp,
@@ -43,10 +43,10 @@ test("of a long failure the end is repeated, all of it when it was not seen", ()
 });
 
 test("an interrupted run says so, whatever came out of it", () => {
-  const error = new MaandError("interrupted", "not begun", { why: "interrupted" });
+  const error = new MaandError("interrupted", "not started", { why: "interrupted" });
   const { exit: _, ...unbegun } = result("b", "");
   expect(text([result("a", "x\n"), { ...unbegun, error }], false, true)).toBe(
-    "a: x\nb: not begun: interrupted\ninterrupted: 1 of 2 workers not done\n",
+    "a: x\nb: not started: interrupted\ninterrupted: 1 of 2 workers not done\n",
   );
   expect(text([result("a", "x\n")], false, true)).toBe("a: x\ninterrupted: all done on 1 worker\n");
 });

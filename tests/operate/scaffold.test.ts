@@ -14,8 +14,8 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { bucketPaths } from "../../src/bucket/locate.ts";
+import { planScaffold, type ScaffoldRequest, writeScaffold } from "../../src/job/scaffold.ts";
 import { MaandError } from "../../src/model/error.ts";
-import { planScaffold, type ScaffoldRequest, writeScaffold } from "../../src/operate/scaffold.ts";
 import { checkWorkspace } from "../../src/workspace/check.ts";
 import { readWorkspace } from "../../src/workspace/read.ts";
 import { runProcess } from "../support/process.ts";

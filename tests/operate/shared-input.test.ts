@@ -1,8 +1,8 @@
 // Standard input that many commands read, each from its beginning.
 
 import { expect, test } from "bun:test";
+import { shareInput } from "../../src/fleet/shared-input.ts";
 import { MaandError } from "../../src/model/error.ts";
-import { shareInput } from "../../src/operate/shared-input.ts";
 
 const bytes = (text: string) => new TextEncoder().encode(text);
 

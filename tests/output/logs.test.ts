@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { appendFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { collectLogs, type LogsOptions, showLogs } from "../../src/cli/logs.ts";
+import { collectLogs, type LogsOptions, showLogs } from "../../src/commands/logs/show.ts";
 import type { Event, Scope } from "../../src/events/event.ts";
 import { createLogWriter } from "../../src/events/log-writer.ts";
 import type { LogFormat } from "../../src/events/logline.ts";
@@ -205,7 +205,7 @@ describe("runs", () => {
       const failure = await show({ runDir }).catch((thrown) => thrown);
       expect(failure).toBeInstanceOf(MaandError);
       expect(failure.kind).toBe("not_found");
-      expect(failure.remedy).toBeString();
+      expect(failure.hint).toBeString();
     }
   });
 });

@@ -2,7 +2,7 @@
 
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { createLineSplitter, createTail, maxLineBytes } from "../../src/ssh/capture.ts";
+import { createLineSplitter, createTail, maxLineBytes } from "../../src/ssh/exec/capture.ts";
 
 /** `bytes` pushed in pieces of these sizes. */
 function split(bytes: Uint8Array, sizes: readonly number[]): string[] {

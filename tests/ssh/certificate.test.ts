@@ -6,9 +6,9 @@ import { copyFileSync, existsSync, readFileSync, rmSync, writeFileSync } from "n
 import { join } from "node:path";
 import fc from "fast-check";
 import type { MaandError } from "../../src/model/error.ts";
-import { type HostCertificate, objectionTo, parseCertificate } from "../../src/ssh/certificate.ts";
-import { openConnection } from "../../src/ssh/connection.ts";
-import { raw } from "../../src/ssh/quote.ts";
+import { openConnection } from "../../src/ssh/connect/connection.ts";
+import { raw } from "../../src/ssh/exec/quote.ts";
+import { type HostCertificate, objectionTo, parseCertificate } from "../../src/ssh/host-keys/certificate.ts";
 import { makeDir, makeKey, publicKey, type Sshd, startSshd } from "./sshd.ts";
 
 setDefaultTimeout(60_000);

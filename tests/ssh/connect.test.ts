@@ -7,13 +7,13 @@ import { createServer, type Server, type Socket } from "node:net";
 import { join } from "node:path";
 import { createEventStream, type Event } from "../../src/events/event.ts";
 import { MaandError } from "../../src/model/error.ts";
-import { openConnection } from "../../src/ssh/connection.ts";
-import { fingerprint, knownHostLine } from "../../src/ssh/known-hosts.ts";
-import { pinHostKey } from "../../src/ssh/pins.ts";
-import { createPool } from "../../src/ssh/pool.ts";
-import { raw } from "../../src/ssh/quote.ts";
-import type { SshSettings } from "../../src/ssh/settings.ts";
-import { resolveTarget } from "../../src/ssh/target.ts";
+import { openConnection } from "../../src/ssh/connect/connection.ts";
+import { createPool } from "../../src/ssh/connect/pool.ts";
+import type { SshSettings } from "../../src/ssh/connect/settings.ts";
+import { resolveTarget } from "../../src/ssh/connect/target.ts";
+import { raw } from "../../src/ssh/exec/quote.ts";
+import { fingerprint, knownHostLine } from "../../src/ssh/host-keys/known-hosts.ts";
+import { pinHostKey } from "../../src/ssh/host-keys/pins.ts";
 import { addLine, freePort, makeDir, makeKey, publicKey, rejectionOf, type Sshd, startSshd } from "./sshd.ts";
 
 setDefaultTimeout(60_000);
@@ -47,7 +47,7 @@ async function refusal(settings: SshSettings): Promise<MaandError> {
   expect(error).toBeInstanceOf(MaandError);
   expect(error).toMatchObject({ kind: "unreachable", where: { worker: "127.0.0.1" } });
   expect((error as MaandError).why).toBeTruthy();
-  expect((error as MaandError).remedy).toBeTruthy();
+  expect((error as MaandError).hint).toBeTruthy();
   return error as MaandError;
 }
 
@@ -70,7 +70,7 @@ test("strict refuses an unknown key and gives the line to add, which then works"
   expect(error.why).toContain(fingerprint(blobOf(sshd.hostKey)));
   expect(existsSync(knownHostsPath)).toBe(false);
   addLine(knownHostsPath, knownHostLine("127.0.0.1", sshd.port, blobOf(sshd.hostKey)));
-  expect(error.remedy).toContain(readFileSync(knownHostsPath, "utf8").trim());
+  expect(error.hint).toContain(readFileSync(knownHostsPath, "utf8").trim());
   await visit(settings);
 });
 
@@ -90,7 +90,7 @@ test("a changed key is refused with both fingerprints, file and line; off goes o
     expect(error.where).toMatchObject({ file: knownHostsPath, line: 2 });
     expect(error.why).toContain(fingerprint(blobOf(other)));
     expect(error.why).toContain(fingerprint(blobOf(sshd.hostKey)));
-    expect(error.remedy).toContain(`remove line 2 of ${knownHostsPath}`);
+    expect(error.hint).toContain(`remove line 2 of ${knownHostsPath}`);
   }
   await visit(sshd.settings({ knownHostsPath, hostKeyChecking: "off" }));
 });
@@ -205,7 +205,7 @@ test("a key with a passphrase goes through ssh-agent, and the error says so with
     const settings = sshd.settings({ keyPath: path });
     const without = await refusal(settings);
     expect(without.message).toBe("the private key needs a passphrase");
-    expect(without.remedy).toContain(`ssh-add ${path}`);
+    expect(without.hint).toContain(`ssh-add ${path}`);
     process.env.SSH_AUTH_SOCK = join(dir, "agent");
     while (!existsSync(join(dir, "agent"))) await Bun.sleep(10);
     expect((await refusal(settings)).why).toBe("the ssh-agent does not hold this key");
@@ -282,7 +282,7 @@ test("a server that drops us is tried again, and its last words are in the error
   const error = await refusal(sshd.settings({ port: full.port, connectTimeoutSeconds: 1 }));
   expect(full.calls()).toBeGreaterThan(2);
   expect(error.why).toContain("Exceeded MaxStartups");
-  expect(error.remedy).toContain("MaxStartups");
+  expect(error.hint).toContain("MaxStartups");
   full.end();
 });
 

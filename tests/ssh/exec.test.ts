@@ -2,8 +2,8 @@
 
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { MaandError } from "../../src/model/error.ts";
-import { type Connection, openConnection } from "../../src/ssh/connection.ts";
-import { bash, raw, sh } from "../../src/ssh/quote.ts";
+import { type Connection, openConnection } from "../../src/ssh/connect/connection.ts";
+import { bash, raw, sh } from "../../src/ssh/exec/quote.ts";
 import { descendants, eventually, rejectionOf, type Sshd, startSshd } from "./sshd.ts";
 
 setDefaultTimeout(60_000);
@@ -125,7 +125,7 @@ test("a server without any session is an error that names MaxSessions", async ()
     const error = await rejectionOf(link.exec(raw("true")));
     expect(error).toBeInstanceOf(MaandError);
     expect(error).toMatchObject({ kind: "remote", where: { worker: "127.0.0.1" } });
-    expect((error as MaandError).remedy).toContain("MaxSessions");
+    expect((error as MaandError).hint).toContain("MaxSessions");
     await link.close();
   } finally {
     closed.end();

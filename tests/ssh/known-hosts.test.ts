@@ -12,7 +12,7 @@ import {
   knownHostLine,
   matchesWildcard,
   parseKnownHosts,
-} from "../../src/ssh/known-hosts.ts";
+} from "../../src/ssh/host-keys/known-hosts.ts";
 import { makeDir, makeKey, publicKey } from "./sshd.ts";
 
 let dir: string;

@@ -1,9 +1,9 @@
 // Caps on work at once: the helper for lists, the limiter, the gate of a connection's channels.
 
 import { expect, test } from "bun:test";
-import { createChannelGate, type Place } from "../../src/ssh/channel-gate.ts";
-import { createLimiter, mapLimited } from "../../src/ssh/parallel.ts";
-import { createFrameReader, frameHead, frameType } from "../../src/ssh/rsh-protocol.ts";
+import { createChannelGate, type Place } from "../../src/ssh/exec/channel-gate.ts";
+import { createFrameReader, frameHead, frameType } from "../../src/ssh/rsync/rsh-protocol.ts";
+import { createLimiter, mapLimited } from "../../src/support/parallel.ts";
 import { rejectionOf } from "./sshd.ts";
 
 /** Work that counts how much of it is under way. */

@@ -4,7 +4,16 @@ import { expect, test } from "bun:test";
 import { execFileSync } from "node:child_process";
 import fc from "fast-check";
 import { MaandError } from "../../src/model/error.ts";
-import { bash, joinShell, quoteWord, raw, type ShellText, sh, sudo, withEnv } from "../../src/ssh/quote.ts";
+import {
+  bash,
+  joinShell,
+  quoteWord,
+  raw,
+  type ShellText,
+  sh,
+  sudo,
+  withEnv,
+} from "../../src/ssh/exec/quote.ts";
 
 /** The words that bash sees, each ended by NUL. */
 function wordsOf(command: ShellText): string[] {

@@ -6,8 +6,8 @@ import { randomBytes } from "node:crypto";
 import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { MaandError } from "../../src/model/error.ts";
-import { type Connection, openConnection } from "../../src/ssh/connection.ts";
-import { raw } from "../../src/ssh/quote.ts";
+import { type Connection, openConnection } from "../../src/ssh/connect/connection.ts";
+import { raw } from "../../src/ssh/exec/quote.ts";
 import { descendants, eventually, isRunning, rejectionOf, startSshd } from "./sshd.ts";
 import { listing, protect, self, useSyncRoom, write } from "./sync-room.ts";
 
@@ -117,8 +117,8 @@ test("kill -9 of maand mid-sync leaves no stray, here or on the worker", async (
   };
   writeFileSync(
     program,
-    `import { openConnection } from ${JSON.stringify(join(source, "connection.ts"))};
-import { syncTree } from ${JSON.stringify(join(source, "sync.ts"))};
+    `import { openConnection } from ${JSON.stringify(join(source, "connect/connection.ts"))};
+import { syncTree } from ${JSON.stringify(join(source, "rsync/sync.ts"))};
 const connection = await openConnection(${JSON.stringify(await room.sshd.target())}, ${JSON.stringify(room.sshd.settings())});
 await syncTree(connection, ${JSON.stringify(options)});
 process.exit(0);

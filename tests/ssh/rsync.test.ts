@@ -17,8 +17,8 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { MaandError } from "../../src/model/error.ts";
-import { remotePrefix, runRsync } from "../../src/ssh/rsync.ts";
-import { syncArguments } from "../../src/ssh/sync.ts";
+import { remotePrefix, runRsync } from "../../src/ssh/rsync/rsync.ts";
+import { syncArguments } from "../../src/ssh/rsync/sync.ts";
 import { rejectionOf } from "./sshd.ts";
 import { listing, protect, self, useSyncRoom, write } from "./sync-room.ts";
 

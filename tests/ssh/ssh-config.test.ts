@@ -4,11 +4,11 @@ import { afterAll, beforeAll, beforeEach, expect, setDefaultTimeout, test } from
 import { execFileSync } from "node:child_process";
 import { existsSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { createPool } from "../../src/ssh/pool.ts";
-import { raw } from "../../src/ssh/quote.ts";
-import type { SshSettings } from "../../src/ssh/settings.ts";
-import { parseJump } from "../../src/ssh/ssh-config.ts";
-import { resolveTarget } from "../../src/ssh/target.ts";
+import { createPool } from "../../src/ssh/connect/pool.ts";
+import type { SshSettings } from "../../src/ssh/connect/settings.ts";
+import { parseJump } from "../../src/ssh/connect/ssh-config.ts";
+import { resolveTarget } from "../../src/ssh/connect/target.ts";
+import { raw } from "../../src/ssh/exec/quote.ts";
 import { makeDir, rejectionOf, type Sshd, startSshd } from "./sshd.ts";
 
 setDefaultTimeout(60_000);

@@ -5,8 +5,8 @@ import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFile
 import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { SshSettings, SshTarget } from "../../src/ssh/settings.ts";
-import { resolveTarget } from "../../src/ssh/target.ts";
+import type { SshSettings, SshTarget } from "../../src/ssh/connect/settings.ts";
+import { resolveTarget } from "../../src/ssh/connect/target.ts";
 
 export interface Sshd {
   dir: string;

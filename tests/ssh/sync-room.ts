@@ -12,8 +12,8 @@ import {
   writeFileSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
-import { type Connection, openConnection } from "../../src/ssh/connection.ts";
-import { type SyncOptions, syncTree } from "../../src/ssh/sync.ts";
+import { type Connection, openConnection } from "../../src/ssh/connect/connection.ts";
+import { type SyncOptions, syncTree } from "../../src/ssh/rsync/sync.ts";
 import { makeDir, type Sshd, startSshd } from "./sshd.ts";
 
 /** What deploy protects on a worker. */

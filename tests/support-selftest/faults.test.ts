@@ -1,4 +1,4 @@
-// Every fault is real to the host's ssh, and its undo mends it.
+// Every fault is real to the host's ssh, and its undo fixes it.
 
 import { afterAll, afterEach, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { readFileSync } from "node:fs";

@@ -1,4 +1,4 @@
-// A fleet of real workers for one test file: brought up by scripts/fleet, broken and mended through ./faults.ts.
+// A fleet of real workers for one test file: brought up by scripts/fleet, broken and fixed through ./faults.ts.
 
 import { readFileSync } from "node:fs";
 import { join, resolve } from "node:path";

@@ -80,13 +80,13 @@ describe("reading keys", () => {
       {{port "htpt"}} => ! job "api" has no port named "htpt"
       {{port "http" "db"}} => ! job "db" has no port named "http"
     `);
-    expect((caught(() => render('{{port "htpt"}}')) as MaandError).remedy).toContain('"http"');
+    expect((caught(() => render('{{port "htpt"}}')) as MaandError).hint).toContain('"http"');
   });
 
   test("a port name that several jobs use is explained", () => {
     const error = caught(() => render('{{get "maand/bucket" "shared"}}')) as MaandError;
     expect(error.message).toContain("api, web");
-    expect(error.remedy).toContain('{{ port "shared" "api" }}');
+    expect(error.hint).toContain('{{ port "shared" "api" }}');
   });
 
   test("getSecret and keys", () => {

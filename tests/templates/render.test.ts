@@ -47,7 +47,7 @@ describe("context", () => {
   test("an unknown field is an error that names the nearest", () => {
     const error = errorOf(() => render("{{.Jop}}"));
     expect(error.message).toContain("Jop");
-    expect(error.remedy).toContain('"Job"');
+    expect(error.hint).toContain('"Job"');
   });
 
   test("fields that the caller leaves out do not exist", () => {
@@ -73,7 +73,7 @@ describe("errors", () => {
     );
     expect(error.kind).toBe("render");
     expect(error.why).toContain("api@10.0.0.2");
-    expect(error.remedy).toContain('"name"');
+    expect(error.hint).toContain('"name"');
   });
 
   test("columns count characters, not bytes or UTF-16 units", () => {
@@ -84,7 +84,7 @@ describe("errors", () => {
     const error = errorOf(() => render("{{ if false }}{{ uper .Job }}{{ end }}"));
     expect(formatPlace(error.where)).toBe("jobs/api/config.tpl:1:18");
     expect(error.message).toBe('function "uper" is not defined');
-    expect(error.remedy).toContain('"upper"');
+    expect(error.hint).toContain('"upper"');
   });
 
   test("an error inside a template that is called has the place of its own action", () => {
@@ -103,7 +103,7 @@ describe("errors", () => {
     ]) {
       const error = errorOf(() => render(text, { store }));
       expect(error.message).toContain('"secrets/job/db"');
-      expect(error.remedy).toContain("demand");
+      expect(error.hint).toContain("demand");
       expect(error.where.line).toBe(1);
     }
     expect(errorOf(() => render('{{port "sql" "db"}}', { store })).message).toContain('"maand/job/db"');

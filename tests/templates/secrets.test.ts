@@ -88,7 +88,7 @@ describe("in messages", () => {
   for (const text of leaky) {
     test(text, async () => {
       const error = await errorOf(text);
-      const all = `${inspect(error, { depth: 9 })} ${error.message} ${error.why} ${error.remedy}`;
+      const all = `${inspect(error, { depth: 9 })} ${error.message} ${error.why} ${error.hint}`;
       for (const part of [password, pin, "hunter2", "aHVudGVy", "ahvudgvy"]) expect(all).not.toContain(part);
       expect(error.where.line).toBe(1);
     });
@@ -105,7 +105,7 @@ describe("in messages", () => {
   for (const text of leakyEta) {
     test(text, async () => {
       const error = await errorOf(text, "eta");
-      const all = `${error.message} ${error.why} ${error.remedy}`;
+      const all = `${error.message} ${error.why} ${error.hint}`;
       for (const part of [password, "hunter2"]) expect(all).not.toContain(part);
       expect(error.where.line).toBe(1);
     });

@@ -11,7 +11,7 @@ export function testStore(namespaces: Namespaces, forbidden: readonly string[] =
   const open = (namespace: string) => {
     if (forbidden.includes(namespace)) {
       throw new MaandError("render", `job api may not read namespace "${namespace}"`, {
-        remedy: "name the job in a demand of the manifest",
+        hint: "name the job in a demand of the manifest",
       });
     }
     return namespaces[namespace] ?? {};

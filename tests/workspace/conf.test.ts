@@ -118,6 +118,6 @@ describe("refused values", () => {
 
 test("a syntax fault has its place", () => {
   expect(refuse("ssh_user = agent")).toEqual([
-    'maand.conf:1:12: not valid TOML: invalid value; mend this line: key = "text", key = 12, or [table]',
+    'maand.conf:1:12: not valid TOML: invalid value; fix this line: key = "text", key = 12, or [table]',
   ]);
 });

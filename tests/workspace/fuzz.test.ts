@@ -62,7 +62,7 @@ function expectPrintable(faults: readonly Fault[]): void {
     const message = formatFault(fault);
     expect(message).not.toMatch(/[\p{Cc}\u2028]/u);
     expect(fault.what).not.toBe("");
-    expect(fault.remedy).not.toMatch(/^$|(?<!\.\.)\.$|Invalid|expected \w+, received|undefined/);
+    expect(fault.hint).not.toMatch(/^$|(?<!\.\.)\.$|Invalid|expected \w+, received|undefined/);
     expect(message.length).toBeLessThan(1200);
     if (fault.line !== undefined) expect(Math.min(fault.line, fault.column ?? 1)).toBeGreaterThanOrEqual(1);
   }

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { schemaCommand } from "../../src/cli/schema.ts";
+import { schemaCommand } from "../../src/commands/schema/text.ts";
 import { MaandError } from "../../src/model/error.ts";
 import { checkWorkspace } from "../../src/workspace/check.ts";
 import { jsonSchema, schemaNames } from "../../src/workspace/schema.ts";
@@ -159,8 +159,8 @@ function hasOnlyCodeFaults(name: string, document: unknown): boolean {
     '"host" is',
     '"common_name"',
   ];
-  return checkWorkspace(source(files, jobs as never)).faults.every(({ what, remedy }) =>
-    codeRules.some((rule) => `${what}; ${remedy}`.includes(rule)),
+  return checkWorkspace(source(files, jobs as never)).faults.every(({ what, hint }) =>
+    codeRules.some((rule) => `${what}; ${hint}`.includes(rule)),
   );
 }
 
@@ -214,7 +214,7 @@ describe("maand schema", () => {
     try {
       schemaCommand("manifets");
     } catch (thrown) {
-      expect(thrown).toMatchObject({ kind: "usage", remedy: 'did you mean "manifest"?' });
+      expect(thrown).toMatchObject({ kind: "usage", hint: 'did you mean "manifest"?' });
     }
   });
 });

@@ -13,7 +13,7 @@ export function toMaandError(thrown: unknown): MaandError {
   const stack = thrown instanceof Error ? (thrown.stack ?? "") : "";
   return new MaandError("local", `maand itself failed: ${reasonOf(thrown)}`, {
     ...(stack === "" ? {} : { why: stack.split("\n").slice(1, 6).join("\n").trim() }),
-    remedy: "this is a fault in maand: please report it with the command and these lines",
+    hint: "this is a fault in maand: please report it with the command and these lines",
     cause: thrown,
   });
 }
@@ -27,7 +27,7 @@ export function formatError(error: MaandError, paint: Paint): string {
     `${paint.red("error:")} ${visible(error.message)}${place === "" ? "" : ` (${visible(place)})`}`,
   ];
   if (error.why !== undefined) lines.push(...labelled("why", error.why));
-  if (error.remedy !== undefined) lines.push(...labelled("do", error.remedy));
+  if (error.hint !== undefined) lines.push(...labelled("do", error.hint));
   return `${lines.join("\n")}\n`;
 }
 
@@ -44,7 +44,7 @@ export function errorJson(error: MaandError): Record<string, unknown> {
     message: error.message,
     ...error.where,
     ...(error.why === undefined ? {} : { why: error.why }),
-    ...(error.remedy === undefined ? {} : { remedy: error.remedy }),
+    ...(error.hint === undefined ? {} : { hint: error.hint }),
     ...(error.faults.length === 0 ? {} : { faults: [...error.faults].sort(compareFaults) }),
   };
 }

@@ -95,7 +95,7 @@ function createChannel(stream: TextStream, color: boolean, mustArrive: boolean):
         if (mustArrive && !readerGone.has((thrown as NodeJS.ErrnoException).code ?? ""))
           throw new MaandError("local", "the result could not be written to standard output", {
             why: reasonOf(thrown),
-            remedy: "free space where the output goes, then run the command again",
+            hint: "free space where the output goes, then run the command again",
             cause: thrown,
           });
         return false;

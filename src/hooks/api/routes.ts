@@ -257,7 +257,7 @@ async function onWorker(
     return done({ worker_ip: workerIp, ...(await run(workerIp)) });
   } catch (error) {
     if (!(error instanceof MaandError)) throw error;
-    const parts = [error.message, error.why, error.remedy].filter((part) => part !== undefined);
+    const parts = [error.message, error.why, error.hint].filter((part) => part !== undefined);
     return refuse(502, `${workerIp}: ${parts.join("; ")}`);
   }
 }

@@ -5,9 +5,9 @@ import type { CatalogState, DeploymentRow } from "../../model/state.ts";
 import { noVersion } from "../../model/version.ts";
 import type { Session } from "../../session/session.ts";
 import { remoteDirectory } from "../../session/session.ts";
-import type { ExecOptions } from "../../ssh/connection.ts";
-import type { ShellText } from "../../ssh/quote.ts";
-import { sh, sudo, withEnv } from "../../ssh/quote.ts";
+import type { ExecOptions } from "../../ssh/connect/connection.ts";
+import type { ShellText } from "../../ssh/exec/quote.ts";
+import { sh, sudo, withEnv } from "../../ssh/exec/quote.ts";
 import { graceSeconds, targetCommand } from "../../worker/commands.ts";
 import type { Invocation } from "./tokens.ts";
 

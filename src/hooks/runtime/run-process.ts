@@ -1,7 +1,7 @@
 // Runs a hook in a process of its own: Python, or a script in a re-executed maand.
 
-import { endGroup, endProcessesWith, markOf } from "./leftovers.ts";
 import { watchProcess } from "./memory.ts";
+import { endGroup, endProcessesWith, markOf } from "./orphans.ts";
 import type { RuntimeEnd, RuntimeRequest } from "./run.ts";
 
 /** Milliseconds that output may still come after the process has ended, from something it has left behind. */

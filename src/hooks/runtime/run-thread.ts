@@ -2,10 +2,10 @@
 
 import { fileURLToPath } from "node:url";
 import { MessageChannel, receiveMessageOnPort, Worker } from "node:worker_threads";
-import { endProcessesWith, hasChildren, markOf } from "./leftovers.ts";
 import { describeThrown } from "./load.ts";
 import { watchThread } from "./memory.ts";
 import type { ThreadData, ThreadMessage } from "./messages.ts";
+import { endProcessesWith, hasChildren, markOf } from "./orphans.ts";
 import type { RuntimeEnd, RuntimeRequest } from "./run.ts";
 
 /** Milliseconds that a thread is given to end once it was told to. */

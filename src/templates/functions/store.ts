@@ -1,7 +1,7 @@
 // Functions that read the KV: get, getOptional, getJob, getJobWorker, port, getSecret, keys.
 
-import { suggestName } from "../../model/nearest.ts";
 import { Secret } from "../../model/secret.ts";
+import { suggestName } from "../../support/nearest.ts";
 import type { TemplateEnvironment } from "../environment.ts";
 import { CallFault } from "../go/fault.ts";
 import type { FunctionTable, TemplateFunction } from "../go/function.ts";
@@ -68,7 +68,7 @@ function missing(environment: TemplateEnvironment, namespace: string, key: strin
     return new CallFault(
       `key ${JSON.stringify(key)} of namespace "maand/bucket" means no single port: ${jobs.join(", ")} all use that name`,
       {
-        remedy: `name the job too: {{ port ${JSON.stringify(key)} ${JSON.stringify(jobs[0])} }}`,
+        hint: `name the job too: {{ port ${JSON.stringify(key)} ${JSON.stringify(jobs[0])} }}`,
         quotesArguments: true,
       },
     );
@@ -78,7 +78,7 @@ function missing(environment: TemplateEnvironment, namespace: string, key: strin
     `key ${JSON.stringify(key)} does not exist in namespace ${JSON.stringify(namespace)}`,
     {
       quotesArguments: true,
-      remedy:
+      hint:
         known.length === 0
           ? "the namespace has no keys; set the key, or use getOptional if it may be missing"
           : `${suggestName(key, known)}; use getOptional if it may be missing`,
@@ -112,7 +112,6 @@ function port(environment: TemplateEnvironment, name: string, job: string): Valu
     .sort(compareText);
   throw new CallFault(`job ${JSON.stringify(job)} has no port named ${JSON.stringify(name)}`, {
     quotesArguments: true,
-    remedy:
-      ports.length === 0 ? "declare it under resources.ports of its manifest" : suggestName(name, ports),
+    hint: ports.length === 0 ? "declare it under resources.ports of its manifest" : suggestName(name, ports),
   });
 }

@@ -101,18 +101,18 @@ function explain(site: CallSite, thrown: unknown, secret: boolean): unknown {
   }
   if (thrown instanceof CallFault) {
     const shown = thrown.shown === undefined ? "" : `: ${secret ? "***" : thrown.shown}`;
-    return faultAt(site, thrown.message + shown, thrown.remedy);
+    return faultAt(site, thrown.message + shown, thrown.hint);
   }
   if (thrown instanceof MaandError) {
-    const { message, why, remedy } = thrown;
-    return new SourceFault("render", site.offset, message, { action: site.action, why, remedy });
+    const { message, why, hint } = thrown;
+    return new SourceFault("render", site.offset, message, { action: site.action, why, hint });
   }
   return thrown;
 }
 
 /** A fault of this call. */
-export function faultAt(site: CallSite, what: string, remedy?: string): SourceFault {
-  return new SourceFault("render", site.offset, what, { action: site.action, remedy });
+export function faultAt(site: CallSite, what: string, hint?: string): SourceFault {
+  return new SourceFault("render", site.offset, what, { action: site.action, hint });
 }
 
 /** The function inside a value for `call`, if it is one. */

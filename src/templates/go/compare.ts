@@ -66,6 +66,6 @@ export function order(a: Value, b: Value): number {
 
 function incompatible(a: PlainValue, b: PlainValue): never {
   throw new CallFault(`${typeName(a)} and ${typeName(b)} cannot be compared`, {
-    remedy: "make both the same type first, for example with `int` or `print`",
+    hint: "make both the same type first, for example with `int` or `print`",
   });
 }

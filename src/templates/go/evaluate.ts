@@ -1,6 +1,6 @@
 // Pipelines, commands and operands → values.
 
-import { suggestName } from "../../model/nearest.ts";
+import { suggestName } from "../../support/nearest.ts";
 import { builtins, shortCircuits } from "./builtins.ts";
 import {
   type CallSite,
@@ -67,7 +67,7 @@ export function enter(scope: Scope, offset: number): void {
       offset,
       `more than ${limits.depth} templates or blocks inside each other`,
       {
-        remedy: "look for a template that calls itself without end",
+        hint: "look for a template that calls itself without end",
       },
     );
   }
@@ -78,7 +78,7 @@ export function assign(scope: Scope, name: string, value: Value, offset: number)
   const variable = scope.variables.findLast((candidate) => candidate.name === name);
   if (variable === undefined) {
     throw new SourceFault("render", offset, `variable "${name}" is not defined`, {
-      remedy: `declare it with ${name} := ...`,
+      hint: `declare it with ${name} := ...`,
     });
   }
   variable.value = value;
@@ -172,9 +172,9 @@ function fieldOf(
     const value = plain.fields.get(name);
     return isHidden(receiver) ? hide(value) : value;
   }
-  const remedy =
+  const hint =
     isObject && plain.kind === "struct" ? suggestName(name, [...plain.fields.keys()].sort()) : undefined;
-  throw renderFault(node, `there is no field ${name} in a value of type ${typeName(plain)}`, remedy);
+  throw renderFault(node, `there is no field ${name} in a value of type ${typeName(plain)}`, hint);
 }
 
 function evaluateCall(
@@ -247,6 +247,6 @@ function evaluateUntil(
   return passed === undefined ? value : passed.value;
 }
 
-function renderFault(node: Operand, what: string, remedy?: string): SourceFault {
-  return new SourceFault("render", node.offset, what, { action: nodeText(node), remedy });
+function renderFault(node: Operand, what: string, hint?: string): SourceFault {
+  return new SourceFault("render", node.offset, what, { action: nodeText(node), hint });
 }

@@ -171,7 +171,7 @@ function walkTemplate(run: Run, dot: Value, node: TemplateNode): void {
   if (body === undefined) {
     throw new SourceFault("render", node.offset, `template ${JSON.stringify(node.name)} is not defined`, {
       action: nodeText(node),
-      remedy: "a template must be defined in the same file",
+      hint: "a template must be defined in the same file",
     });
   }
   enter(run, node.offset);

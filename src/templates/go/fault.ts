@@ -4,7 +4,7 @@ import { MaandError } from "../../model/error.ts";
 
 interface CallFaultDetails {
   shown?: string | undefined;
-  remedy?: string | undefined;
+  hint?: string | undefined;
   quotesArguments?: boolean;
 }
 
@@ -12,14 +12,14 @@ interface CallFaultDetails {
 export class CallFault extends Error {
   /** A value that helps to understand the fault; left out of the message when an argument was a secret. */
   readonly shown: string | undefined;
-  readonly remedy: string | undefined;
+  readonly hint: string | undefined;
   /** The words themselves hold arguments: all of them are left out when an argument was a secret. */
   readonly quotesArguments: boolean;
 
   constructor(what: string, details: CallFaultDetails = {}) {
     super(what);
     this.shown = details.shown;
-    this.remedy = details.remedy;
+    this.hint = details.hint;
     this.quotesArguments = details.quotesArguments ?? false;
   }
 }
@@ -29,20 +29,20 @@ export class SourceFault extends Error {
   readonly offset: number;
   readonly stage: "parse" | "render";
   readonly action: string | undefined;
-  readonly remedy: string | undefined;
+  readonly hint: string | undefined;
   readonly why: string | undefined;
 
   constructor(
     stage: "parse" | "render",
     offset: number,
     what: string,
-    details: { action?: string; remedy?: string | undefined; why?: string | undefined } = {},
+    details: { action?: string; hint?: string | undefined; why?: string | undefined } = {},
   ) {
     super(what);
     this.stage = stage;
     this.offset = offset;
     this.action = details.action;
-    this.remedy = details.remedy;
+    this.hint = details.hint;
     this.why = details.why;
   }
 }
@@ -63,7 +63,7 @@ export function templateError(file: string, source: string, fault: SourceFault):
   const what = fault.action === undefined ? fault.message : `<${shorten(fault.action)}>: ${fault.message}`;
   return new MaandError("render", what, {
     where: { file, ...placeOf(source, fault.offset) },
-    ...(fault.remedy === undefined ? {} : { remedy: fault.remedy }),
+    ...(fault.hint === undefined ? {} : { hint: fault.hint }),
     ...(fault.why === undefined ? {} : { why: fault.why }),
   });
 }

@@ -1,6 +1,6 @@
 // Pipelines, commands and operands.
 
-import { suggestName } from "../../model/nearest.ts";
+import { suggestName } from "../../support/nearest.ts";
 import { parseCharacter, parseNumber, unquote } from "./constants.ts";
 import { SourceFault } from "./fault.ts";
 import type { CommandNode, Operand, PipeNode } from "./node.ts";
@@ -194,7 +194,7 @@ function parseString(token: Token): Operand {
       token.offset,
       `the string ${token.text} has an escape that does not exist`,
       {
-        remedy: "write it between ` ` if backslashes should stay as they are",
+        hint: "write it between ` ` if backslashes should stay as they are",
       },
     );
   }
@@ -204,13 +204,13 @@ function parseString(token: Token): Operand {
 function checkFunction(state: ParseState, token: Token): void {
   if (state.functions.has(token.text)) return;
   throw new SourceFault("parse", token.offset, `function "${token.text}" is not defined`, {
-    remedy: suggestName(token.text, state.functionNames()),
+    hint: suggestName(token.text, state.functionNames()),
   });
 }
 
 function checkVariable(state: ParseState, token: Token): void {
   if (state.variables.includes(token.text)) return;
   throw new SourceFault("parse", token.offset, `variable "${token.text}" is not defined here`, {
-    remedy: `declare it before with {{${token.text} := ...}}`,
+    hint: `declare it before with {{${token.text} := ...}}`,
   });
 }

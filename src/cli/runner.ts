@@ -1,0 +1,239 @@
+// Around every command: lock, session, signals, logs, history; then the result or the error on the right stream.
+
+import { randomUUID } from "node:crypto";
+import { resolve } from "node:path";
+import { bucketPaths, locateBucket } from "../bucket/locate.ts";
+import type { Lock } from "../bucket/lock.ts";
+import { createEventStream } from "../events/event.ts";
+import { MaandError } from "../model/error.ts";
+import { operatorName } from "../session/operator.ts";
+import type { Session } from "../session/session.ts";
+import type { Globals } from "./globals.ts";
+import type { Access, BucketInvocation, Invocation, Outcome } from "./invocation.ts";
+import { errorJson, formatError, toMaandError } from "./output/errors.ts";
+import { exitCodeOf, exitCodes } from "./output/exit-codes.ts";
+import { createJsonOutput } from "./output/json.ts";
+import type { Renderer } from "./output/renderer.ts";
+import { createRenderer } from "./output/renderer.ts";
+import type { Terminal } from "./output/terminal.ts";
+
+export interface RunnableCommand {
+  /** As it is called, such as `job restart`. */
+  name: string;
+  access: Access;
+  /** Its runs are kept in the catalog's history. */
+  recorded: boolean;
+  /** Ctrl-C lets running work finish; without it the command just ends. */
+  graceful: boolean;
+  /** Arguments for the history, as typed. */
+  arguments: readonly string[];
+  run(invocation: BucketInvocation): Promise<Outcome>;
+}
+
+/** Runs one command from lock to exit code. Never throws. */
+export async function executeCommand(
+  command: RunnableCommand,
+  globals: Globals,
+  terminal: Terminal,
+): Promise<number> {
+  const events = createEventStream();
+  const renderer = createRenderer(terminal);
+  events.subscribe(renderer.listen);
+  const graceful = new AbortController();
+  const forced = new AbortController();
+  const identity = { runId: randomUUID(), command: command.name };
+  const invocation: Invocation = {
+    globals,
+    terminal,
+    events,
+    identity,
+    shutdown: { graceful: graceful.signal, forced: forced.signal },
+    workingDirectory: process.cwd(),
+    environment: process.env,
+  };
+  const restoreSignals = command.graceful ? watchSignals(graceful, forced, invocation) : () => undefined;
+  try {
+    const outcome =
+      command.access === "none"
+        ? await command.run(invocation as BucketInvocation)
+        : await runOnBucket(command, invocation);
+    return report(command, invocation, renderer, outcome);
+  } catch (thrown) {
+    return reportError(toMaandError(thrown), invocation, renderer);
+  } finally {
+    restoreSignals();
+    renderer.close();
+  }
+}
+
+async function runOnBucket(command: RunnableCommand, invocation: Invocation): Promise<Outcome> {
+  const { globals, environment } = invocation;
+  const paths = locateBucket({
+    flag: globals.bucket,
+    environment: environment.BUCKET_ROOT,
+    workingDirectory: invocation.workingDirectory,
+  });
+  if (command.access === "write") refuseInsideHook(command.name, environment);
+  // A command that only looks (a dry run) leaves no trace.
+  const recorded = command.recorded && command.access === "write";
+  const lock = command.access === "write" ? await lockBucket(paths.lock, command, invocation) : undefined;
+  let session: Session | undefined;
+  let closeLog: (() => void) | undefined;
+  let exitCode: number = exitCodes.failed;
+  const { closeSession, openSession } = await import("../session/open.ts");
+  try {
+    session = openSession({
+      paths,
+      events: invocation.events,
+      identity: invocation.identity,
+      shutdown: invocation.shutdown,
+      readonly: command.access === "read",
+    });
+    if (command.access === "write") closeLog = await openLog(invocation, session);
+    if (recorded) await recordStart(command, session);
+    const outcome = await command.run({ ...invocation, session });
+    exitCode = outcome.exitCode ?? exitCodes.done;
+    return outcome;
+  } catch (thrown) {
+    const error = toMaandError(thrown);
+    exitCode = exitCodeOf(error.kind);
+    throw error;
+  } finally {
+    if (session !== undefined) {
+      if (recorded) await recordEnd(session, exitCode);
+      await closeSession(session);
+    }
+    closeLog?.();
+    lock?.release();
+  }
+}
+
+/** What the command did or failed at counts for more than this line of history: that it is missing is only a warning. */
+async function recordEnd(session: Session, exitCode: number): Promise<void> {
+  const { finishRun } = await import("../catalog/history.ts");
+  try {
+    finishRun(session.catalog, session.identity.runId, exitCode, session.now());
+  } catch (thrown) {
+    const { message, why } = toMaandError(thrown);
+    const text = `the end of this run is missing from the history: ${message}${why === undefined ? "" : `: ${why}`}`;
+    session.events.emit({ type: "warning", scope: { worker: "-" }, text });
+  }
+}
+
+/** A hook runs inside a command that holds the lock: a second writer would wait for itself (02, "One writer"). */
+export function refuseInsideHook(name: string, environment: Record<string, string | undefined>): void {
+  if ((environment.HOOK_API_TOKEN ?? "") === "") return;
+  throw new MaandError("usage", `"maand ${name}" cannot run inside a hook`, {
+    why: "the command that runs the hook holds the bucket and waits for the hook to end",
+    hint: "use the runtime API of the hook (maand help hooks), or run the command after this one",
+  });
+}
+
+async function lockBucket(path: string, command: RunnableCommand, invocation: Invocation): Promise<Lock> {
+  const { takeLock } = await import("../bucket/lock.ts");
+  return takeLock({
+    path,
+    holder: { pid: process.pid, command: command.name, started: new Date().toISOString() },
+    waitSeconds: invocation.globals.lockWaitSeconds,
+    signal: invocation.shutdown.graceful,
+  });
+}
+
+async function openLog(invocation: Invocation, session: Session): Promise<() => void> {
+  const { createLogWriter } = await import("../events/log-writer.ts");
+  const { readUpdateSeq } = await import("../catalog/deployments.ts");
+  const log = createLogWriter({
+    logsDir: session.paths.logs,
+    identity: invocation.identity,
+    format: session.conf.logFormat,
+    seq: () => readUpdateSeq(session.catalog),
+    now: () => new Date(),
+    onDisabled: (reason) =>
+      invocation.events.emit({
+        type: "warning",
+        scope: { worker: "-" },
+        text: `logging is off for the rest of this command, which goes on: ${reason}; free space or fix the modes of logs/`,
+      }),
+  });
+  invocation.events.subscribe(log.listen);
+  return () => log.close();
+}
+
+async function recordStart(command: RunnableCommand, session: Session): Promise<void> {
+  const { beginRun } = await import("../catalog/history.ts");
+  const { readUpdateSeq } = await import("../catalog/deployments.ts");
+  beginRun(session.catalog, {
+    runId: session.identity.runId,
+    command: command.name,
+    arguments: command.arguments,
+    operator: operatorName(process.env),
+    updateSeq: readUpdateSeq(session.catalog),
+    startedAt: session.now(),
+  });
+}
+
+/** First Ctrl-C (or SIGTERM): launch nothing new. Second: wait for nothing. */
+function watchSignals(
+  graceful: AbortController,
+  forced: AbortController,
+  invocation: Invocation,
+): () => void {
+  const onSignal = (): void => {
+    if (graceful.signal.aborted) {
+      forced.abort();
+      return;
+    }
+    invocation.events.emit({
+      type: "warning",
+      scope: { worker: "-" },
+      text: "interrupted: nothing new is started, what is running may finish; Ctrl-C again does not wait",
+    });
+    graceful.abort();
+  };
+  process.on("SIGINT", onSignal);
+  process.on("SIGTERM", onSignal);
+  return () => {
+    process.off("SIGINT", onSignal);
+    process.off("SIGTERM", onSignal);
+  };
+}
+
+function report(
+  command: RunnableCommand,
+  invocation: Invocation,
+  renderer: Renderer,
+  outcome: Outcome,
+): number {
+  const exitCode = outcome.exitCode ?? exitCodes.done;
+  renderer.clear();
+  if (invocation.terminal.json) {
+    createJsonOutput(invocation.terminal.stdout).write({
+      ok: exitCode === exitCodes.done,
+      command: command.name,
+      run_id: invocation.identity.runId,
+      ...outcome.json,
+    });
+  } else if (outcome.text !== undefined) invocation.terminal.stdout.write(outcome.text);
+  return exitCode;
+}
+
+function reportError(error: MaandError, invocation: Invocation, renderer: Renderer): number {
+  renderer.clear();
+  const { terminal, identity } = invocation;
+  terminal.stderr.write(formatError(error, terminal.stderr.paint));
+  if (terminal.json) {
+    createJsonOutput(terminal.stdout).write({
+      ok: false,
+      command: identity.command,
+      run_id: identity.runId,
+      error: errorJson(error),
+    });
+  }
+  return exitCodeOf(error.kind);
+}
+
+/** The paths of a bucket that may not exist yet: for `init`. */
+export function intendedBucket(invocation: Invocation): ReturnType<typeof bucketPaths> {
+  const { globals, environment, workingDirectory } = invocation;
+  return bucketPaths(resolve(workingDirectory, globals.bucket ?? (environment.BUCKET_ROOT || ".")));
+}

@@ -1,0 +1,99 @@
+// maand build: the summary of what changed.
+
+import type { PostBuildOutcome } from "../../build/post-build.ts";
+import type { BuildSummary } from "../../build/run.ts";
+import { runBuild } from "../../build/run.ts";
+import type { BucketInvocation, Outcome } from "../../cli/invocation.ts";
+import { formatDuration } from "../../cli/output/duration.ts";
+import { errorJson, formatError } from "../../cli/output/errors.ts";
+import { exitCodes } from "../../cli/output/exit-codes.ts";
+import { formatFault } from "../../model/fault.ts";
+import type { Session } from "../../session/session.ts";
+
+export async function buildCommand(
+  invocation: BucketInvocation,
+  flags: { purgeSecretsKv: boolean },
+): Promise<Outcome> {
+  return (await buildWithHooks(invocation, flags.purgeSecretsKv)).outcome;
+}
+
+/** Builds, puts the warnings on the event stream and runs `post_build` hooks: `deploy -b` does the same. */
+export async function buildWithHooks(
+  invocation: BucketInvocation,
+  purgeSecretsKv: boolean,
+): Promise<{ ok: boolean; outcome: Outcome }> {
+  const { events, session, terminal } = invocation;
+  const summary = await runBuild(session, { purgeSecretsKv });
+  for (const warning of summary.warnings) {
+    events.emit({ type: "warning", scope: { worker: "-", phase: "validate" }, text: formatFault(warning) });
+  }
+  const after = summary.hasPostBuild ? await runHooks(session) : nothingToRun;
+  const failures = after.failures.map(({ job, error }) => ({ job, ...errorJson(error) }));
+  const exitCode = after.interrupted
+    ? exitCodes.interrupted
+    : failures.length > 0
+      ? exitCodes.failed
+      : exitCodes.done;
+  const text = [
+    `${summaryLine(summary)}\n`,
+    after.jobs.length === 0 ? "" : `post_build: ${after.jobs.join(", ")}\n`,
+    ...after.failures.map(({ error }) => formatError(error, terminal.stdout.paint)),
+    exitCode === exitCodes.done
+      ? ""
+      : "the catalog was committed and stays; run maand build again to run the post_build hooks again\n",
+  ].join("");
+  const json = { build: { ...summaryJson(summary), post_build: { jobs: after.jobs, failures } } };
+  return { ok: exitCode === exitCodes.done, outcome: { text, json, exitCode } };
+}
+
+const nothingToRun: PostBuildOutcome = { jobs: [], failures: [], interrupted: false };
+
+/** Loads what runs hooks only where there are some: most builds do without it. */
+async function runHooks(session: Session): Promise<PostBuildOutcome> {
+  const { runPostBuild } = await import("../../build/post-build.ts");
+  return await runPostBuild(session);
+}
+
+function summaryLine(summary: BuildSummary): string {
+  const { workers, jobs, allocations, added, removed, disabled } = summary;
+  const took = formatDuration(summary.durationMs);
+  const changes = [
+    added > 0 ? `+${added} new` : "",
+    removed > 0 ? `−${removed} removed` : "",
+    disabled > 0 ? `${disabled} disabled` : "",
+  ].filter((part) => part !== "");
+  const parts = [
+    plural(workers, "worker"),
+    plural(jobs, "job"),
+    `${plural(allocations, "allocation")}${changes.length === 0 ? "" : ` (${changes.join(", ")})`}`,
+  ];
+  if (summary.certificatesIssued > 0) {
+    const renewed = summary.certificatesRenewed > 0 ? ` (${summary.certificatesRenewed} renewed)` : "";
+    parts.push(`${plural(summary.certificatesIssued, "certificate")} issued${renewed}`);
+  }
+  if (summary.purged > 0)
+    parts.push(`${plural(summary.purged, "variable or secret", "variables and secrets")} purged`);
+  if (summary.warnings.length > 0) parts.push(plural(summary.warnings.length, "warning"));
+  return `build: ${summary.changed ? "" : "nothing changed: "}${parts.join(", ")} in ${took}`;
+}
+
+function summaryJson(summary: BuildSummary): Record<string, unknown> {
+  return {
+    changed: summary.changed,
+    workers: summary.workers,
+    jobs: summary.jobs,
+    allocations: summary.allocations,
+    added: summary.added,
+    removed: summary.removed,
+    disabled: summary.disabled,
+    certificates_issued: summary.certificatesIssued,
+    certificates_renewed: summary.certificatesRenewed,
+    purged: summary.purged,
+    warnings: summary.warnings,
+    duration_ms: summary.durationMs,
+  };
+}
+
+function plural(count: number, noun: string, many = `${noun}s`): string {
+  return `${count} ${count === 1 ? noun : many}`;
+}

@@ -1,0 +1,70 @@
+// What every `cat` gives back: the same rows as a table for people and under their column names in JSON.
+
+import type { Outcome } from "../../cli/invocation.ts";
+import { type Cell, type Column, formatTable } from "../../cli/output/table.ts";
+import type { Terminal } from "../../cli/output/terminal.ts";
+import { MaandError } from "../../model/error.ts";
+import type { CatalogState } from "../../model/state.ts";
+import { suggestName } from "../../support/nearest.ts";
+
+/** In JSON as it is (null where there is nothing); in a table a list is joined by commas, an object is compact JSON. */
+export type RowValue = string | number | boolean | null | object;
+
+export type Row<Name extends string> = Record<Name, RowValue>;
+
+/** The outcome of `cat <name>`: columns in the order given. A piped table is never cut. */
+export function tableOutcome<const Name extends string>(
+  terminal: Terminal,
+  name: string,
+  columns: readonly (Name | (Column & { name: Name }))[],
+  rows: readonly Row<Name>[],
+): Outcome {
+  const names = columns.map((column) => (typeof column === "string" ? column : column.name));
+  if (terminal.json) return { json: { [name]: rows } };
+  const cells = rows.map((row) => names.map((column) => cellOf(row[column])));
+  const { stdout } = terminal;
+  return { text: formatTable(columns, cells, { width: stdout.width(), color: stdout.paint.enabled }) };
+}
+
+function cellOf(value: RowValue): Cell {
+  if (typeof value !== "object" || value === null) return value;
+  if (Array.isArray(value)) return value.join(",");
+  const json: unknown = JSON.parse(JSON.stringify(value));
+  return typeof json === "string" ? json : JSON.stringify(json);
+}
+
+/** Filters of a `cat`; absent ones let everything pass. */
+export interface CatFilters {
+  jobs?: readonly string[] | undefined;
+  workers?: readonly string[] | undefined;
+}
+
+/**
+ * Whether a row of that job and worker passes.
+ * @throws MaandError("usage") for a filter that names what the catalog has never heard of.
+ */
+export function createFilter(
+  state: Pick<CatalogState, "jobs" | "workers" | "allocations">,
+  filters: CatFilters,
+): (row: { job: string; workerIp?: string }) => boolean {
+  const allocated = state.allocations;
+  const jobs = new Set([...state.jobs.map((job) => job.name), ...allocated.map((row) => row.job)]);
+  const workers = new Set([
+    ...state.workers.map((worker) => worker.host),
+    ...allocated.map((row) => row.workerIp),
+  ]);
+  checkNames("--jobs", filters.jobs, jobs);
+  checkNames("--workers", filters.workers, workers);
+  return ({ job, workerIp }) =>
+    filters.jobs?.includes(job) !== false &&
+    (workerIp === undefined || filters.workers?.includes(workerIp) !== false);
+}
+
+function checkNames(flag: string, wanted: readonly string[] | undefined, known: ReadonlySet<string>): void {
+  for (const name of wanted ?? []) {
+    if (known.has(name)) continue;
+    throw new MaandError("usage", `${flag} names "${name}", which is not in the catalog`, {
+      hint: `${suggestName(name, [...known].sort())} (what is new needs "maand build" first)`,
+    });
+  }
+}

@@ -1,0 +1,13 @@
+// maand schema <file>: the text, or with --json the schema as a member of the document.
+
+import type { Invocation, Outcome } from "../../cli/invocation.ts";
+import { schemaCommand } from "./text.ts";
+
+export async function schemaFileCommand(
+  { terminal }: Invocation,
+  _flags: Record<never, never>,
+  args: string[],
+): Promise<Outcome> {
+  const text = schemaCommand(args[0]!);
+  return terminal.json ? { json: { schema: JSON.parse(text) as unknown } } : { text };
+}

@@ -1,0 +1,127 @@
+// Everything the deploy plan depends on, read from the catalog; content is rendered here.
+
+import type { Deployment, PostDeployStatus } from "../../catalog/deployments.ts";
+import { readDeployments, readPostDeploy, readTree } from "../../catalog/deployments.ts";
+import type { CatalogRead } from "../../catalog/read.ts";
+import type { ContentRenderer } from "../../content/renderer.ts";
+import { createContentRenderer } from "../../content/renderer.ts";
+import { demandsOf } from "../../content/store.ts";
+import { jobNamespace } from "../../kv/namespaces.ts";
+import type { KvStore } from "../../kv/store.ts";
+import { MaandError } from "../../model/error.ts";
+import type { AllocationRow, CatalogState, JobRow } from "../../model/state.ts";
+import type { TreeFile } from "../../model/tree.ts";
+import type { Session } from "../../session/session.ts";
+import type { AllocationFacts } from "./action.ts";
+import type { JobFacts } from "./plan.ts";
+
+export interface DeployFacts {
+  state: CatalogState;
+  jobs: JobFacts[];
+  /** By allocation id. `reload` replaces entries. */
+  byId: ReadonlyMap<string, AllocationFacts>;
+  contents: ContentRenderer;
+  /** Reads and renders one job again: its `pre_deploy` hooks may have changed what its templates say. */
+  reload(job: string): Promise<JobFacts>;
+}
+
+/**
+ * Renders and compares. Only the named jobs are rendered; a template that fails becomes its job's `renderFault`.
+ * @param kv what templates read: the catalog's KV, or that with the pending writes of hooks
+ */
+export async function loadFacts(
+  session: Session,
+  { state, deployments }: CatalogRead,
+  kv: Pick<KvStore, "get" | "keys">,
+  only?: readonly string[],
+): Promise<DeployFacts> {
+  const contents = createContentRenderer(session, state, kv);
+  const postDeploy = readPostDeploy(session.catalog);
+  const byJob = Map.groupBy(state.allocations, (allocation) => allocation.job);
+  const byId = new Map<string, AllocationFacts>();
+  const treeOf = treeReader(session);
+
+  const load = async (job: JobRow, known: ReadonlyMap<string, Deployment>): Promise<JobFacts> => {
+    const facts: JobFacts = {
+      job,
+      allocations: [],
+      demands: demandsOf(job),
+      postDeployDue: isDue(postDeploy.get(job.name)),
+    };
+    const order = kv.get(jobNamespace(job.name), "rollout_order");
+    if (typeof order === "string" && order !== "")
+      facts.rolloutOrder = order.split(",").map((ip) => ip.trim());
+    for (const row of byJob.get(job.name) ?? []) {
+      const deployment = known.get(row.allocId) ?? newDeployment(row);
+      const allocation = await allocationFacts(job, row, deployment, contents, facts, treeOf);
+      facts.allocations.push(allocation);
+      byId.set(row.allocId, allocation);
+    }
+    return facts;
+  };
+
+  const jobs: JobFacts[] = [];
+  for (const job of state.jobs) {
+    if (only === undefined || only.includes(job.name)) jobs.push(await load(job, deployments));
+  }
+  return {
+    state,
+    jobs,
+    byId,
+    contents,
+    reload(name) {
+      const job = state.jobs.find((candidate) => candidate.name === name);
+      if (job === undefined) throw new Error(`job ${name} is not in the catalog`);
+      return load(job, readDeployments(session.catalog));
+    },
+  };
+}
+
+function isDue(postDeploy: PostDeployStatus | undefined): boolean {
+  return postDeploy === "failed" || postDeploy === "pending";
+}
+
+function newDeployment(row: AllocationRow): Deployment {
+  return { allocId: row.allocId, state: "absent" };
+}
+
+type TreeOf = (hash: string | undefined) => TreeFile[] | undefined;
+
+/** Trees are shared by many allocations: each is read once. */
+function treeReader(session: Session): TreeOf {
+  const trees = new Map<string, TreeFile[] | undefined>();
+  return (hash) => {
+    if (hash === undefined) return undefined;
+    if (!trees.has(hash)) trees.set(hash, readTree(session.catalog, hash));
+    return trees.get(hash);
+  };
+}
+
+async function allocationFacts(
+  job: JobRow,
+  row: AllocationRow,
+  deployment: Deployment,
+  contents: ContentRenderer,
+  ofJob: JobFacts,
+  treeOf: TreeOf,
+): Promise<AllocationFacts> {
+  const facts: AllocationFacts = { row, deployment, job };
+  if (!row.removed) {
+    try {
+      facts.content = await contents.planned(job, row);
+    } catch (error) {
+      if (!(error instanceof MaandError)) throw error;
+      ofJob.renderFault ??= error;
+    }
+  }
+  // File lists matter only where a reload has to be told from a restart.
+  if (job.manifest.restartPolicy === "reload" && facts.content?.hash !== deployment.promotedHash) {
+    const promotedFiles = treeOf(deployment.promotedHash);
+    if (promotedFiles !== undefined) facts.promotedFiles = promotedFiles;
+  }
+  if (job.manifest.restartPolicy === "reload" && deployment.attemptHash !== undefined) {
+    const attemptFiles = treeOf(deployment.attemptHash);
+    if (attemptFiles !== undefined) facts.attemptFiles = attemptFiles;
+  }
+  return facts;
+}

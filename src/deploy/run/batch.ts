@@ -1,0 +1,215 @@
+// One batch: stage, sync and run its allocations side by side; then record what they have become.
+
+import type { AttemptedContent, NewAttempt, Promotion } from "../../catalog/deployments.ts";
+import {
+  beginAttempts,
+  failAttempts,
+  promote,
+  readDeployments,
+  setStates,
+} from "../../catalog/deployments.ts";
+import { stageJob, workerStaging } from "../../content/stage.ts";
+import type { DeployPhase } from "../../hooks/plan.ts";
+import { deployFault } from "../../lifecycle/fault.ts";
+import { requireTarget } from "../../lifecycle/target.ts";
+import { MaandError } from "../../model/error.ts";
+import { mayRun } from "../../model/state.ts";
+import type { Action } from "../plan/action.ts";
+import { begunBy, isDue, targetOf } from "../plan/action.ts";
+import type { DeployRun } from "./context.ts";
+import { factsOf, hookTarget, targetSeconds } from "./context.ts";
+import { interruptedAt } from "./outcome.ts";
+import type { RolloutRecorder } from "./recorder.ts";
+
+/** An action that was carried out, and how it went so far. */
+export interface Attempt {
+  action: Action;
+  /** What was staged, as it is to be promoted. */
+  content?: AttemptedContent;
+  error?: MaandError;
+}
+
+/** The place of a batch in its rollout, as hooks see it. */
+export interface BatchPlace {
+  phase: DeployPhase;
+  index: number;
+  count: number;
+}
+
+/** Syncs a batch and, unless the job is controlled by a hook, runs its lifecycle targets. */
+export async function actOn(
+  run: DeployRun,
+  batch: readonly Action[],
+  lifecycle: "make" | "none",
+): Promise<Attempt[]> {
+  beginAttempts(
+    run.session.catalog,
+    batch.map((action) => newAttempt(run, action, factsOf(run, action).content!)),
+  );
+  return Promise.all(
+    batch.map(async (action): Promise<Attempt> => {
+      const attempt: Attempt = { action };
+      try {
+        attempt.content = await stage(run, action);
+        await run.links.sync(action.workerIp, action.job);
+        if (lifecycle === "make") await runLifecycle(run, action);
+      } catch (error) {
+        attempt.error = deployFault(run.session, error, action.workerIp);
+      }
+      return attempt;
+    }),
+  );
+}
+
+function newAttempt(run: DeployRun, action: Action, content: AttemptedContent): NewAttempt {
+  const begun = begunBy(action, factsOf(run, action).deployment);
+  return { allocId: action.allocId, content, ...(begun === undefined ? {} : { begun }) };
+}
+
+async function runLifecycle(run: DeployRun, action: Action): Promise<void> {
+  const target = targetOf(action.kind);
+  if (target === undefined) return;
+  await run.slots(action.workerIp, async () =>
+    requireTarget(run.session, await run.links.connect(action.workerIp), {
+      job: action.job,
+      workerIp: action.workerIp,
+      target,
+      currentVersion: action.currentVersion,
+      newVersion: action.newVersion,
+      timeoutSeconds: targetSeconds(run, action),
+      phase: "rollout",
+    }),
+  );
+}
+
+/** Runs the job's `after_allocation_started` hooks for those of a batch that were started. */
+export async function afterStarted(
+  run: DeployRun,
+  attempts: readonly Attempt[],
+  place: BatchPlace,
+): Promise<void> {
+  const started = attempts.filter(
+    (attempt) => attempt.error === undefined && targetOf(attempt.action.kind) !== undefined,
+  );
+  const job = started[0]?.action.job;
+  if (job === undefined || !run.hooks.hasHooks(job, "after_allocation_started")) return;
+  await hookAttempts(run, "after_allocation_started", started, place);
+}
+
+/** Runs the hooks of an event for these attempts as one batch; a failure becomes the attempt's error. */
+export async function hookAttempts(
+  run: DeployRun,
+  event: "after_allocation_started" | "job_control",
+  attempts: readonly Attempt[],
+  place: BatchPlace,
+  control?: { newAllocations: string[]; updatedAllocations: string[] },
+): Promise<void> {
+  const [first] = attempts;
+  if (first === undefined) return;
+  run.withHooksRun.add(first.action.job);
+  const { results } = await run.hooks.run({
+    event,
+    job: first.action.job,
+    targets: attempts.map(({ action }) => hookTarget(run, action)),
+    phase: place.phase,
+    batch: { index: place.index, count: place.count },
+    finishing: true,
+    ...(control === undefined ? {} : { control: { target: "deploy", stoppedAllocations: [], ...control } }),
+  });
+  for (const attempt of attempts) {
+    const own = results.filter((result) => result.allocId === attempt.action.allocId);
+    const failed = own.find((result) => result.error !== undefined);
+    const missed = own.find((result) => result.status === "skipped");
+    if (failed !== undefined) attempt.error = failed.error!;
+    else if (missed !== undefined) attempt.error = notRun(run, attempt.action, missed.hook);
+  }
+}
+
+/** A hook that was skipped has not done its part: what depends on it must not be promoted. */
+function notRun(run: DeployRun, action: Action, hook: string): MaandError {
+  if (run.session.shutdown.forced.aborted) return interruptedAt(action, `${hook} was not run`);
+  return new MaandError("hook", `${hook} was not run`, {
+    where: { job: action.job, worker: action.workerIp },
+    why: "an earlier hook of the batch failed",
+    hint: "fix that hook, then run maand deploy again",
+  });
+}
+
+/**
+ * Puts the allocation's files, rendered with the versions they are deployed with, into the staging tree, and their
+ * bytes into the catalog. Returns the content to promote: that of the KV of this moment, which hooks may have changed
+ * since the plan was made.
+ */
+async function stage(run: DeployRun, action: Action): Promise<AttemptedContent> {
+  const facts = factsOf(run, action);
+  const { promoted, staged, keep } = await run.facts.contents.capture(
+    facts.job,
+    facts.row,
+    action.currentVersion,
+  );
+  keep();
+  if (isDue(action) && promoted.hash !== facts.content?.hash)
+    beginAttempts(run.session.catalog, [newAttempt(run, action, promoted)]);
+  const staging = workerStaging(run.session.paths.staging, action.workerIp);
+  stageJob(staging, action.job, staged.files, staged.read);
+  return promoted;
+}
+
+/**
+ * Records a batch: what is well is promoted in one commit, what failed its gate is marked so. What hooks wrote while
+ * the batch ran becomes durable with it; of a batch that failed nothing is kept.
+ */
+export function settleBatch(run: DeployRun, attempts: readonly Attempt[], recorder: RolloutRecorder): void {
+  const { catalog } = run.session;
+  const well = attempts.filter((attempt) => attempt.error === undefined);
+  const job = attempts[0]?.action.job;
+  if (job !== undefined) {
+    if (well.length === attempts.length) run.hooks.checkpoint(job);
+    else run.hooks.discard(job);
+  }
+  promote(
+    catalog,
+    well.map(({ action, content }) => ({ ...promotionOf(action, content!), state: action.leadsTo })),
+  );
+  const failures = attempts
+    .filter((attempt) => attempt.error !== undefined)
+    .map(({ action, error }) => ({ allocId: action.allocId, error: error!, failure: error!.message }));
+  const unhealthy = failures.filter(({ error }) => error.kind === "health");
+  setStates(
+    catalog,
+    unhealthy.map(({ allocId, failure }) => ({ allocId, failure, state: "health_failed" as const })),
+  );
+  failAttempts(
+    catalog,
+    failures.filter(({ error }) => error.kind !== "health"),
+  );
+  for (const { action, error } of attempts)
+    recorder.settle(action, error === undefined ? "done" : "failed", error);
+}
+
+function promotionOf(action: Action, content: AttemptedContent): Promotion {
+  return { allocId: action.allocId, version: action.newVersion, content };
+}
+
+/** Content and version of disabled allocations stay current in the catalog and the staging tree; nothing runs. */
+export async function keepDisabledCurrent(
+  run: DeployRun,
+  actions: readonly Action[],
+  recorder: RolloutRecorder,
+): Promise<void> {
+  const states = readDeployments(run.session.catalog);
+  for (const action of actions) {
+    const state = states.get(action.allocId)?.state ?? "absent";
+    // Its stop failed or was not come to: what runs there is the old version, and must not be taken for the new one.
+    if (mayRun(state)) continue;
+    try {
+      const promotion = promotionOf(action, await stage(run, action));
+      promote(run.session.catalog, [
+        { ...promotion, ...(state === "stopped" ? { state: action.leadsTo } : {}) },
+      ]);
+      recorder.settle(action, "done");
+    } catch (error) {
+      recorder.settle(action, "failed", deployFault(run.session, error, action.workerIp));
+    }
+  }
+}

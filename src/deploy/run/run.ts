@@ -1,0 +1,205 @@
+// maand deploy: plan, reach the workers, reconcile, roll out wave by wave, refresh; the outcome says how it went.
+
+import { makePrivateDirectory } from "../../bucket/private-files.ts";
+import { nextUpdateSeq } from "../../catalog/deployments.ts";
+import { catalogFailure } from "../../catalog/failure.ts";
+import { recordAllocation } from "../../catalog/history.ts";
+import type { CatalogRead } from "../../catalog/read.ts";
+import { readCatalog } from "../../catalog/read.ts";
+import type { HookHost } from "../../hooks/host.ts";
+import { withHookHost } from "../../hooks/with-host.ts";
+import type { KvStore } from "../../kv/store.ts";
+import { createWorkerSlots } from "../../lifecycle/worker-slots.ts";
+import { MaandError } from "../../model/error.ts";
+import type { HookEvent } from "../../model/manifest.ts";
+import type { Session } from "../../session/session.ts";
+import { suggestName } from "../../support/nearest.ts";
+import type { DeployFacts } from "../plan/load.ts";
+import { loadFacts } from "../plan/load.ts";
+import type { DeployPlan } from "../plan/plan.ts";
+import { dueWorkers, hasWork, planDeploy, receivingWorkers } from "../plan/plan.ts";
+import type { DeployRun } from "./context.ts";
+import type { AllocationOutcome, DeployOutcome, UnreachedWorker } from "./outcome.ts";
+import { pruneRemoved } from "./prune.ts";
+import { reconcile } from "./stops.ts";
+import { rollOutWaves, step } from "./waves.ts";
+import type { Links } from "./workers.ts";
+import { linkWorkers } from "./workers.ts";
+
+export interface DeployOptions {
+  force: boolean;
+  syncOnly: boolean;
+  /** Only these jobs; all when absent. */
+  jobs?: readonly string[];
+}
+
+export interface PreparedDeploy {
+  facts: DeployFacts;
+  plan: DeployPlan;
+}
+
+/**
+ * Works out what a deploy would do; contacts no worker and writes nothing.
+ * @throws MaandError("usage") for a job name that is not in the catalog, MaandError("remote") for a start with
+ *   `--sync-only`.
+ */
+export async function prepareDeploy(
+  session: Session,
+  options: DeployOptions,
+  read: CatalogRead = readCatalog(session.catalog),
+  kv: Pick<KvStore, "get" | "keys"> = session.kv,
+): Promise<PreparedDeploy> {
+  refuseUnknownJobs(options, read);
+  const facts = await loadFacts(session, read, kv, options.jobs);
+  const { force, syncOnly, jobs } = options;
+  const plan = planDeploy(facts.jobs, { force, syncOnly, ...(jobs && { jobs: new Set(jobs) }) });
+  if (syncOnly) refuseStarts(plan);
+  return { facts, plan };
+}
+
+function refuseUnknownJobs(options: DeployOptions, read: CatalogRead): void {
+  const known = read.state.jobs.map((job) => job.name);
+  for (const job of options.jobs ?? []) {
+    if (known.includes(job)) continue;
+    throw new MaandError("usage", `--jobs names "${job}", which is not in the catalog`, {
+      hint: `${suggestName(job, known)} (a new job needs "maand build" first)`,
+    });
+  }
+}
+
+/** Carries out a deploy from beginning to end. What fails on workers is in the outcome; only what stops all is thrown. */
+export async function runDeploy(session: Session, options: DeployOptions): Promise<DeployOutcome> {
+  const read = readCatalog(session.catalog);
+  try {
+    return await withHookHost(session, read, async (hooks) => {
+      const { facts, plan } = await prepareDeploy(session, options, read, hooks.kv);
+      hooks.requireRuntimes(...hooksOf(plan));
+      for (const text of plan.warnings)
+        session.events.emit({ type: "warning", scope: { worker: "-" }, text });
+      return await carryOut(session, options, { facts, plan, hooks });
+    });
+  } catch (thrown) {
+    throw catalogFailure(thrown, session.paths.catalog);
+  }
+}
+
+/** Jobs with something to do, and the events whose hooks a deploy may run for them. */
+function hooksOf(plan: DeployPlan): [jobs: string[], events: HookEvent[]] {
+  const busy = plan.waves.flatMap((wave) => wave.jobs.filter(hasWork).map((job) => job.job));
+  const stopping = plan.reconcile.flatMap((wave) => wave.jobs.map((job) => job.job));
+  const events: HookEvent[] = [
+    "pre_deploy",
+    "job_control",
+    "after_allocation_started",
+    "after_allocation_stopped",
+    "health_check",
+    "post_deploy",
+  ];
+  return [[...new Set([...busy, ...stopping])], events];
+}
+
+async function carryOut(
+  session: Session,
+  options: DeployOptions,
+  { facts, plan, hooks }: PreparedDeploy & { hooks: HookHost },
+): Promise<DeployOutcome> {
+  const updateSeq = nextUpdateSeq(session.catalog);
+  makePrivateDirectory(session.paths.staging);
+  const due = dueWorkers(plan);
+  const slots = createWorkerSlots(session.conf.maxParallelWorkers);
+  const present = new Set(facts.state.workers.map((worker) => worker.host));
+  const workers = new Set([
+    ...facts.state.allocations.filter((a) => !a.removed && present.has(a.workerIp)).map((a) => a.workerIp),
+    ...due,
+  ]);
+  const departed = new Set([...workers].filter((workerIp) => !present.has(workerIp)));
+  step(session, `connecting to ${count(workers.size, "worker")}`);
+  const links = await linkWorkers(session, {
+    state: facts.state,
+    updateSeq,
+    due,
+    receiving: receivingWorkers(plan),
+    departed,
+    workers: [...workers],
+    slots,
+  });
+  const run: DeployRun = {
+    session,
+    state: facts.state,
+    facts,
+    links,
+    hooks,
+    options: { force: options.force, syncOnly: options.syncOnly },
+    slots,
+    withHooksRun: new Set(),
+  };
+
+  if (plan.reconcile.length > 0 && !session.shutdown.graceful.aborted)
+    step(session, "stopping what is no longer wanted");
+  const stopped = await reconcile(run, plan.reconcile);
+  // Whenever something removed is left: an earlier run may have ended before it came to this.
+  if (facts.state.allocations.some((allocation) => allocation.removed)) pruneRemoved(session);
+  const waves = await rollOutWaves(run, plan);
+  if (!session.shutdown.forced.aborted) await links.refreshRest();
+
+  const outcome: DeployOutcome = {
+    updateSeq,
+    reconcile: stopped,
+    waves,
+    unreached: unreachedWorkers(links, [
+      ...stopped,
+      ...waves.flatMap((wave) => wave.jobs.flatMap((job) => job.allocations)),
+    ]),
+    interrupted: session.shutdown.graceful.aborted,
+  };
+  record(session, outcome);
+  return outcome;
+}
+
+/** Every worker that could not take part to the end; it is a failure where something of it came out badly. */
+function unreachedWorkers(links: Links, outcomes: readonly AllocationOutcome[]): UnreachedWorker[] {
+  const bad = new Set(
+    outcomes.filter((o) => o.status === "not_reached" || o.status === "failed").map((o) => o.workerIp),
+  );
+  return [...links.all.values()].flatMap(({ workerIp, departed, failure }) => {
+    if (failure === undefined || failure.kind === "interrupted") return [];
+    return [{ workerIp, due: bad.has(workerIp), departed, error: failure }];
+  });
+}
+
+/** `--sync-only` never starts anything: a plan with a start is refused before anything is touched. */
+function refuseStarts(plan: DeployPlan): void {
+  const starts = plan.waves.flatMap((wave) => wave.jobs.flatMap((job) => job.starts.flat()));
+  if (starts.length === 0) return;
+  throw new MaandError("remote", "--sync-only cannot start what has never run", {
+    why: starts.map((action) => `${action.job}@${action.workerIp}`).join(", "),
+    hint: "run maand deploy without --sync-only first, or limit it with --jobs",
+  });
+}
+
+function record(session: Session, outcome: DeployOutcome): void {
+  const all: AllocationOutcome[] = [
+    ...outcome.reconcile,
+    ...outcome.waves.flatMap((wave) => wave.jobs.flatMap((job) => job.allocations)),
+  ];
+  session.catalog.transaction(() => {
+    for (const entry of all) {
+      if (entry.status === "skipped") continue;
+      recordAllocation(session.catalog, {
+        runId: session.identity.runId,
+        job: entry.job,
+        workerIp: entry.workerIp,
+        action: entry.action,
+        status: entry.status,
+        currentVersion: entry.currentVersion,
+        newVersion: entry.newVersion,
+        ...(entry.error === undefined ? {} : { reason: entry.error.message }),
+        at: session.now(),
+      });
+    }
+  })();
+}
+
+function count(number: number, noun: string): string {
+  return `${number} ${noun}${number === 1 ? "" : "s"}`;
+}

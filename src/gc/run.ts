@@ -1,0 +1,225 @@
+// gc: stops and deletes what is left of removed allocations on workers, then purges the catalog, logs and staging.
+
+import { forgetPromotions } from "../catalog/deployments.ts";
+import { recordAllocation } from "../catalog/history.ts";
+import { type CatalogRead, readCatalog } from "../catalog/read.ts";
+import { failureText } from "../health/failure.ts";
+import type { HookHost } from "../hooks/host.ts";
+import { withHookHost } from "../hooks/with-host.ts";
+import { runLogged } from "../lifecycle/target.ts";
+import { MaandError } from "../model/error.ts";
+import type { Session } from "../session/session.ts";
+import { remoteDirectory } from "../session/session.ts";
+import type { Connection } from "../ssh/connect/connection.ts";
+import type { ShellText } from "../ssh/exec/quote.ts";
+import { mapLimited } from "../support/parallel.ts";
+import { deleteBucketCommand, deleteJobCommand } from "../worker/commands.ts";
+import { type CatalogPurge, compactCatalog, purgeCatalog } from "./catalog.ts";
+import { daysBefore, deleteRunLogs, emptyStaging, jobDirectories, runLogDays } from "./files.ts";
+import { type Garbage, planGc, stopWaves } from "./plan.ts";
+import { asError, type Call, interrupted, reach, stopOne } from "./worker.ts";
+
+export interface GcRequest {
+  /** Days that tombstones are kept. */
+  retainDays: number;
+}
+
+/** What became of one removed allocation. */
+export interface GcAllocation {
+  job: string;
+  workerIp: string;
+  /** `kept`: its rows stay for the next gc. */
+  status: "purged" | "kept";
+  stopped: boolean;
+  error?: MaandError;
+}
+
+/** What became of a worker that has left the workspace. */
+export interface GcWorker {
+  workerIp: string;
+  status: "deleted" | "dead" | "kept";
+  error?: MaandError;
+}
+
+export interface GcOutcome {
+  allocations: GcAllocation[];
+  workers: GcWorker[];
+  catalog: CatalogPurge;
+  runLogs: number;
+  /** Entries of `tmp/` that were deleted. */
+  staging: number;
+  interrupted: boolean;
+}
+
+/** Seconds for deleting a directory on a worker: data may be large, but a deletion that hangs must end. */
+const deleteSeconds = 600;
+
+/**
+ * Collects garbage. What fails on a worker is in the outcome and keeps the rows concerned.
+ * @throws MaandError("local") before anything is done, when a stop needs a hook that this host cannot run.
+ */
+export function collectGarbage(session: Session, request: GcRequest): Promise<GcOutcome> {
+  const read = readCatalog(session.catalog);
+  return withHookHost(session, read, (hooks) => collect(session, read, hooks, request));
+}
+
+async function collect(
+  session: Session,
+  { state, deployments }: CatalogRead,
+  hooks: HookHost,
+  request: GcRequest,
+): Promise<GcOutcome> {
+  const { catalog, paths, identity } = session;
+  const plan = planGc(state, deployments);
+  hooks.requireRuntimes(
+    stopWaves(plan)
+      .flat()
+      .map(({ row }) => row.job),
+    ["job_control"],
+  );
+  const calls = await mapLimited(plan.visits, session.conf.maxParallelWorkers, (visit) =>
+    reach(session, visit),
+  );
+  const callOf = new Map(calls.map((call) => [call.visit.workerIp, call]));
+  for (const wave of stopWaves(plan)) {
+    await mapLimited(wave, session.conf.maxParallelWorkers, (garbage) =>
+      stopOne(session, hooks, callOf.get(garbage.row.workerIp)!, garbage),
+    );
+  }
+  const workers = await mapLimited(calls, session.conf.maxParallelWorkers, (call) => deleteOn(session, call));
+
+  const allocations = [
+    ...calls.flatMap((call) => call.visit.garbage.map((garbage) => outcomeOf(call, garbage))),
+    ...plan.rowsOnly.map(
+      ({ row }): GcAllocation => ({ job: row.job, workerIp: row.workerIp, status: "purged", stopped: false }),
+    ),
+  ];
+  record(session, allocations);
+  const purgedKeys = new Set(
+    allocations.filter((entry) => entry.status === "purged").map((entry) => `${entry.job}@${entry.workerIp}`),
+  );
+  const garbage = [...plan.visits.flatMap((visit) => visit.garbage), ...plan.rowsOnly];
+  const now = session.now();
+  const purge = purgeCatalog(catalog, session.kv, {
+    purged: garbage.map(({ row }) => row).filter((row) => purgedKeys.has(`${row.job}@${row.workerIp}`)),
+    workspaceJobs: jobDirectories(paths.workspace),
+    tombstonesUntil: daysBefore(now, request.retainDays),
+    now,
+  });
+  const runLogs = deleteRunLogs(paths.logs, identity.runId, daysBefore(now, runLogDays));
+  const staging = emptyStaging(paths.staging);
+  compactCatalog(catalog);
+  return {
+    allocations,
+    workers: workers.filter((worker) => worker !== undefined),
+    catalog: purge,
+    runLogs,
+    staging,
+    interrupted: session.shutdown.graceful.aborted,
+  };
+}
+
+/** Deletes what can go on one worker; tells what became of the worker itself when it has left the workspace. */
+async function deleteOn(session: Session, call: Call): Promise<GcWorker | undefined> {
+  const { visit, connection, failure, faults } = call;
+  const { workerIp } = visit;
+  if (connection === undefined)
+    return visit.departed ? departedUnreached(session, workerIp, failure!) : undefined;
+  const directory = remoteDirectory(session);
+  const { useSudo } = session.conf;
+  const free = visit.garbage.filter(({ row }) => !faults.has(row.allocId));
+  // Before the files go: a pair that comes back after a crash has to be deployed as new.
+  forgetPromotions(
+    session.catalog,
+    free.filter(({ remove }) => remove).map(({ row }) => row.allocId),
+  );
+  if (visit.departed && faults.size === 0) {
+    try {
+      await deleteRemote(
+        session,
+        connection,
+        { worker: workerIp },
+        directory,
+        deleteBucketCommand(directory, useSudo),
+      );
+      return { workerIp, status: "deleted" };
+    } catch (thrown) {
+      const error = asError(thrown, { worker: workerIp });
+      for (const { row } of free) faults.set(row.allocId, error);
+      return { workerIp, status: "kept", error };
+    }
+  }
+  for (const { row, remove } of free) {
+    if (!remove) continue;
+    const where = { job: row.job, worker: workerIp };
+    try {
+      await deleteRemote(
+        session,
+        connection,
+        where,
+        `jobs/${row.job}`,
+        deleteJobCommand(directory, row.job, useSudo),
+      );
+    } catch (thrown) {
+      faults.set(row.allocId, asError(thrown, where));
+    }
+  }
+  return visit.departed ? { workerIp, status: "kept", error: [...faults.values()][0]! } : undefined;
+}
+
+function departedUnreached(session: Session, workerIp: string, error: MaandError): GcWorker {
+  // Only a worker that cannot be reached counts as dead, not one that we lack a key for or were kept from asking.
+  if (error.kind !== "unreachable") return { workerIp, status: "kept", error };
+  const text = `it has left the workspace and cannot be reached: it counts as dead (${failureText(error)})`;
+  session.events.emit({ type: "warning", scope: { worker: workerIp, phase: "gc" }, text });
+  return { workerIp, status: "dead", error };
+}
+
+async function deleteRemote(
+  session: Session,
+  connection: Connection,
+  where: { worker: string; job?: string },
+  path: string,
+  command: ShellText,
+): Promise<void> {
+  if (session.shutdown.graceful.aborted) throw interrupted();
+  const scope = { ...where, phase: "gc" as const, action: "delete" };
+  const title = `rm -rf ${path}`;
+  const result = await runLogged(session, connection, {
+    scope,
+    title,
+    command,
+    timeoutSeconds: deleteSeconds,
+  });
+  if (result.exitCode === 0) return;
+  throw new MaandError("remote", `${path} could not be deleted`, {
+    where,
+    why: failureText(result.stderr) || `exit status ${result.exitCode}`,
+    hint: "fix it on the worker, then run maand gc again",
+  });
+}
+
+function outcomeOf(call: Call, { row }: Garbage): GcAllocation {
+  const of = { job: row.job, workerIp: row.workerIp, stopped: call.stopped.has(row.allocId) };
+  const unreached = call.connection === undefined;
+  if (unreached && call.visit.departed && call.failure!.kind === "unreachable")
+    return { ...of, status: "purged" };
+  const error = unreached ? call.failure : call.faults.get(row.allocId);
+  return error === undefined ? { ...of, status: "purged" } : { ...of, status: "kept", error };
+}
+
+function record(session: Session, allocations: readonly GcAllocation[]): void {
+  session.catalog.transaction(() => {
+    for (const entry of allocations) {
+      recordAllocation(session.catalog, {
+        runId: session.identity.runId,
+        job: entry.job,
+        workerIp: entry.workerIp,
+        action: "gc",
+        status: entry.status === "purged" ? "done" : "failed",
+        ...(entry.error === undefined ? {} : { reason: entry.error.message }),
+        at: session.now(),
+      });
+    }
+  })();
+}

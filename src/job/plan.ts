@@ -1,0 +1,184 @@
+// What a manual lifecycle action will do: which allocations, in which batches, and which are refused.
+
+import { MaandError } from "../model/error.ts";
+import type { AllocationRow, CatalogState, DeploymentRow, JobRow } from "../model/state.ts";
+import { suggestName } from "../support/nearest.ts";
+
+/** What a Makefile target does to the process, as far as maand knows by its name. */
+export type Effect = "start" | "restart" | "reload" | "stop" | "none";
+
+interface Traits {
+  effect: Effect;
+  /** Which width of the manifest cuts the allocations into batches; "all" takes them together. */
+  batches: "starts" | "upgrades" | "all";
+  /** Whether it may be asked of a disabled allocation that is named. */
+  onDisabled: boolean;
+}
+
+const lifecycle: Record<string, Traits> = {
+  start: { effect: "start", batches: "starts", onDisabled: false },
+  restart: { effect: "restart", batches: "upgrades", onDisabled: false },
+  reload: { effect: "reload", batches: "upgrades", onDisabled: false },
+  stop: { effect: "stop", batches: "all", onDisabled: true },
+  status: { effect: "none", batches: "all", onDisabled: true },
+};
+
+/** The traits of a target: `job run --target stop` is a stop like any other. */
+export function traitsOf(target: string): Traits {
+  return Object.hasOwn(lifecycle, target)
+    ? lifecycle[target]!
+    : { effect: "none", batches: "all", onDisabled: false };
+}
+
+export interface JobRequest {
+  job: string;
+  target: string;
+  /** Only the allocations on these workers; all active ones when absent. */
+  allocations?: readonly string[] | undefined;
+}
+
+/** One allocation that the target is run on. */
+export interface Chosen {
+  row: AllocationRow;
+  deployment: DeploymentRow;
+}
+
+export interface JobControlPlan {
+  job: JobRow;
+  target: string;
+  effect: Effect;
+  batches: Chosen[][];
+  /** Allocations that only a deploy can bring into a known state, with the reason. */
+  refused: { row: AllocationRow; error: MaandError }[];
+}
+
+/**
+ * Works out what `maand job` does.
+ * @param rolloutOrder worker addresses as the KV has them, undefined when there are none
+ * @throws MaandError("usage") for an unknown job, a target that is no target, and allocations that cannot be named here
+ */
+export function planJobControl(
+  state: CatalogState,
+  deployments: ReadonlyMap<string, DeploymentRow>,
+  request: JobRequest,
+  rolloutOrder?: readonly string[],
+): JobControlPlan {
+  const job = findJob(state, request.job);
+  const { target } = request;
+  if (!/^[A-Za-z0-9_][A-Za-z0-9_.-]*$/.test(target)) {
+    throw new MaandError("usage", `"${target}" is not a Makefile target`, {
+      hint: "use letters, digits, _ . and -, with no - in front",
+    });
+  }
+  const traits = traitsOf(target);
+  const present = state.allocations.filter(
+    (allocation) => allocation.job === job.name && !allocation.removed,
+  );
+  const rows = inOrder(chooseAllocations(present, request, traits), present, rolloutOrder);
+  const chosen: Chosen[] = [];
+  const refused: JobControlPlan["refused"] = [];
+  for (const row of rows) {
+    const deployment = deployments.get(row.allocId) ?? { allocId: row.allocId, state: "absent" };
+    const error = refusal(row, deployment, target, traits);
+    if (error === undefined) chosen.push({ row, deployment });
+    else refused.push({ row, error });
+  }
+  const { maxConcurrentStarts, maxConcurrentUpgrades } = job.manifest;
+  const width = { starts: maxConcurrentStarts, upgrades: maxConcurrentUpgrades, all: 0 }[traits.batches];
+  return { job, target, effect: traits.effect, batches: cut(chosen, width), refused };
+}
+
+function findJob(state: CatalogState, name: string): JobRow {
+  const job = state.jobs.find((candidate) => candidate.name === name);
+  if (job !== undefined && !job.removed) return job;
+  const known = state.jobs.filter((candidate) => !candidate.removed).map((candidate) => candidate.name);
+  if (job !== undefined) {
+    throw new MaandError("usage", `job "${name}" has left the workspace`, {
+      hint: "maand deploy stops what still runs of it, maand gc deletes the rest",
+    });
+  }
+  throw new MaandError("usage", `job "${name}" is not in the catalog`, {
+    hint: `${suggestName(name, known)} (a new job needs "maand build" first)`,
+  });
+}
+
+function chooseAllocations(
+  present: readonly AllocationRow[],
+  request: JobRequest,
+  traits: Traits,
+): AllocationRow[] {
+  if (request.allocations === undefined) return present.filter((allocation) => !allocation.disabled);
+  const hosts = present.map((allocation) => allocation.workerIp);
+  for (const host of request.allocations) {
+    if (hosts.includes(host)) continue;
+    throw new MaandError(
+      "usage",
+      `--allocations names "${host}", where job "${request.job}" has no allocation`,
+      {
+        hint: suggestName(host, hosts),
+      },
+    );
+  }
+  const named = present.filter((allocation) => request.allocations!.includes(allocation.workerIp));
+  const disabled = named.find((allocation) => allocation.disabled);
+  if (disabled !== undefined && !traits.onDisabled) {
+    throw new MaandError(
+      "usage",
+      `${disabled.job}@${disabled.workerIp} is disabled: only stop and status work on it`,
+      {
+        hint: 'take it out of workspace/disabled.json, then run "maand build" and "maand deploy"',
+      },
+    );
+  }
+  return named;
+}
+
+/** What a target cannot be run on: no files of it are there, or other ones than the catalog calls promoted. */
+function refusal(
+  row: AllocationRow,
+  deployment: DeploymentRow,
+  target: string,
+  traits: Traits,
+): MaandError | undefined {
+  const where = { job: row.job, worker: row.workerIp };
+  const hint = "run maand deploy";
+  if (deployment.state === "absent" || deployment.state === "cleaned")
+    return new MaandError("remote", "it has not been deployed yet", { where, hint });
+  // While it was disabled its content was kept current in the catalog, not on the worker.
+  if (deployment.state === "drained" && !traits.onDisabled) {
+    return new MaandError(
+      "remote",
+      `it was stopped because it was disabled: ${target} has to wait for a deploy`,
+      {
+        where,
+        why: "its files on the worker may be older than what the catalog holds",
+        hint,
+      },
+    );
+  }
+  return undefined;
+}
+
+/** Rollout order where the KV's list names exactly the active workers, else worker position (04, "The run"). */
+function inOrder(
+  rows: readonly AllocationRow[],
+  present: readonly AllocationRow[],
+  order: readonly string[] | undefined,
+): AllocationRow[] {
+  const active = present
+    .filter((allocation) => !allocation.disabled)
+    .map((allocation) => allocation.workerIp);
+  const rank = new Map((order ?? []).map((host, i) => [host, i]));
+  const usable = order?.length === active.length && active.every((host) => rank.has(host));
+  if (!usable) return [...rows];
+  const rankOf = (row: AllocationRow): number => rank.get(row.workerIp) ?? rank.size;
+  return [...rows].sort((a, b) => rankOf(a) - rankOf(b));
+}
+
+/** Lists of at most `width`; 0 is one list of all. */
+function cut<T>(items: readonly T[], width: number): T[][] {
+  const size = width > 0 ? width : Math.max(1, items.length);
+  const lists: T[][] = [];
+  for (let from = 0; from < items.length; from += size) lists.push(items.slice(from, from + size));
+  return lists;
+}

@@ -1,0 +1,74 @@
+// Whether a worker carries what the last deploy left there: asked before anything is done to its jobs by hand.
+
+import { failureText } from "../health/failure.ts";
+import { MaandError } from "../model/error.ts";
+import type { Session } from "../session/session.ts";
+import { remoteDirectory } from "../session/session.ts";
+import { untilStopped } from "../session/until-stopped.ts";
+import type { Connection } from "../ssh/connect/connection.ts";
+import { readWorkerJsonCommand } from "../worker/commands.ts";
+
+/** What `worker.json` must say (07, "job"). */
+export interface WorkerIdentity {
+  bucketId: string;
+  workerId: string;
+  updateSeq: number;
+}
+
+/** Why the text of `worker.json` is not that of the last deploy; undefined when it is. */
+export function identityMismatch(text: string, expected: WorkerIdentity): string | undefined {
+  if (text.trim() === "") return "no worker.json is there: nothing was deployed to this worker";
+  let found: unknown;
+  try {
+    found = JSON.parse(text);
+  } catch {
+    return "its worker.json is not JSON";
+  }
+  const { bucket_id, worker_id, update_seq } = (found ?? {}) as Record<string, unknown>;
+  if (bucket_id !== expected.bucketId)
+    return `its worker.json is of bucket ${shown(bucket_id)}, not ${expected.bucketId}`;
+  if (worker_id !== expected.workerId)
+    return `its worker.json is of worker ${shown(worker_id)}, the catalog has ${expected.workerId}`;
+  if (typeof update_seq === "number" && update_seq > expected.updateSeq)
+    return `its worker.json is of deploy ${update_seq}, this catalog knows of ${expected.updateSeq}: another copy of the bucket has deployed since`;
+  if (update_seq !== expected.updateSeq)
+    return `its worker.json is of deploy ${shown(update_seq)}, the last deploy was ${expected.updateSeq}`;
+  return undefined;
+}
+
+function shown(value: unknown): string {
+  return (JSON.stringify(value) ?? "nothing").slice(0, 80);
+}
+
+/**
+ * The connection to a worker that is as the last deploy left it.
+ * @throws MaandError("unreachable" or "remote") when it cannot be reached or asked, or carries something else.
+ */
+export async function connectKnownWorker(
+  session: Session,
+  workerIp: string,
+  expected: WorkerIdentity,
+): Promise<Connection> {
+  const connection = await untilStopped(session, workerIp, session.pool.connect(workerIp));
+  const result = await connection.exec(
+    readWorkerJsonCommand(remoteDirectory(session), session.conf.useSudo),
+    {
+      signal: session.shutdown.forced,
+      label: "reading worker.json",
+    },
+  );
+  if (result.exitCode !== 0) {
+    throw new MaandError("remote", "worker.json could not be read", {
+      where: { worker: workerIp },
+      why: failureText(result.stderr) || `exit status ${result.exitCode}`,
+      hint: "see that sudo -n works for the ssh user there, or set use_sudo = false in maand.conf",
+    });
+  }
+  const mismatch = identityMismatch(result.stdout, expected);
+  if (mismatch === undefined) return connection;
+  throw new MaandError("remote", "the worker is not as the last deploy left it", {
+    where: { worker: workerIp },
+    why: mismatch,
+    hint: "run maand deploy",
+  });
+}

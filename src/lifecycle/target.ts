@@ -1,0 +1,103 @@
+// Running one Makefile target of one allocation on its worker, with its output streamed and its failure explained.
+
+import type { Phase } from "../events/event.ts";
+import { MaandError } from "../model/error.ts";
+import type { Session } from "../session/session.ts";
+import { remoteDirectory } from "../session/session.ts";
+import type { Connection, ExecResult } from "../ssh/connect/connection.ts";
+import type { ShellText } from "../ssh/exec/quote.ts";
+import { graceSeconds, stopCommand, targetCommand, timedOutStatus } from "../worker/commands.ts";
+
+/** How many of the last lines of output go into an error (04, "Lifecycle"). */
+const shownLines = 20;
+
+export interface Lifecycle {
+  job: string;
+  workerIp: string;
+  target: string;
+  currentVersion: string;
+  newVersion: string;
+  /** Seconds for the target. */
+  timeoutSeconds: number;
+  phase: Phase;
+  /** For stops: where the job has no Makefile there is nothing to stop. */
+  onlyIfPresent?: boolean;
+}
+
+/** Runs a target; its exit status and output as they were. Throws only when the worker could not be asked. */
+export async function runTarget(
+  session: Session,
+  connection: Connection,
+  run: Lifecycle,
+): Promise<ExecResult> {
+  const options = {
+    directory: remoteDirectory(session),
+    bucketId: session.bucketId,
+    useSudo: session.conf.useSudo,
+    ...run,
+  };
+  const command = run.onlyIfPresent === true ? stopCommand(options) : targetCommand(options);
+  return runLogged(session, connection, {
+    scope: { worker: run.workerIp, job: run.job, phase: run.phase, action: run.target },
+    title: `runner.py ${run.target} ${run.job}`,
+    command,
+    timeoutSeconds: run.timeoutSeconds + graceSeconds,
+  });
+}
+
+/** Runs a target and turns anything but success into an error that says what happened and shows the last output. */
+export async function requireTarget(session: Session, connection: Connection, run: Lifecycle): Promise<void> {
+  const result = await runTarget(session, connection, run);
+  if (result.exitCode !== 0) throw targetFault(run, result);
+}
+
+/** The error for a target that ended with a status other than 0. */
+export function targetFault(run: Lifecycle, result: ExecResult): MaandError {
+  const lines = `${result.stdout}${result.stderr}`.trimEnd().split("\n").slice(-shownLines).join("\n");
+  const timedOut = result.exitCode === timedOutStatus;
+  const what = timedOut
+    ? `make ${run.target} did not end within ${run.timeoutSeconds} s`
+    : `make ${run.target} ended with status ${result.exitCode}`;
+  return new MaandError("remote", what, {
+    where: { job: run.job, worker: run.workerIp },
+    ...(lines.trim() === "" ? {} : { why: lines }),
+    hint: timedOut
+      ? "raise command_timeout in maand.conf or lifecycle_timeout in the manifest, or find out what it waits for"
+      : `fix the job's Makefile or the worker, then run maand deploy again`,
+  });
+}
+
+export interface LoggedCommand {
+  scope: { worker: string; job?: string; phase: Phase; action?: string };
+  /** The command as the log names it. */
+  title: string;
+  command: ShellText;
+  timeoutSeconds: number;
+  stdin?: Uint8Array;
+}
+
+/** Runs any command on a worker with its begin, output and end on the event stream. */
+export async function runLogged(
+  session: Session,
+  connection: Connection,
+  run: LoggedCommand,
+): Promise<ExecResult> {
+  const { scope } = run;
+  const id = session.events.nextId();
+  const started = performance.now();
+  session.events.emit({ type: "command_begin", scope, id, cmd: run.title });
+  let exit = -1;
+  try {
+    const result = await connection.exec(run.command, {
+      timeoutSeconds: run.timeoutSeconds,
+      signal: session.shutdown.forced,
+      onLine: (stream, line) => session.events.emit({ type: "output", scope, id, stream, line }),
+      ...(run.stdin === undefined ? {} : { stdin: run.stdin }),
+    });
+    exit = result.exitCode;
+    return result;
+  } finally {
+    const durationMs = Math.round(performance.now() - started);
+    session.events.emit({ type: "command_end", scope, id, exit, durationMs });
+  }
+}

@@ -1,0 +1,123 @@
+// A TCP connection to one address, with a deadline and errors that say what to look at.
+
+import { lookup } from "node:dns/promises";
+import { connect, isIP, type Socket } from "node:net";
+import { MaandError, reasonOf } from "../../model/error.ts";
+import type { Deadline } from "./deadline.ts";
+import type { Endpoint, SshSettings } from "./settings.ts";
+
+/** A step towards a connection that failed; `again` when trying once more may help. */
+export interface Failure {
+  ok: false;
+  error: MaandError;
+  again: boolean;
+}
+
+/** A connected socket to the endpoint, or why there is none. Never throws. */
+export async function dial(
+  endpoint: Endpoint,
+  worker: string,
+  settings: SshSettings,
+  deadline: Deadline,
+): Promise<{ ok: true; socket: Socket } | Failure> {
+  let addresses: string[];
+  try {
+    addresses = isIP(endpoint.host) === 0 ? await resolve(endpoint.host, deadline) : [endpoint.host];
+  } catch (cause) {
+    if (deadline.passed()) return timedOut(endpoint, worker, settings, "the name to be resolved");
+    const error = new MaandError("unreachable", "the name of the worker cannot be resolved", {
+      where: { worker },
+      why: `${endpoint.host}: ${reasonOf(cause)}`,
+      hint: "correct `host` in workers.json or the name service of this host",
+      cause,
+    });
+    return { ok: false, error, again: false };
+  }
+  let last: Failure = timedOut(endpoint, worker, settings, "the TCP connection");
+  for (const [index, address] of addresses.entries()) {
+    if (deadline.passed()) break;
+    // Each address gets an equal share of what is left, so that a dead IPv6 route leaves time for IPv4.
+    const share = deadline.leftMs() / (addresses.length - index);
+    const outcome = await attempt(address, endpoint, worker, settings, share, deadline.signal);
+    if (outcome.ok) return outcome;
+    last = outcome;
+  }
+  return last;
+}
+
+/** The failure "no answer in time"; `awaited` ends the sentence "was waiting for ...". */
+export function timedOut(
+  endpoint: Endpoint,
+  worker: string,
+  settings: SshSettings,
+  awaited: string,
+): Failure {
+  const error = new MaandError("unreachable", "the worker did not answer in time", {
+    where: { worker },
+    why: `${settings.connectTimeoutSeconds} s (connect_timeout) went by while waiting for ${awaited} of ${placeOf(endpoint)}`,
+    hint: "see that the worker is up and reachable from here, or raise connect_timeout in maand.conf",
+  });
+  return { ok: false, error, again: false };
+}
+
+/** `user@host:port`, brackets around an IPv6 address. */
+export function placeOf(endpoint: Endpoint): string {
+  const host = endpoint.host.includes(":") ? `[${endpoint.host}]` : endpoint.host;
+  return `${endpoint.user}@${host}:${endpoint.port}`;
+}
+
+async function resolve(host: string, deadline: Deadline): Promise<string[]> {
+  const found = await deadline.race(lookup(host, { all: true, verbatim: true }));
+  return found.map((f) => f.address);
+}
+
+function attempt(
+  address: string,
+  endpoint: Endpoint,
+  worker: string,
+  settings: SshSettings,
+  ms: number,
+  signal: AbortSignal | undefined,
+): Promise<{ ok: true; socket: Socket } | Failure> {
+  return new Promise((done) => {
+    const socket = connect({ host: address, port: endpoint.port, noDelay: true });
+    const finish = (outcome: { ok: true; socket: Socket } | Failure) => {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", abort);
+      socket.removeListener("connect", connected);
+      if (!outcome.ok) socket.destroy();
+      done(outcome);
+    };
+    const connected = () => finish({ ok: true, socket });
+    const abort = () => finish({ ok: false, error: interrupted(worker), again: false });
+    const timer = setTimeout(() => finish(timedOut(endpoint, worker, settings, "the TCP connection")), ms);
+    socket.once("connect", connected);
+    // Stays for the life of the socket: an error without a listener would end the process.
+    socket.on("error", (cause: NodeJS.ErrnoException) => {
+      finish({ ok: false, error: refusedBy(endpoint, worker, cause), again: cause.code === "ECONNRESET" });
+    });
+    signal?.addEventListener("abort", abort, { once: true });
+    if (signal?.aborted === true) abort();
+  });
+}
+
+function refusedBy(endpoint: Endpoint, worker: string, cause: NodeJS.ErrnoException): MaandError {
+  const refused = cause.code === "ECONNREFUSED";
+  return new MaandError(
+    "unreachable",
+    refused ? "the worker refused the connection" : "the worker cannot be reached",
+    {
+      where: { worker },
+      why: refused ? `nothing listens at ${placeOf(endpoint)}` : `${placeOf(endpoint)}: ${cause.message}`,
+      hint: refused
+        ? "start sshd on the worker, or correct ssh_port in maand.conf"
+        : "see that the worker is up and that the network between here and there works",
+      cause,
+    },
+  );
+}
+
+/** The error of everything that a caller's AbortSignal stopped. */
+export function interrupted(worker: string): MaandError {
+  return new MaandError("interrupted", "interrupted while working with the worker", { where: { worker } });
+}

@@ -1,0 +1,79 @@
+// From nothing to a signed-in client: open a stream, shake hands, and try again when sshd was only too busy.
+
+import type { Duplex } from "node:stream";
+import type { Client as SshClient } from "ssh2";
+import { certifyHostKey } from "../host-keys/host-certificate.ts";
+import { readKnownHosts } from "../host-keys/host-keys.ts";
+import { type Deadline, deadlineIn } from "./deadline.ts";
+import { type Failure, interrupted } from "./dial.ts";
+import { shakeHands } from "./handshake.ts";
+import { loadIdentities } from "./identities.ts";
+import type { Endpoint, SshSettings } from "./settings.ts";
+
+/** Makes a byte stream to an endpoint, straight or through another host. Never throws. */
+export type OpenStream = (deadline: Deadline) => Promise<{ ok: true; stream: Duplex } | Failure>;
+
+/** An authenticated client and the stream below it. */
+export interface SignedIn {
+  client: SshClient;
+  stream: Duplex;
+}
+
+/** Whom to sign in at and what to tell on the way. */
+export interface SignInRequest {
+  endpoint: Endpoint;
+  /** Name for messages. */
+  worker: string;
+  settings: SshSettings;
+  openStream: OpenStream;
+  signal?: AbortSignal;
+  /** Told after a new host key was recorded. */
+  onPinned?(key: Buffer): void;
+}
+
+/** Attempts within connect_timeout when sshd drops us before we are signed in (MaxStartups). */
+const maxAttempts = 12;
+
+/**
+ * Signs in within `connectTimeoutSeconds`, retries included. Throws "unreachable" for everything on the way, "local"
+ * for files of ours, "interrupted" when the signal is aborted.
+ */
+export async function signIn(request: SignInRequest): Promise<SignedIn> {
+  const { endpoint, worker, settings, openStream, signal, onPinned } = request;
+  const deadline = deadlineIn(settings.connectTimeoutSeconds, signal);
+  const [entries, identities] = await Promise.all([
+    readKnownHosts(endpoint, settings),
+    loadIdentities(endpoint.keyPaths, endpoint.user, worker),
+  ]);
+  let refusal: Failure["error"] | undefined;
+  for (let attempt = 1; ; attempt++) {
+    const outcome = await once();
+    if (outcome.ok) return outcome;
+    // A try that the deadline cuts short says less than the refusal before it.
+    const error = deadline.passed() && signal?.aborted !== true ? (refusal ?? outcome.error) : outcome.error;
+    if (!outcome.again || attempt === maxAttempts) throw error;
+    refusal = outcome.error;
+    // 50 ms, doubled up to 1 s, ± 50 %: many workers behind one sshd must not come back at the same moment.
+    await deadline.pause(Math.min(1000, 50 * 2 ** (attempt - 1)) * (0.5 + Math.random()));
+    if (signal?.aborted === true) throw interrupted(worker);
+    if (deadline.passed()) throw outcome.error;
+  }
+
+  async function once(): Promise<({ ok: true } & SignedIn) | Failure> {
+    const opened = await openStream(deadline);
+    if (!opened.ok) return opened;
+    const { stream } = opened;
+    const outcome = await shakeHands(stream, {
+      endpoint,
+      worker,
+      settings,
+      entries,
+      identities,
+      deadline,
+      certify: (authorities, key) =>
+        certifyHostKey({ endpoint, worker, entries, authorities, key, openStream, deadline }),
+      ...(onPinned === undefined ? {} : { onPinned }),
+    });
+    return outcome.ok ? { ok: true, client: outcome.client, stream } : outcome;
+  }
+}
