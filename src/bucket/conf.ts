@@ -46,7 +46,7 @@ interface Setting {
 const maxSeconds = 604_800;
 const maxDays = 3650;
 
-/** Keys in the order in which init writes them (01, "maand.conf"). */
+/** Keys in the order in which init writes them. */
 const settings: Record<string, Setting> = {
   ssh_user: text(
     "sshUser",

@@ -25,7 +25,7 @@ export interface InitFile {
   detail?: string;
 }
 
-/** Directories that only their owner may enter (01, "The bucket"). */
+/** Directories that only their owner may enter. */
 const privateDirectories = ["data", "secrets", "tmp", "logs"] as const;
 const openDirectories = ["workspace", "workspace/jobs"] as const;
 

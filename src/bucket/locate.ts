@@ -4,7 +4,7 @@ import { existsSync, statSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { MaandError } from "../model/error.ts";
 
-/** Absolute paths of everything in a bucket (01, "The bucket"). */
+/** Absolute paths of everything in a bucket. */
 export interface BucketPaths {
   root: string;
   conf: string;

@@ -1,4 +1,4 @@
-// Waves: which job must be deployed before which (03, "Waves").
+// Waves: which job must be deployed before which.
 
 import type { Fault } from "../model/fault.ts";
 import type { HookDemand } from "../model/manifest.ts";

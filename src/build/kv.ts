@@ -1,4 +1,4 @@
-// The KV values that follow from the catalog (03, "KV written by build").
+// The KV values that follow from the catalog.
 
 import {
   allocationNamespace,

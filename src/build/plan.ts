@@ -1,4 +1,4 @@
-// Workspace and previous catalog → next catalog: a function from data to data (03).
+// Workspace and previous catalog → next catalog: a function from data to data.
 
 import { isBuildOwned } from "../kv/namespaces.ts";
 import { retainedNamespaces } from "../kv/retention.ts";
@@ -209,7 +209,7 @@ export interface KvDifference {
  * @param current live entries of the catalog
  * @param keep keys whose stored value stays although the plan does not carry it (certificates that are reused)
  * @param catalogChanged whether anything else of the catalog changes: only then is `rollout_order`, which a hook
- *   may have set, put back to the plan's (04)
+ *   may have set, put back to the plan's
  */
 export function diffKv(
   plan: { kv: KvValues; retained: ReadonlySet<string> },

@@ -1,4 +1,4 @@
-// Port numbers: fixed ones as written, pool ones stable and the same for the same workspace (03, "Ports").
+// Port numbers: fixed ones as written, pool ones stable and the same for the same workspace.
 
 import type { Fault } from "../model/fault.ts";
 import type { Bounds } from "../model/manifest.ts";

@@ -1,4 +1,4 @@
-// `post_build` hooks: after the commit, in wave order, each job's KV writes durable when its hooks succeed (03).
+// `post_build` hooks: after the commit, in wave order, each job's KV writes durable when its hooks succeed.
 
 import { readCatalog } from "../catalog/read.ts";
 import { createContentRenderer } from "../content/renderer.ts";

@@ -1,4 +1,4 @@
-// Reservations against bounds and capacity (03, "Resources").
+// Reservations against bounds and capacity.
 
 import type { Fault } from "../model/fault.ts";
 import type { Bounds } from "../model/manifest.ts";
@@ -28,7 +28,7 @@ const resources: readonly Resource[] = [
   { field: "cpu", unit: "mhz", ofReservation: (r) => r.cpuMhz, ofWorker: (w) => w.cpuMhz },
 ];
 
-/** Share of a worker's capacity above which build warns (03, "Beyond"). */
+/** Share of a worker's capacity above which build warns. */
 const tightShare = 0.9;
 
 /** The reservation of one job; a value outside the manifest's bounds is a fault. */

@@ -179,7 +179,7 @@ function newContents(
   );
 }
 
-/** Keys that `--purge-secrets-kv` deletes: of jobs without a non-removed allocation (03). */
+/** Keys that `--purge-secrets-kv` deletes: of jobs without a non-removed allocation. */
 function purgeable(session: Session, next: CatalogState): { namespace: string; key: string }[] {
   const allocated = new Set(next.allocations.filter((a) => !a.removed).map((a) => a.job));
   return session.kv.namespaces().flatMap((namespace) => {

@@ -119,7 +119,7 @@ export interface Promotion {
   state?: RuntimeState;
 }
 
-/** Promotes one batch, in one transaction that is durable when this returns (04, "Promotion and resume"). */
+/** Promotes one batch, in one transaction that is durable when this returns. */
 export function promote(catalog: Catalog, promotions: readonly Promotion[]): void {
   const put = catalog.query(
     `INSERT INTO deployment (alloc_id, state, promoted_hash, promoted_version) VALUES (?1, coalesce(?2, 'absent'), ?3, ?4)
@@ -150,7 +150,7 @@ export function setStates(
   })();
 }
 
-/** Forgets what was promoted of allocations that were removed: one that comes back deploys as new (03, "Placement"). */
+/** Forgets what was promoted of allocations that were removed: one that comes back deploys as new. */
 export function forgetPromotions(catalog: Catalog, allocIds: readonly string[]): void {
   const put = catalog.query(
     `UPDATE deployment SET state = 'cleaned', promoted_hash = NULL, promoted_version = NULL, previous_hash = NULL,

@@ -23,7 +23,7 @@ export function isAlternativeName(text: string): boolean {
 }
 
 /**
- * 127.0.0.1, the workers' addresses, `localhost` and the extra names (03, "TLS"), each once. The order depends on
+ * 127.0.0.1, the workers' addresses, `localhost` and the extra names, each once. The order depends on
  * neither the order of the workers nor that of the extra names.
  */
 export function alternativeNames(workers: readonly string[], dns: readonly string[]): AlternativeName[] {

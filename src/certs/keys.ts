@@ -16,7 +16,7 @@ export interface KeyPair {
 /**
  * A new key pair. With `pkcs8` the private key is `PRIVATE KEY`, else the form of its own kind:
  * `RSA PRIVATE KEY` (PKCS #1) or `EC PRIVATE KEY` (SEC 1). Uses the thread pool of node:crypto, because
- * the key generation of WebCrypto stays on one core here (10, "Keys").
+ * the key generation of WebCrypto stays on one core here.
  */
 export async function generateKeys(kind: KeyKind, pkcs8: boolean): Promise<KeyPair> {
   const generate = promisify(generateKeyPair);

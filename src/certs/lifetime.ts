@@ -25,7 +25,7 @@ export function expiryOf(notAfter: number, now: number, bufferDays: number): Exp
   return { status: isDue(notAfter, now, bufferDays) ? "expiring" : "ok", daysLeft };
 }
 
-/** Whether `now ≥ notAfter − buffer`: the moment from which a leaf is made again (03, "TLS"). */
+/** Whether `now ≥ notAfter − buffer`: the moment from which a leaf is made again. */
 export function isDue(notAfter: number, now: number, bufferDays: number): boolean {
   return now >= notAfter - bufferDays * dayMs;
 }

@@ -3,7 +3,7 @@
 import { describeCertificate } from "./describe.ts";
 import { type ExpiryStatus, expiryOf } from "./lifetime.ts";
 
-/** Columns in the order of 02; the keys are the column names. */
+/** The columns of `cat certs`, in order; the keys are the column names. */
 export interface CertRow {
   /** `ca` for the bucket's CA, `job` for a pair that a job's allocations share, `allocation` for one's own. */
   scope: "ca" | "job" | "allocation";

@@ -57,7 +57,7 @@ export function takeGlobals(argv: readonly string[]): { globals: Globals; rest: 
         globals.progress = false;
         break;
       default:
-        // The command and the flag of this name have one spelling each; both are taken (02).
+        // The command and the flag of this name have one spelling each; both are taken.
         rest.push(argument === "--health-check" ? "--health_check" : argument);
     }
   }

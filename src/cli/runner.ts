@@ -120,7 +120,7 @@ async function recordEnd(session: Session, exitCode: number): Promise<void> {
   }
 }
 
-/** A hook runs inside a command that holds the lock: a second writer would wait for itself (02, "One writer"). */
+/** A hook runs inside a command that holds the lock: a second writer would wait for itself. */
 export function refuseInsideHook(name: string, environment: Record<string, string | undefined>): void {
   if ((environment.HOOK_API_TOKEN ?? "") === "") return;
   throw new MaandError("usage", `"maand ${name}" cannot run inside a hook`, {

@@ -1,4 +1,4 @@
-// The command table: every command with its flags, examples and how it uses the bucket (02).
+// The command table: every command with its flags, examples and how it uses the bucket.
 
 import { buildApplication } from "@stricli/core";
 import { defineCommand, defineGroup, type ParseContext } from "../cli/define.ts";

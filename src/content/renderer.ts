@@ -25,7 +25,7 @@ export interface CapturedContent {
 export interface ContentRenderer {
   /**
    * The content that the plan compares: rendered as if the new version were already running, so that a deploy does
-   * not change it by happening (04, "The plan"). Bytes are not held: a fleet's worth would not fit in memory.
+   * not change it by happening. Bytes are not held: a fleet's worth would not fit in memory.
    */
   planned(job: JobRow, allocation: AllocationRow): Promise<Content>;
   /**

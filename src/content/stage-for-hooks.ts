@@ -1,4 +1,4 @@
-// Staging a job's allocations for hooks to read (05, "Environment"), whether or not anything of them is due.
+// Staging a job's allocations for hooks to read, whether or not anything of them is due.
 
 import type { CatalogState } from "../model/state.ts";
 import type { Session } from "../session/session.ts";

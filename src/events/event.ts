@@ -1,6 +1,6 @@
 // What happened, as typed values: the terminal, the log files and `--json` all read this one stream.
 
-/** The parts of a run that a line can belong to (07, "logs"). */
+/** The parts of a run that a line can belong to. */
 export const phases = [
   "reconcile",
   "rsync",

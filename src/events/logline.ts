@@ -5,7 +5,7 @@ import { safeJson } from "./visible.ts";
 export type LogFormat = "kv" | "json" | "jsonl";
 export type LogLevel = "INFO" | "WARN" | "ERROR";
 
-/** The fields of a line under the names and in the order of 07, "logs". Absent fields are left out. */
+/** The fields of a line under the names and in the order in which they are written (maand help logs). Absent fields are left out. */
 export interface LogFields {
   /** UTC, `2026-06-02T22:07:01.123Z`: fixed width, so that text order is time order. */
   ts: string;

@@ -99,7 +99,7 @@ export function parseFacts(stdout: string): Facts | undefined {
   };
 }
 
-/** Capacity in MHz as workers.json has it: cores × MHz (07), rounded; undefined where either is not known. */
+/** Capacity in MHz as workers.json has it: cores × MHz, rounded; undefined where either is not known. */
 export function cpuCapacity(facts: Facts): number | undefined {
   return facts.cores === undefined || facts.mhz === undefined
     ? undefined

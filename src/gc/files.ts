@@ -4,7 +4,7 @@ import { existsSync, readdirSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { unindexedNames } from "../model/job-paths.ts";
 
-/** Days that `logs/runs/<run_id>/` is kept (07, "gc"). */
+/** Days that `logs/runs/<run_id>/` is kept. */
 export const runLogDays = 30;
 
 const dayMs = 24 * 60 * 60 * 1000;

@@ -8,7 +8,7 @@ import type { Check, Wait } from "./gate.ts";
 import { defaultWait } from "./gate.ts";
 import { probeName, runProbe } from "./probe.ts";
 
-/** Seconds that bound one probe when the manifest says nothing (07). */
+/** Seconds that bound one probe when the manifest says nothing. */
 const defaultTimeoutSeconds = 5;
 
 /** Whether the manifest asks for any probe. */

@@ -23,7 +23,7 @@ export interface CheckResult {
   attempts: number;
 }
 
-/** How long a gate waits (07): attempts in all, seconds between them. */
+/** How long a gate waits: attempts in all, seconds between them. */
 export type Wait = HealthCheck["wait"];
 
 /** What 07 sets where a manifest says nothing. */

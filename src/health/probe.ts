@@ -1,4 +1,4 @@
-// One probe of one allocation: tcp, http(s), or a command over SSH (07, "health_check").
+// One probe of one allocation: tcp, http(s), or a command over SSH.
 
 import { request as httpRequest } from "node:http";
 import { request as httpsRequest } from "node:https";

@@ -1,4 +1,4 @@
-// What one invocation of a hook sees in its environment (05, "Environment"): a pure function.
+// What one invocation of a hook sees in its environment: a pure function.
 
 import type { HookEvent } from "../model/manifest.ts";
 import type { AllocationRow } from "../model/state.ts";

@@ -257,7 +257,7 @@ function skipped(hook: HookDeclaration, { allocation }: HookTarget): HookResult 
   return { hook: hook.name, job, workerIp, allocId, status: "skipped", durationMs: 0 };
 }
 
-/** Seconds for one invocation: `command_timeout`, or `timeout_seconds` of the job's health check for its hooks (01). */
+/** Seconds for one invocation: `command_timeout`, or `timeout_seconds` of the job's health check for its hooks. */
 export function timeoutOf(job: JobRow, event: HookEvent, commandTimeoutSeconds: number): number {
   const gate = event === "health_check" ? job.manifest.healthCheck?.timeoutSeconds : undefined;
   return gate ?? commandTimeoutSeconds;

@@ -11,7 +11,7 @@ import type { JobFileRow } from "../model/state.ts";
 import pythonHelper from "./sdk/maand.py" with { type: "text" };
 
 const hooksPrefix = "_hooks/";
-/** Directories of tools that are used where they lie in the workspace (01). */
+/** Directories of tools that are used where they lie in the workspace. */
 const toolDirectories = [".venv", "venv", "node_modules"];
 const scriptHelper = '// Written by maand: lets hooks import "./maand".\nexport * from "maand";\n';
 

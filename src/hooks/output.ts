@@ -3,7 +3,7 @@
 import { createLineSplitter } from "../ssh/exec/capture.ts";
 import { maxOutputBytes, type OutputName } from "./runtime/messages.ts";
 
-/** Lines for the error, as many as of a Makefile target (04, "Lifecycle"). */
+/** Lines for the error, as many as of a Makefile target. */
 const keptLines = 20;
 /** Shorter texts are found in ordinary words, and hiding those would hide nothing. */
 const shortestSecret = 4;

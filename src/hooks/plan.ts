@@ -1,4 +1,4 @@
-// Which hooks run for an event, over which allocations, in which order and batches (05): from data alone.
+// Which hooks run for an event, over which allocations, in which order and batches: from data alone.
 
 import { jobNamespace } from "../kv/namespaces.ts";
 import type { KvStore } from "../kv/store.ts";

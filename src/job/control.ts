@@ -161,7 +161,7 @@ async function runBatch(
   });
 }
 
-/** A job with a `job_control` hook gets that, with TARGET, instead of its Makefile (07, "job"). */
+/** A job with a `job_control` hook gets that, with TARGET, instead of its Makefile. */
 async function runByHook(
   hooks: HookHost,
   plan: JobControlPlan,

@@ -159,7 +159,7 @@ function refusal(
   return undefined;
 }
 
-/** Rollout order where the KV's list names exactly the active workers, else worker position (04, "The run"). */
+/** Rollout order where the KV's list names exactly the active workers, else worker position. */
 function inOrder(
   rows: readonly AllocationRow[],
   present: readonly AllocationRow[],

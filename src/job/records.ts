@@ -75,7 +75,7 @@ function verdictOf(workerIp: string, checks: readonly CheckResult[] | undefined)
   return own.every((check) => check.ok) ? "passed" : "failed";
 }
 
-/** Puts the results into the history (07, "job"). */
+/** Puts the results into the history. */
 export function recordResults(
   session: Session,
   plan: JobControlPlan,

@@ -1,4 +1,4 @@
-// Who may read which namespace (03, "Who may read"): one pure rule for hooks, templates and `cat kv --jobs`.
+// Who may read which namespace: one pure rule for hooks, templates and `cat kv --jobs`.
 
 import { parseNamespace } from "./namespaces.ts";
 

@@ -24,7 +24,7 @@ function namespacesOf(allocation: AllocationRow): string[] {
 }
 
 /**
- * Namespaces that are kept as they are because a removed allocation of theirs is still to be stopped (04, "The run").
+ * Namespaces that are kept as they are because a removed allocation of theirs is still to be stopped.
  * @param written namespaces that the build writes itself: those are not kept, they are current
  */
 export function retainedNamespaces(

@@ -5,7 +5,7 @@ import { Secret } from "../model/secret.ts";
 import type { Cipher } from "./cipher.ts";
 import { isSecretKey } from "./namespaces.ts";
 
-/** Versions kept of each key, the current one among them (03, "How KV is stored"). */
+/** Versions kept of each key, the current one among them. */
 export const keptVersions = 7;
 
 export interface KvEntry {

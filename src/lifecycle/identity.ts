@@ -8,7 +8,7 @@ import { untilStopped } from "../session/until-stopped.ts";
 import type { Connection } from "../ssh/connect/connection.ts";
 import { readWorkerJsonCommand } from "../worker/commands.ts";
 
-/** What `worker.json` must say (07, "job"). */
+/** What `worker.json` must say. */
 export interface WorkerIdentity {
   bucketId: string;
   workerId: string;

@@ -8,7 +8,7 @@ import type { Connection, ExecResult } from "../ssh/connect/connection.ts";
 import type { ShellText } from "../ssh/exec/quote.ts";
 import { graceSeconds, stopCommand, targetCommand, timedOutStatus } from "../worker/commands.ts";
 
-/** How many of the last lines of output go into an error (04, "Lifecycle"). */
+/** How many of the last lines of output go into an error. */
 const shownLines = 20;
 
 export interface Lifecycle {

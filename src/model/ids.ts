@@ -1,4 +1,4 @@
-// Identities that follow from names (03, "Identities").
+// Identities that follow from names.
 
 import { createHash } from "node:crypto";
 

@@ -1,4 +1,4 @@
-// What each path inside a job directory is: an input of the build, a template, or content for workers (01, 06).
+// What each path inside a job directory is: an input of the build, a template, or content for workers.
 
 /** Directories at the top of a job that live on the worker and never in the workspace. */
 export const runtimeDirectories = ["data", "logs", "bin"] as const;

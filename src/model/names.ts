@@ -1,4 +1,4 @@
-// What names may look like (01, "Names, anchored"): everything here is safe as one path segment.
+// What names may look like: everything here is safe as one path segment.
 
 /** Patterns of every kind of name, with the words that a message uses to describe them. */
 export const namePatterns = {

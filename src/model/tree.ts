@@ -17,7 +17,7 @@ export interface TreeFile {
   shown?: string;
 }
 
-/** The content hash of an allocation (04, "The plan"): SHA-256 over the sorted entries. Any order in, same hash out. */
+/** The content hash of an allocation: SHA-256 over the sorted entries. Any order in, same hash out. */
 export function treeHash(files: readonly TreeFile[]): string {
   const hash = createHash("sha256");
   for (const file of sortTree(files)) hash.update(`${file.path}\0${file.kind}\0${file.mode}\0${file.ref}\n`);

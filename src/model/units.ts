@@ -13,7 +13,7 @@ export function parseCpu(value: string | number): number | undefined {
   return parseQuantity(value, cpuUnits);
 }
 
-/** A number as plain decimal text, never in exponent form (03, "KV"). */
+/** A number as plain decimal text, never in exponent form. */
 export function plainDecimal(value: number): string {
   if (Number.isInteger(value)) return BigInt(value).toString();
   return value.toFixed(6).replace(/\.?0+$/, "");

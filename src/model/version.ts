@@ -8,7 +8,7 @@ export interface Version {
 
 const pattern = /^v?(\d{1,15})(?:\.(\d{1,15}))?(?:\.(\d{1,15}))?(?:-([0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*))?$/;
 
-/** What an allocation has before its first promotion (04, "Lifecycle"). */
+/** What an allocation has before its first promotion. */
 export const noVersion = "0.0.0";
 
 /** Parses `1`, `1.2`, `v1.2.3`, `1.2.3-rc.1`; undefined for anything else, `unknown` included. */

@@ -8,7 +8,7 @@ import type { EventStream, RunIdentity } from "../events/event.ts";
 import type { KvStore } from "../kv/store.ts";
 import type { ConnectionPool } from "../ssh/connect/pool.ts";
 
-/** Ctrl-C, in its two strengths (02, "Output rules"). */
+/** Ctrl-C, in its two strengths. */
 export interface Shutdown {
   /** Aborted by the first Ctrl-C: launch nothing new. */
   graceful: AbortSignal;

@@ -4,7 +4,7 @@ import type { Secret } from "../model/secret.ts";
 import type { FunctionTable } from "./go/function.ts";
 import { type StructValue, stringList, stringMap, struct, type Value } from "./go/value.ts";
 
-/** The fields of `.` and of Eta's `it` (06, "Context"). A field that is left out does not exist for the template. */
+/** The fields of `.` and of Eta's `it`. A field that is left out does not exist for the template. */
 export interface TemplateData {
   AllocationID?: string;
   Job: string;

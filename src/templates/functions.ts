@@ -1,4 +1,4 @@
-// The functions of templates (06, "Functions"), put together for one environment.
+// The functions of templates, put together for one environment.
 
 import type { TemplateEnvironment } from "./environment.ts";
 import { encodingFunctions } from "./functions/encoding.ts";

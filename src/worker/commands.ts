@@ -10,7 +10,7 @@ export interface WorkerFiles {
   runner: string;
 }
 
-/** Tools that every worker must have (04, "The run"). */
+/** Tools that every worker must have. */
 export const workerTools = ["bash", "make", "python3", "rsync", "timeout"] as const;
 
 /** Free space below which a deploy does not begin on a worker: room for a small job and its temporary files, in KiB. */

@@ -1,4 +1,4 @@
-// What a job directory may hold (01, "Job directory rules"), judged from its entries and its manifest.
+// What a job directory may hold, judged from its entries and its manifest.
 
 import type { Fault } from "../model/fault.ts";
 import { isHostOnly, isTemplate, outputPath, runtimeDirectories } from "../model/job-paths.ts";

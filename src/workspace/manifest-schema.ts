@@ -20,7 +20,7 @@ import {
   whole,
 } from "./fields.ts";
 
-/** Names of the fields that older maand had (02, `migrate`). */
+/** Names of the fields that older maand had. */
 export const renamedManifestFields = {
   commands: "hooks",
   deploy_parallel_count: "max_concurrent_starts",

@@ -65,7 +65,7 @@ function toManifest(
   };
 }
 
-/** `max` defaults to `min` (01); a lone `max` leaves the lower bound at 0. */
+/** `max` defaults to `min`; a lone `max` leaves the lower bound at 0. */
 function toBounds(
   input: { min?: string | number | undefined; max?: string | number | undefined } | undefined,
   parse: (value: string | number) => number | undefined,

@@ -8,7 +8,7 @@ import type { JsonDocument } from "./json.ts";
 import { type WorkerInput, workersSchema } from "./schema.ts";
 import type { WorkspaceWorker } from "./types.ts";
 
-/** The label that every worker has (01). */
+/** The label that every worker has. */
 export const everyWorker = "worker";
 
 /**

@@ -1,4 +1,4 @@
-// Which bucket a command works on (01): --bucket, then BUCKET_ROOT, then upwards; none is exit 2.
+// Which bucket a command works on: --bucket, then BUCKET_ROOT, then upwards; none is exit 2.
 
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";

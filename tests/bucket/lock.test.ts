@@ -1,4 +1,4 @@
-// One writer per bucket (02): who is second is told by whom, may wait, and never meets a lock that nobody holds.
+// One writer per bucket: who is second is told by whom, may wait, and never meets a lock that nobody holds.
 
 import { afterAll, afterEach, beforeAll, expect, test } from "bun:test";
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";

@@ -1,4 +1,4 @@
-// Job files in the catalog, what an unchanged build leaves alone, and the summary: 03, through the executable.
+// Job files in the catalog, what an unchanged build leaves alone, and the summary, through the executable.
 
 import { Database } from "bun:sqlite";
 import { afterAll, beforeAll, beforeEach, expect, test } from "bun:test";

@@ -1,4 +1,4 @@
-// Every namespace and key that build writes, and what it deletes: 03 "KV written by build", through the executable.
+// Every namespace and key that build writes, and what it deletes, through the executable.
 
 import { afterAll, beforeAll, beforeEach, expect, test } from "bun:test";
 import { openCatalog } from "../../src/catalog/open.ts";

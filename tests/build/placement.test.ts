@@ -1,4 +1,4 @@
-// Identities, placement, soft removal and return, disabled allocations: 03, through the executable.
+// Identities, placement, soft removal and return, disabled allocations, through the executable.
 
 import { afterAll, beforeAll, beforeEach, expect, test } from "bun:test";
 import { createHash } from "node:crypto";

@@ -1,4 +1,4 @@
-// Port numbers: fixed, from the pool, stable, swapped, exhausted, ambiguous. 03 "Ports", through the executable.
+// Port numbers: fixed, from the pool, stable, swapped, exhausted, ambiguous, through the executable.
 
 import { afterAll, beforeAll, beforeEach, expect, test } from "bun:test";
 import { type Bucket, newBucket } from "../support/maand.ts";

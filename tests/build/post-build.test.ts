@@ -1,4 +1,4 @@
-// post_build: after the commit, in wave order, within a job by name, over non-removed allocations (03). TypeScript hooks.
+// post_build: after the commit, in wave order, within a job by name, over non-removed allocations. TypeScript hooks.
 
 import { afterAll, beforeAll, beforeEach, expect, test } from "bun:test";
 import { existsSync } from "node:fs";

@@ -1,4 +1,4 @@
-// Reservations, bounds and capacity: 03 "Resources", through the executable.
+// Reservations, bounds and capacity, through the executable.
 
 import { afterAll, beforeAll, beforeEach, expect, test } from "bun:test";
 import { type Bucket, newBucket } from "../support/maand.ts";

@@ -1,4 +1,4 @@
-// What a removed allocation keeps until deploy has stopped it, and that nothing is left over afterwards (03, 04).
+// What a removed allocation keeps until deploy has stopped it, and that nothing is left over afterwards.
 
 import { afterAll, beforeAll, beforeEach, expect, test } from "bun:test";
 import { promote, setStates } from "../../src/catalog/deployments.ts";

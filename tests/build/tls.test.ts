@@ -1,4 +1,4 @@
-// Certificates of a build, judged by openssl: 03 "TLS", through the executable.
+// Certificates of a build, judged by openssl, through the executable.
 
 import { afterAll, beforeAll, beforeEach, expect, test } from "bun:test";
 import { spawnSync } from "node:child_process";

@@ -1,4 +1,4 @@
-// Demands, versions, cycles and deployment_seq: 03 "Waves", through the executable.
+// Demands, versions, cycles and deployment_seq, through the executable.
 
 import { afterAll, beforeAll, beforeEach, expect, test } from "bun:test";
 import { type Bucket, newBucket } from "../support/maand.ts";

@@ -1,4 +1,4 @@
-// Which leaves are made, kept and dropped: the rules of 03 one by one, then over generated fleets.
+// Which leaves are made, kept and dropped: the rules one by one, then over generated fleets.
 
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";

@@ -1,4 +1,4 @@
-// Every row of the plan table of 04, and the policies below it.
+// Every row of the plan table, and the policies below it.
 
 import { describe, expect, test } from "bun:test";
 import type { Deployment } from "../../src/catalog/deployments.ts";

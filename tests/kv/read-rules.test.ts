@@ -1,4 +1,4 @@
-// Who may read which namespace: the table of 03, row by row, and nothing beside it.
+// Who may read which namespace: the table, row by row, and nothing beside it.
 
 import { expect, test } from "bun:test";
 import fc from "fast-check";

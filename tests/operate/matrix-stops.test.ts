@@ -1,4 +1,4 @@
-// What is refused, what Ctrl-C does, what a second maand is told, and what a terminal shows (02).
+// What is refused, what Ctrl-C does, what a second maand is told, and what a terminal shows.
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { atTerminal } from "../cli/terminal.ts";

@@ -1,4 +1,4 @@
-// Every operator's command in every weather: what stdout, stderr, --json and the exit code say (02, 07).
+// Every operator's command in every weather: what stdout, stderr, --json and the exit code say.
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { buildAndDeploy, writeJob } from "../fleet/jobs.ts";

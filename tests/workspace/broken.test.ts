@@ -1,4 +1,4 @@
-// Broken workspaces with the full text of every message (01, "Validation messages").
+// Broken workspaces with the full text of every message.
 
 import { describe, expect, test } from "bun:test";
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";

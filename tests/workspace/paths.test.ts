@@ -1,4 +1,4 @@
-// What each path of a job is (01, "Job directory rules").
+// What each path of a job is.
 
 import { describe, expect, test } from "bun:test";
 import { isHostOnly, isInput, isSynced, isTemplate, outputPath } from "../../src/model/job-paths.ts";

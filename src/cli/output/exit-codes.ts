@@ -1,4 +1,4 @@
-// Which error leads to which exit code (02, "Exit codes"): the one place.
+// Which error leads to which exit code: the one place.
 
 import type { ErrorKind } from "../../model/error.ts";
 

@@ -93,7 +93,7 @@ function allOutcomes(outcome: DeployOutcome): AllocationOutcome[] {
   ];
 }
 
-/** The outcome as JSON members (02, "JSON shapes"). */
+/** The outcome as JSON members. */
 export function outcomeJson(outcome: DeployOutcome): Record<string, unknown> {
   return {
     update_seq: outcome.updateSeq,

@@ -63,7 +63,7 @@ function short(hash: string | undefined): string {
   return hash === undefined ? "-".repeat(shortHash) : hash.slice(0, shortHash);
 }
 
-/** The plan as JSON members; waves have the shape of a deploy's outcome (02), every status `planned` or `skipped`. */
+/** The plan as JSON members; waves have the shape of a deploy's outcome, every status `planned` or `skipped`. */
 export function planJson(plan: DeployPlan, mayChange: readonly string[]): Record<string, unknown> {
   return {
     reconcile: plan.reconcile.flatMap((wave) =>

@@ -1,4 +1,4 @@
-// Which state of an allocation leads to which action: the table of 04, as one pure function.
+// Which state of an allocation leads to which action: the whole decision table (maand help deploy), as one pure function.
 
 import picomatch from "picomatch";
 import type { Begun, Deployment } from "../../catalog/deployments.ts";
@@ -56,7 +56,7 @@ export interface AllocationActions {
   rollout?: Action;
 }
 
-/** Decides what happens to one allocation. Rows of the table in 04 from top to bottom. */
+/** Decides what happens to one allocation. Rows of the table from top to bottom. */
 export function decideActions(facts: AllocationFacts, options: ActionOptions): AllocationActions {
   const { row, deployment } = facts;
   if (row.removed)

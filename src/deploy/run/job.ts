@@ -138,7 +138,7 @@ async function afterDeploy(
   return undefined;
 }
 
-/** The batches without the allocations of workers that cannot take part: those fail alone (04, "Promotion and resume"). */
+/** The batches without the allocations of workers that cannot take part: those fail alone. */
 function reachable(run: DeployRun, batches: readonly Action[][], recorder: RolloutRecorder): Action[][] {
   return batches
     .map((batch) =>

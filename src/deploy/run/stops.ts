@@ -1,4 +1,4 @@
-// Stopping what is no longer wanted: removed and newly disabled allocations, in reverse wave order (04, "The run").
+// Stopping what is no longer wanted: removed and newly disabled allocations, in reverse wave order.
 
 import { beginAttempts, forgetPromotions, setStates } from "../../catalog/deployments.ts";
 import { deployFault } from "../../lifecycle/fault.ts";

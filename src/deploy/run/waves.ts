@@ -31,7 +31,7 @@ export async function rollOutWaves(run: DeployRun, plan: DeployPlan): Promise<De
   return waves;
 }
 
-/** A job that demands a failed one, itself or through others, waits for the next deploy (04, "Promotion and resume"). */
+/** A job that demands a failed one, itself or through others, waits for the next deploy. */
 async function rollOutUnlessBlocked(
   run: DeployRun,
   plan: JobPlan,

@@ -3,7 +3,7 @@
 import { z } from "zod";
 import { isKeyName } from "../../model/names.ts";
 
-/** Longest time that a hook may wait for a semaphore, in seconds (05). */
+/** Longest time that a hook may wait for a semaphore, in seconds. */
 const longestWaitSeconds = 3600;
 /** Longest time for one command on a worker: that of `command_timeout` in maand.conf. */
 const longestCommandSeconds = 604_800;

@@ -7,7 +7,7 @@ import type { Answer, ApiServices } from "./routes.ts";
 import { refuse, routes } from "./routes.ts";
 import type { Invocation, Tokens } from "./tokens.ts";
 
-/** Largest body (05). */
+/** Largest body. */
 const maxBodyBytes = 8 * 1024 * 1024;
 export const apiHost = "127.0.0.1";
 

@@ -16,7 +16,7 @@ export interface Introduction extends HostKeyQuestion {
   deadline: Deadline;
 }
 
-// curve25519 costs a tenth of the post-quantum exchange that OpenSSH prefers (10, "Known here"); no SHA-1 anywhere.
+// curve25519 costs a tenth of the post-quantum exchange that OpenSSH prefers; no SHA-1 anywhere.
 const algorithms = {
   kex: [
     "curve25519-sha256",

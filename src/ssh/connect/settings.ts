@@ -1,6 +1,6 @@
 // What maand.conf says about SSH, and what the way to one worker consists of: types only.
 
-/** The SSH part of maand.conf (01) with paths made absolute. */
+/** The SSH part of maand.conf with paths made absolute. */
 export interface SshSettings {
   /** `ssh_user`. */
   user: string;

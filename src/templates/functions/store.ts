@@ -86,7 +86,7 @@ function missing(environment: TemplateEnvironment, namespace: string, key: strin
   );
 }
 
-// A job that is not in the bucket has no keys; whether it may be read is then no question (03, "Who may read").
+// A job that is not in the bucket has no keys; whether it may be read is then no question.
 function readOptional(environment: TemplateEnvironment, namespace: string, key: string): Value {
   const job = jobOf(namespace);
   const isOther = job !== undefined && job !== environment.data.Job;
