@@ -85,7 +85,7 @@ export interface CertPlan {
   drop: LeafDrop[];
 }
 
-/** The plan of 03, "TLS". The order of jobs, entries, workers and stored leaves in the input does not matter. */
+/** The plan of one build. The order of jobs, entries, workers and stored leaves in the input does not matter. */
 export function planCertificates(input: CertPlanInput): CertPlan {
   const stored = new Map(input.stored.map((leaf) => [keyOf(leaf.job, leaf.cert, leaf.worker), leaf]));
   const issue: LeafRequest[] = [];

@@ -34,7 +34,7 @@ export interface ContentSource extends EnvironmentSource {
 export interface ContentMaker {
   /**
    * The content of one allocation.
-   * @param currentVersion what templates see as CurrentVersion; the content hash of 04 uses the new version here
+   * @param currentVersion what templates see as CurrentVersion; the content hash uses the new version here
    * @throws MaandError("render") when a template fails
    */
   make(

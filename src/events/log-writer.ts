@@ -23,7 +23,7 @@ export interface LogWriterOptions {
   now: () => Date;
   /** Called once, when a write failed and logging is off for the rest of the run. */
   onDisabled: (reason: string) => void;
-  /** Other limits than those of 07, in bytes and files. */
+  /** Other limits than those that `maand help logs` names, in bytes and files. */
   rotation?: { maxBytes: number; keep: number };
 }
 

@@ -26,7 +26,7 @@ export interface CheckResult {
 /** How long a gate waits: attempts in all, seconds between them. */
 export type Wait = HealthCheck["wait"];
 
-/** What 07 sets where a manifest says nothing. */
+/** What holds where a manifest says nothing. */
 export const defaultWait: Wait = { attempts: 30, intervalSeconds: 1 };
 
 /** Asks once and takes the first answer. */

@@ -99,7 +99,7 @@ async function control(
   };
 }
 
-/** What is missing on this host is said before anything runs; a hook finds the allocation's files where 05 says. */
+/** What is missing on this host is said before anything runs; a hook finds the allocation's files in the staging tree. */
 async function prepareHooks(
   session: Session,
   state: CatalogState,

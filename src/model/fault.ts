@@ -10,7 +10,7 @@ export interface Fault {
   hint: string;
 }
 
-/** `<path>:<line>:<column>: <what>; <hint>`: the form that 01 fixes for validation messages. */
+/** `<path>:<line>:<column>: <what>; <hint>`: the form of every validation message. */
 export function formatFault(fault: Fault): string {
   const line = fault.line === undefined ? "" : `:${fault.line}`;
   const column = fault.line === undefined || fault.column === undefined ? "" : `:${fault.column}`;

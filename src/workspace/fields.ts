@@ -49,7 +49,7 @@ export function named<S extends z.ZodType>(key: z.ZodString, value: S) {
   return z.record(key, value, { error: "use an object: {...}" });
 }
 
-/** A name as 01 allows it. */
+/** A name of that kind (`maand help workspace`, "Names"). */
 export function name(kind: NameKind): z.ZodString {
   return text(namePatterns[kind].pattern, nameUse(kind));
 }

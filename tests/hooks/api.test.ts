@@ -154,7 +154,7 @@ describe("reading", () => {
     else expect(answer.json).toEqual({ error: expect.any(String) });
   });
 
-  test("with a body instead of a query, as 05 has it", async () => {
+  test("with a body instead of a query", async () => {
     const body = JSON.stringify({ namespace: "maand/job/api", key: "name" });
     const answer = await rawRequest(
       `GET /kv HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer ${mint()}\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
@@ -338,7 +338,7 @@ describe("how it is asked", () => {
     expect(answer.json.error).toContain("timeout");
   });
 
-  test("whatever is sent, the answer is one of the statuses of 05 and nothing breaks", async () => {
+  test("whatever is sent, the answer is one of the documented statuses and nothing breaks", async () => {
     const token = mint();
     const json = fc.oneof(
       fc.json(),

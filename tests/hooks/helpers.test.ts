@@ -225,7 +225,7 @@ describe.each([
   ["py", "hook_a.py", python],
   ["ts", "hook_a.ts", typescript],
 ])("%s", (_, file, script) => {
-  test("every function does what 05 says", async () => {
+  test("every function does what help says", async () => {
     const room = await makeHelperRoom(file, script);
     const run = await room.host.run({ event: "cli", job: "db" });
     expect(run.error?.why).toBeUndefined();

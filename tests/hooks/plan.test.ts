@@ -135,7 +135,7 @@ describe("the environment", () => {
     },
   };
 
-  test("is exactly what 05 lists", () => {
+  test("is exactly what help lists", () => {
     expect(hookEnvironment(input)).toEqual({
       PATH: "/bin",
       HOME: "/root",

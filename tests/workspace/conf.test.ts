@@ -24,7 +24,7 @@ const defaults: MaandConf = {
   workerRoot: "/opt/worker",
 };
 
-test("an empty file has the defaults of 01", () => {
+test("an empty file has the documented defaults", () => {
   expect(parseConf("", "maand.conf")).toEqual({ conf: defaults, faults: [] });
   expect(defaultConf()).toEqual(defaults);
 });

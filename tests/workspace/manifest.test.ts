@@ -1,4 +1,4 @@
-// Every rule of the manifest table of 01: what is accepted and what it becomes, what is refused.
+// Every rule of the manifest table: what is accepted and what it becomes, what is refused.
 
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
@@ -41,7 +41,7 @@ describe("defaults", () => {
     });
   });
 
-  test("a health check without fields has the defaults of 07", () => {
+  test("a health check without fields has the documented defaults", () => {
     expect(manifestOf({ health_check: {} }).healthCheck).toEqual({
       checks: [],
       timeoutSeconds: 5,
@@ -49,7 +49,7 @@ describe("defaults", () => {
     });
   });
 
-  test("an http probe has the defaults of 07", () => {
+  test("an http probe has the documented defaults", () => {
     const checks = [
       { type: "http", port: "p" },
       { type: "tcp", port: "p" },
@@ -64,7 +64,7 @@ describe("defaults", () => {
     ]);
   });
 
-  test("a certificate has the defaults of 01", () => {
+  test("a certificate has the documented defaults", () => {
     expect(manifestOf({ certs: { tls: { subject: { common_name: "api" } } } }).certs).toEqual([
       {
         name: "tls",

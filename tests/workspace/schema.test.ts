@@ -183,7 +183,7 @@ describe("schema and parser", () => {
       expect(Math.min(seen.accepted, seen.refused)).toBeGreaterThan(50);
     });
 
-  test("editors see the defaults and meanings of 01", () => {
+  test("editors see the defaults and meanings", () => {
     const { properties } = jsonSchema("manifest") as { properties: Record<string, Schema> };
     expect(properties.max_concurrent_upgrades).toMatchObject({ default: 1, minimum: 1 });
     expect(properties.restart_policy).toMatchObject({

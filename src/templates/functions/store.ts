@@ -7,7 +7,7 @@ import { CallFault } from "../go/fault.ts";
 import type { FunctionTable, TemplateFunction } from "../go/function.ts";
 import { compareText, stringList, type Value } from "../go/value.ts";
 
-/** The functions of 06 that read keys, for one environment. */
+/** The functions that read keys, for one environment. */
 export function storeFunctions(environment: TemplateEnvironment): FunctionTable {
   const { Job: job, WorkerIP: ip } = environment.data;
   const table = new Map<string, TemplateFunction>([

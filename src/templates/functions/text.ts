@@ -12,7 +12,7 @@ import { stringList, typeName, type Value } from "../go/value.ts";
 // What Go counts as space at the ends of a string (Unicode White_Space).
 const space = /^[\t-\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]$/;
 
-/** Text functions; the order of arguments is that of 06 and, for the rest, that of Sprig. */
+/** Text functions; the order of arguments is that of Sprig. */
 export const textFunctions: FunctionTable = new Map<string, TemplateFunction>([
   ["split", strings(2, ([s, separator], budget) => split(s!, separator!, budget))],
   ["join", { parameters: ["any", "any"], call: ([a, b], budget) => join(a, b, budget) }],
