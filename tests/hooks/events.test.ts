@@ -169,7 +169,7 @@ describe.each(Object.keys(scripts))("%s", (language) => {
     const kept = event === "health_check" ? undefined : event;
     expect(room.host.kv.get("vars/job/api", "from_hook")).toBe(kept);
     expect(room.session.kv.get("vars/job/api", "from_hook")).toBeUndefined();
-    room.host.checkpoint("api");
+    room.host.keepWrites("api");
     expect(room.session.kv.get("vars/job/api", "from_hook")).toBe(kept);
     await room.close();
   });
@@ -253,8 +253,8 @@ if maand.allocation_ip() in maand.kv_get("vars/job/api", "fail", ""): sys.exit(7
   test("what is discarded is gone for everybody", async () => {
     const room = await makeOrderRoom(1);
     room.host.kv.apply([{ namespace: "vars/job/api", key: "x", value: "1" }], 1);
-    room.host.discard("api");
-    room.host.checkpoint("api");
+    room.host.dropWrites("api");
+    room.host.keepWrites("api");
     expect(room.session.kv.get("vars/job/api", "x")).toBeUndefined();
     await room.close();
   });

@@ -8,9 +8,7 @@ import { visible } from "../../events/visible.ts";
 import type { HealthReport } from "../../health/run.ts";
 import { checkHealth, isHealthy } from "../../health/run.ts";
 import { withHookHost } from "../../hooks/with-host.ts";
-import { MaandError } from "../../model/error.ts";
-import type { CatalogState } from "../../model/state.ts";
-import { suggestName } from "../../support/nearest.ts";
+import { requireJobs } from "../../lifecycle/select.ts";
 
 export interface HealthCheckFlags {
   jobs?: string[] | undefined;
@@ -25,7 +23,7 @@ export async function healthCheckCommand(
   const { session } = invocation;
   const read = readCatalog(session.catalog);
   const { state } = read;
-  refuseUnknownJobs(state, flags.jobs);
+  requireJobs(state, flags.jobs, { removed: false });
   const report = await withHookHost(session, read, async (hooks) => {
     const jobs = flags.jobs ?? state.jobs.filter((job) => !job.removed).map((job) => job.name);
     hooks.requireRuntimes(jobs, ["health_check"]);
@@ -37,15 +35,6 @@ export async function healthCheckCommand(
     json: { interrupted, ...healthJson(report) },
     exitCode: interrupted ? exitCodes.interrupted : isHealthy(report) ? exitCodes.done : exitCodes.failed,
   };
-}
-
-function refuseUnknownJobs(state: CatalogState, jobs: readonly string[] | undefined): void {
-  const known = state.jobs.filter((job) => !job.removed).map((job) => job.name);
-  const unknown = jobs?.find((job) => !known.includes(job));
-  if (unknown === undefined) return;
-  throw new MaandError("usage", `--jobs names "${unknown}", which is not in the catalog`, {
-    hint: `${suggestName(unknown, known)} (a new job needs "maand build" first)`,
-  });
 }
 
 /** The report for people; with `verbose` what passed is listed too. */

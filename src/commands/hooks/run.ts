@@ -77,11 +77,9 @@ export async function runCliHook(session: Session, request: CliHookRequest): Pro
         break;
       }
       await stageForHooks(session, read.state, contents, job.name);
-      const { results, error, interrupted } = await host.run({ event: "cli", job: job.name, hook });
+      const { results, interrupted } = await host.run({ event: "cli", job: job.name, hook });
       run.results.push(...results);
       run.interrupted ||= interrupted;
-      if (error === undefined && !interrupted) host.checkpoint(job.name);
-      else host.discard(job.name);
     }
     return run;
   } finally {

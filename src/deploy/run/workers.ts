@@ -4,13 +4,13 @@ import { join } from "node:path";
 import { stageWorkerFiles, workerStaging } from "../../content/stage.ts";
 import type { Phase } from "../../events/event.ts";
 import { liveConnection } from "../../health/worker-gate.ts";
-import { deployFault } from "../../lifecycle/fault.ts";
+import { workError } from "../../lifecycle/errors.ts";
+import { reachWorker, workerFiles } from "../../lifecycle/worker.ts";
 import type { WorkerSlots } from "../../lifecycle/worker-slots.ts";
 import { MaandError } from "../../model/error.ts";
-import type { AllocationRow, CatalogState } from "../../model/state.ts";
+import type { CatalogState } from "../../model/state.ts";
 import type { Session } from "../../session/session.ts";
 import { remoteDirectory } from "../../session/session.ts";
-import { untilStopped } from "../../session/until-stopped.ts";
 import type { Connection } from "../../ssh/connect/connection.ts";
 import { syncTree } from "../../ssh/rsync/sync.ts";
 import { createLimiter, mapLimited } from "../../support/parallel.ts";
@@ -44,23 +44,6 @@ export interface Links {
   sync(workerIp: string, job: string): Promise<void>;
   /** Brings `worker.json`, `jobs.json` and `bin/` up to date where no sync has done it. */
   refreshRest(): Promise<void>;
-}
-
-/** `worker.json`, `jobs.json` and the runner as they shall lie on a worker. */
-export function workerFiles(state: CatalogState, workerIp: string, updateSeq: number): WorkerFiles {
-  const worker = state.workers.find((candidate) => candidate.host === workerIp);
-  const here = state.allocations.filter((a) => a.workerIp === workerIp && !a.removed);
-  return {
-    workerJson: `${JSON.stringify({
-      bucket_id: state.bucketId,
-      worker_id: worker?.workerId ?? "",
-      worker_ip: workerIp,
-      update_seq: updateSeq,
-      labels: worker?.labels ?? [],
-    })}\n`,
-    jobsJson: `${JSON.stringify(here.map((a: AllocationRow) => ({ job: a.job, disabled: a.disabled ? 1 : 0 })))}\n`,
-    runner,
-  };
 }
 
 export interface LinkOptions {
@@ -106,10 +89,10 @@ export async function linkWorkers(session: Session, options: LinkOptions): Promi
     const { workerIp } = link;
     try {
       const wanted = { refresh: !options.due.has(workerIp), space: options.receiving.has(workerIp) };
-      const connection = await untilStopped(session, workerIp, session.pool.connect(workerIp));
+      const connection = await reachWorker(session, workerIp);
       await check(link, connection, wanted);
     } catch (error) {
-      link.failure = deployFault(session, error, workerIp);
+      link.failure = workError(session, error, { worker: workerIp });
     }
   });
 
@@ -120,7 +103,7 @@ export async function linkWorkers(session: Session, options: LinkOptions): Promi
     try {
       return await liveConnection(session, workerIp);
     } catch (error) {
-      link.failure ??= deployFault(session, error, workerIp);
+      link.failure ??= workError(session, error, { worker: workerIp });
       throw link.failure;
     }
   };
@@ -136,7 +119,7 @@ export async function linkWorkers(session: Session, options: LinkOptions): Promi
         try {
           await check(link, await connect(link.workerIp), { refresh: true, space: false });
         } catch (error) {
-          link.failure ??= deployFault(session, error, link.workerIp);
+          link.failure ??= workError(session, error, { worker: link.workerIp });
         }
       });
     },
