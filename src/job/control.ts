@@ -25,7 +25,7 @@ import type { Connection } from "../ssh/connect/connection.ts";
 import { mapLimited } from "../support/parallel.ts";
 import type { Chosen, JobControlPlan, JobRequest } from "./plan.ts";
 import { planJobControl } from "./plan.ts";
-import type { TargetResult } from "./records.ts";
+import type { BatchNotes, TargetResult } from "./records.ts";
 import { recordBatch, versionsOf } from "./records.ts";
 import { makesUnknown } from "./state.ts";
 
@@ -82,7 +82,7 @@ async function control(
     if (stopped !== undefined) {
       const status = session.shutdown.graceful.aborted ? "interrupted" : "pending";
       const left = batch.map(({ row }) => withoutRun(row.workerIp, status, notStarted(stopped!)));
-      recordBatch(session, plan, batch, left);
+      recordBatch(session, plan, batch, left, notBegun);
       results.push(...left);
       continue;
     }
@@ -92,14 +92,18 @@ async function control(
       const isLast = index === plan.batches.length - 1;
       health = await checkJob(session, state, hooks, plan.job, toCheck(session, state, plan, batch, isLast));
     }
-    recordBatch(session, plan, batch, ran, { checks: health?.checks, isChecked: isChecked(hooks, plan.job) });
+    recordBatch(session, plan, batch, ran, {
+      checks: health?.checks,
+      isChecked: isChecked(hooks, plan.job),
+      silent: false,
+    });
     results.push(...ran);
     if (ran.some((result) => result.status === "failed")) stopped = "an earlier batch failed";
     else if (health !== undefined && !isHealthy(health))
       stopped = "the health check after an earlier batch failed";
   }
   const refused = plan.refused.map(({ row, error }) => withoutRun(row.workerIp, "failed", error));
-  recordBatch(session, plan, plan.refused, refused);
+  recordBatch(session, plan, plan.refused, refused, notBegun);
   results.push(...refused);
   return {
     job: plan.job.name,
@@ -122,6 +126,9 @@ async function prepareHooks(
   hooks.requireRuntimes([name], ["job_control"]);
   await stageForHooks(session, state, createContentRenderer(session, state, hooks.kv), name);
 }
+
+/** For allocations on which nothing was run. */
+const notBegun: BatchNotes = { checks: undefined, isChecked: true, silent: true };
 
 type Links = ReadonlyMap<string, Connection | MaandError>;
 

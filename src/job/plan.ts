@@ -89,7 +89,8 @@ export function planJobControl(
     else refused.push({ row, deployment, error });
   }
   const batches = cutBatches(chosen, batchWidth(job.manifest, traits.batches));
-  const warning = ignoredOrderWarning(job.name, order);
+  // Where all are taken together there is no order to follow.
+  const warning = traits.batches === "all" ? undefined : ignoredOrderWarning(job.name, order);
   return {
     job,
     target,

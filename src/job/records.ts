@@ -34,11 +34,14 @@ export function versionsOf(plan: JobControlPlan, deployment: Chosen["deployment"
   return { currentVersion, newVersion: isPromoted ? currentVersion : plan.job.version };
 }
 
-/** What the health checks after a batch said; without it nothing was asked. */
-export interface BatchHealth {
+/** What is known of a batch beside its results. */
+export interface BatchNotes {
+  /** What the health checks after it said; undefined when nothing was asked. */
   checks: readonly CheckResult[] | undefined;
   /** Whether the job has any check at all. */
   isChecked: boolean;
+  /** Nothing was begun: the table at the end tells it. */
+  silent: boolean;
 }
 
 /** Writes down what a batch has shown of its allocations, in one commit with the history, and tells it. */
@@ -47,14 +50,14 @@ export function recordBatch(
   plan: JobControlPlan,
   batch: readonly Chosen[],
   results: readonly TargetResult[],
-  health: BatchHealth = { checks: undefined, isChecked: true },
+  notes: BatchNotes,
 ): void {
   const rows = new Map(batch.map((chosen) => [chosen.row.workerIp, chosen]));
   recordAllocations(
     session,
     results.map((result): AllocationRecord => {
       const chosen = rows.get(result.workerIp)!;
-      const change = changeOf(plan, chosen, result, health);
+      const change = changeOf(plan, chosen, result, notes);
       const { error } = result;
       return {
         allocId: chosen.row.allocId,
@@ -66,8 +69,7 @@ export function recordBatch(
         ...versionsOf(plan, chosen.deployment),
         ...(error === undefined ? {} : { error, reason: failureText(error) }),
         ...(change === undefined ? {} : { change }),
-        // The table at the end tells what was never begun.
-        silent: !result.begun,
+        silent: notes.silent,
       };
     }),
   );
@@ -77,7 +79,7 @@ function changeOf(
   plan: JobControlPlan,
   { row, deployment }: Chosen,
   result: TargetResult,
-  { checks, isChecked }: BatchHealth,
+  { checks, isChecked }: BatchNotes,
 ): StateChange | undefined {
   if (!result.begun || !makesUnknown(deployment, plan.effect)) return undefined;
   const failed = checks?.filter((check) => check.workerIp === row.workerIp && !check.ok) ?? [];
