@@ -1,6 +1,7 @@
 // gc: stops and deletes what is left of removed allocations on workers, then purges the catalog, logs and staging.
 
 import { forgetPromotions } from "../catalog/deployments.ts";
+import { compactCatalog } from "../catalog/purge.ts";
 import { type CatalogRead, readCatalog } from "../catalog/read.ts";
 import { failureText } from "../health/failure.ts";
 import type { HookHost } from "../hooks/host.ts";
@@ -15,7 +16,7 @@ import type { Connection } from "../ssh/connect/connection.ts";
 import type { ShellText } from "../ssh/exec/quote.ts";
 import { mapLimited } from "../support/parallel.ts";
 import { deleteBucketCommand, deleteJobCommand } from "../worker/commands.ts";
-import { type CatalogPurge, compactCatalog, purgeCatalog } from "./catalog.ts";
+import { type CatalogPurge, purgeCatalog } from "./catalog.ts";
 import { daysBefore, deleteRunLogs, emptyStaging, jobDirectories, runLogDays } from "./files.ts";
 import { type Garbage, planGc, stopWaves } from "./plan.ts";
 import { stopGarbage, type VisitedWorker, visitWorker } from "./worker.ts";
