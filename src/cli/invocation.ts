@@ -2,6 +2,7 @@
 
 import type { EventStream, RunIdentity } from "../events/event.ts";
 import type { Session, Shutdown } from "../session/session.ts";
+import type { Ending } from "./exit-codes.ts";
 import type { Globals } from "./globals.ts";
 import type { Terminal } from "./output/terminal.ts";
 
@@ -27,8 +28,8 @@ export interface Outcome {
   text?: string;
   /** Members of the JSON document beside `ok`, `command` and `run_id`. */
   json?: Record<string, unknown>;
-  /** 0 when absent. */
-  exitCode?: number;
+  /** `done` when absent. */
+  ending?: Ending;
 }
 
 /** How a command uses the bucket: not at all, reading beside a writer, or as its one writer. */

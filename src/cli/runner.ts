@@ -1,4 +1,4 @@
-// Around every command: lock, session, signals, logs, history; then the result or the error on the right stream.
+// The command runner: lock, session, signals, logs and history around every command; then the result or the error on the right stream.
 
 import { randomUUID } from "node:crypto";
 import { resolve } from "node:path";
@@ -8,26 +8,19 @@ import { createEventStream } from "../events/event.ts";
 import { MaandError } from "../model/error.ts";
 import { operatorName } from "../session/operator.ts";
 import type { Session } from "../session/session.ts";
+import type { CommandCall } from "./declaration.ts";
+import { exitCodeOf } from "./exit-codes.ts";
 import type { Globals } from "./globals.ts";
-import type { Access, BucketInvocation, Invocation, Outcome } from "./invocation.ts";
+import type { BucketInvocation, Invocation, Outcome } from "./invocation.ts";
 import { errorJson, formatError, toMaandError } from "./output/errors.ts";
-import { exitCodeOf, exitCodes } from "./output/exit-codes.ts";
-import { createJsonOutput } from "./output/json.ts";
+import { createJsonOutput, type JsonOutput } from "./output/json.ts";
 import type { Renderer } from "./output/renderer.ts";
 import { createRenderer } from "./output/renderer.ts";
 import type { Terminal } from "./output/terminal.ts";
 
-export interface RunnableCommand {
-  /** As it is called, such as `job restart`. */
-  name: string;
-  access: Access;
-  /** Its runs are kept in the catalog's history. */
-  recorded: boolean;
-  /** Ctrl-C lets running work finish; without it the command just ends. */
-  graceful: boolean;
+export interface RunnableCommand extends CommandCall {
   /** Arguments for the history, as typed. */
   arguments: readonly string[];
-  run(invocation: BucketInvocation): Promise<Outcome>;
 }
 
 /** Runs one command from lock to exit code. Never throws. */
@@ -51,15 +44,16 @@ export async function executeCommand(
     workingDirectory: process.cwd(),
     environment: process.env,
   };
+  const json = createJsonOutput(terminal.stdout);
   const restoreSignals = command.graceful ? watchSignals(graceful, forced, invocation) : () => undefined;
   try {
     const outcome =
       command.access === "none"
         ? await command.run(invocation as BucketInvocation)
         : await runOnBucket(command, invocation);
-    return report(command, invocation, renderer, outcome);
+    return report(invocation, renderer, json, outcome);
   } catch (thrown) {
-    return reportError(toMaandError(thrown), invocation, renderer);
+    return reportError(invocation, renderer, json, toMaandError(thrown));
   } finally {
     restoreSignals();
     renderer.close();
@@ -79,7 +73,7 @@ async function runOnBucket(command: RunnableCommand, invocation: Invocation): Pr
   const lock = command.access === "write" ? await lockBucket(paths.lock, command, invocation) : undefined;
   let session: Session | undefined;
   let closeLog: (() => void) | undefined;
-  let exitCode: number = exitCodes.failed;
+  let exitCode = exitCodeOf("failed");
   const { closeSession, openSession } = await import("../session/open.ts");
   try {
     session = openSession({
@@ -92,7 +86,7 @@ async function runOnBucket(command: RunnableCommand, invocation: Invocation): Pr
     if (command.access === "write") closeLog = await openLog(invocation, session);
     if (recorded) await recordStart(command, session);
     const outcome = await command.run({ ...invocation, session });
-    exitCode = outcome.exitCode ?? exitCodes.done;
+    exitCode = exitCodeOf(outcome.ending ?? "done");
     return outcome;
   } catch (thrown) {
     const error = toMaandError(thrown);
@@ -198,31 +192,33 @@ function watchSignals(
   };
 }
 
-function report(
-  command: RunnableCommand,
-  invocation: Invocation,
-  renderer: Renderer,
-  outcome: Outcome,
-): number {
-  const exitCode = outcome.exitCode ?? exitCodes.done;
+function report(invocation: Invocation, renderer: Renderer, json: JsonOutput, outcome: Outcome): number {
+  const { ending = "done" } = outcome;
+  const { identity, terminal } = invocation;
   renderer.clear();
-  if (invocation.terminal.json) {
-    createJsonOutput(invocation.terminal.stdout).write({
-      ok: exitCode === exitCodes.done,
-      command: command.name,
-      run_id: invocation.identity.runId,
+  if (terminal.json) {
+    json.write({
+      ok: ending === "done",
+      command: identity.command,
+      run_id: identity.runId,
       ...outcome.json,
     });
-  } else if (outcome.text !== undefined) invocation.terminal.stdout.write(outcome.text);
-  return exitCode;
+  } else if (outcome.text !== undefined) terminal.stdout.write(outcome.text);
+  return exitCodeOf(ending);
 }
 
-function reportError(error: MaandError, invocation: Invocation, renderer: Renderer): number {
+function reportError(
+  invocation: Invocation,
+  renderer: Renderer,
+  json: JsonOutput,
+  error: MaandError,
+): number {
   renderer.clear();
-  const { terminal, identity } = invocation;
+  const { identity, terminal } = invocation;
   terminal.stderr.write(formatError(error, terminal.stderr.paint));
-  if (terminal.json) {
-    createJsonOutput(terminal.stdout).write({
+  // What failed may have been the writing of the document itself.
+  if (terminal.json && !json.written) {
+    json.write({
       ok: false,
       command: identity.command,
       run_id: identity.runId,
