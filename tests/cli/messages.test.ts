@@ -112,7 +112,7 @@ test("what is wrong is found", () => {
   expect(complaint('migrate" first')).toBe('no command "migrate"');
   expect(complaint("job pause api`")).toBe('"job" has no command "pause"');
   expect(complaint("deploy --jobs api --dry --force")).toBe("no flag --dry");
-  expect(complaint("job restart $" + "{job} -x")).toBe("no flag -x");
+  expect(complaint(`job restart \${job} -x`)).toBe("no flag -x");
   expect(complaint('cat kv --deleted lists deleted keys"')).toBeUndefined();
   expect(complaint("hook <hook> --watch; and --more")).toBeUndefined();
 });
