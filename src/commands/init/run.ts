@@ -2,13 +2,13 @@
 
 import { existsSync } from "node:fs";
 import { dirname } from "node:path";
+import { type InitRequest, initBucket } from "../../bucket/create.ts";
 import { bucketPaths } from "../../bucket/locate.ts";
 import { takeLock } from "../../bucket/lock.ts";
 import type { Invocation, Outcome } from "../../cli/invocation.ts";
 import { intendedBucket, refuseInsideHook } from "../../cli/runner.ts";
 import { MaandError } from "../../model/error.ts";
 import { expandHome, sshUserFault, workersFault } from "./answers.ts";
-import { type InitRequest, initBucket } from "./bucket.ts";
 import type { InitFlags } from "./command.ts";
 import { initJson, initText } from "./report.ts";
 
