@@ -1,12 +1,11 @@
 // From arguments to an exit code: global flags, help, the commands, and every usage error in one form.
 
-import { randomUUID } from "node:crypto";
 import { MaandError } from "../model/error.ts";
 import type { AnyCommand } from "./declaration.ts";
 import { isParent, resolveWords } from "./declaration.ts";
 import { exitCodeOf } from "./exit-codes.ts";
-import type { Globals } from "./globals.ts";
 import { defaultGlobals, takeGlobals } from "./globals.ts";
+import type { Globals } from "./invocation.ts";
 import { errorJson, formatError, toMaandError } from "./output/errors.ts";
 import { createJsonOutput } from "./output/json.ts";
 import { openStream } from "./output/stream.ts";
@@ -41,7 +40,7 @@ export async function runCommandLine(
   const parsed = await parseArguments(commands, rest);
   if (parsed.kind === "call") {
     const { executeCommand } = await import("./runner.ts");
-    return executeCommand({ ...parsed.call, arguments: rest }, globals, terminal);
+    return executeCommand(parsed.call, rest, globals, terminal);
   }
   const { found, taken } = resolveWords(commands, rest);
   const called = ["maand", ...rest.slice(0, taken)].join(" ");
@@ -94,7 +93,7 @@ function usageError(
     const { taken } = resolveWords(commands, argv);
     const words = argv.slice(0, taken);
     const command = words.length > 0 ? words.join(" ") : (argv.find((word) => !word.startsWith("-")) ?? "");
-    const document = { ok: false, command, run_id: randomUUID(), error: errorJson(error) };
+    const document = { ok: false, command, run_id: crypto.randomUUID(), error: errorJson(error) };
     createJsonOutput(terminal.stdout).write(document);
   }
   return exitCodeOf(error.kind);

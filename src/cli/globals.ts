@@ -2,16 +2,7 @@
 
 import { MaandError } from "../model/error.ts";
 import type { NamesOf } from "./declaration.ts";
-
-export interface Globals {
-  bucket?: string;
-  json: boolean;
-  quiet: boolean;
-  color: boolean;
-  progress: boolean;
-  /** Seconds to wait for another maand on the same bucket. */
-  lockWaitSeconds: number;
-}
+import type { Globals } from "./invocation.ts";
 
 interface GlobalText {
   /** As it is typed. */

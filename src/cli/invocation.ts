@@ -3,8 +3,18 @@
 import type { EventStream, RunIdentity } from "../events/event.ts";
 import type { Session, Shutdown } from "../session/session.ts";
 import type { Ending } from "./exit-codes.ts";
-import type { Globals } from "./globals.ts";
 import type { Terminal } from "./output/terminal.ts";
+
+/** What the flags say that every command takes. */
+export interface Globals {
+  bucket?: string;
+  json: boolean;
+  quiet: boolean;
+  color: boolean;
+  progress: boolean;
+  /** Seconds to wait for another maand on the same bucket. */
+  lockWaitSeconds: number;
+}
 
 /** One call of maand. */
 export interface Invocation {

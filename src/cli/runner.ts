@@ -1,6 +1,5 @@
 // The command runner: lock, session, signals, logs and history around every command; then the result or the error on the right stream.
 
-import { randomUUID } from "node:crypto";
 import { resolve } from "node:path";
 import { bucketPaths, locateBucket } from "../bucket/locate.ts";
 import type { Lock } from "../bucket/lock.ts";
@@ -10,22 +9,17 @@ import { operatorName } from "../session/operator.ts";
 import type { Session } from "../session/session.ts";
 import type { CommandCall } from "./declaration.ts";
 import { exitCodeOf } from "./exit-codes.ts";
-import type { Globals } from "./globals.ts";
-import type { BucketInvocation, Invocation, Outcome } from "./invocation.ts";
+import type { BucketInvocation, Globals, Invocation, Outcome } from "./invocation.ts";
 import { errorJson, formatError, toMaandError } from "./output/errors.ts";
 import { createJsonOutput, type JsonOutput } from "./output/json.ts";
 import type { Renderer } from "./output/renderer.ts";
 import { createRenderer } from "./output/renderer.ts";
 import type { Terminal } from "./output/terminal.ts";
 
-export interface RunnableCommand extends CommandCall {
-  /** Arguments for the history, as typed. */
-  arguments: readonly string[];
-}
-
-/** Runs one command from lock to exit code. Never throws. */
+/** Runs one command from lock to exit code; `typed` are its arguments for the history. Never throws. */
 export async function executeCommand(
-  command: RunnableCommand,
+  command: CommandCall,
+  typed: readonly string[],
   globals: Globals,
   terminal: Terminal,
 ): Promise<number> {
@@ -34,7 +28,7 @@ export async function executeCommand(
   events.subscribe(renderer.listen);
   const graceful = new AbortController();
   const forced = new AbortController();
-  const identity = { runId: randomUUID(), command: command.name };
+  const identity = { runId: crypto.randomUUID(), command: command.name };
   const invocation: Invocation = {
     globals,
     terminal,
@@ -50,7 +44,7 @@ export async function executeCommand(
     const outcome =
       command.access === "none"
         ? await command.run(invocation as BucketInvocation)
-        : await runOnBucket(command, invocation);
+        : await runOnBucket(command, typed, invocation);
     return report(invocation, renderer, json, outcome);
   } catch (thrown) {
     return reportError(invocation, renderer, json, toMaandError(thrown));
@@ -60,7 +54,11 @@ export async function executeCommand(
   }
 }
 
-async function runOnBucket(command: RunnableCommand, invocation: Invocation): Promise<Outcome> {
+async function runOnBucket(
+  command: CommandCall,
+  typed: readonly string[],
+  invocation: Invocation,
+): Promise<Outcome> {
   const { globals, environment } = invocation;
   const paths = locateBucket({
     flag: globals.bucket,
@@ -84,7 +82,7 @@ async function runOnBucket(command: RunnableCommand, invocation: Invocation): Pr
       readonly: command.access === "read",
     });
     if (command.access === "write") closeLog = await openLog(invocation, session);
-    if (recorded) await recordStart(command, session);
+    if (recorded) await recordStart(command, typed, session);
     const outcome = await command.run({ ...invocation, session });
     exitCode = exitCodeOf(outcome.ending ?? "done");
     return outcome;
@@ -123,7 +121,7 @@ export function refuseInsideHook(name: string, environment: Record<string, strin
   });
 }
 
-async function lockBucket(path: string, command: RunnableCommand, invocation: Invocation): Promise<Lock> {
+async function lockBucket(path: string, command: CommandCall, invocation: Invocation): Promise<Lock> {
   const { takeLock } = await import("../bucket/lock.ts");
   return takeLock({
     path,
@@ -153,13 +151,13 @@ async function openLog(invocation: Invocation, session: Session): Promise<() => 
   return () => log.close();
 }
 
-async function recordStart(command: RunnableCommand, session: Session): Promise<void> {
+async function recordStart(command: CommandCall, typed: readonly string[], session: Session): Promise<void> {
   const { beginRun } = await import("../catalog/history.ts");
   const { readUpdateSeq } = await import("../catalog/deployments.ts");
   beginRun(session.catalog, {
     runId: session.identity.runId,
     command: command.name,
-    arguments: command.arguments,
+    arguments: typed,
     operator: operatorName(process.env),
     updateSeq: readUpdateSeq(session.catalog),
     startedAt: session.now(),

@@ -47,7 +47,7 @@ describe("what is loaded at every start", () => {
     const packages = [...loadedWith("cli/command-line.ts")].filter(
       (name) => !name.includes("/") || name.startsWith("@"),
     );
-    expect(packages.toSorted()).toEqual(["bun:sqlite", "node:crypto", "node:fs"]);
+    expect(packages.toSorted()).toEqual(["bun:sqlite", "node:fs"]);
   });
 
   test("main.ts loads nothing but the version", () => {
