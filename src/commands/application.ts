@@ -16,7 +16,7 @@ import { render } from "./render/command.ts";
 import { runCommand } from "./run-command/command.ts";
 import { schema } from "./schema/command.ts";
 
-/** The order is that of the overview, below its headings. */
+/** In the order of the overview, below its headings. A new command is a folder with its declaration, and a line here. */
 export const commands: readonly AnyCommand[] = [
   init,
   job,

@@ -1,4 +1,4 @@
-// maand cat: its tables, in reading order.
+// maand cat: its tables, in reading order. A new one is a file like theirs, and a line here.
 
 import type { ParentCommand } from "../../cli/declaration.ts";
 import { allocations } from "./allocations.ts";
