@@ -20,7 +20,7 @@ test("commands, then their subcommands", () => {
   expect(others("").at(-1)).toBe("help");
   expect(flags("")).toEqual(globals);
   expect(others("job")).toEqual(["create", "start", "stop", "restart", "status", "run"]);
-  expect(others("cat").slice(-2)).toEqual(["certs", "kv"]);
+  expect(others("cat")).toEqual(expect.arrayContaining(["certs", "kv"]));
   expect(after("job").words[0]).toEqual({ word: "create", brief: "write the files of a new job" });
 });
 
