@@ -1,20 +1,15 @@
 // maand health_check: what passed, what failed and why, and what there was nothing to ask about.
 
 import { readCatalog } from "../../catalog/read.ts";
+import { endingOf } from "../../cli/exit-codes.ts";
 import type { BucketInvocation, Outcome } from "../../cli/invocation.ts";
-import { exitCodes } from "../../cli/output/exit-codes.ts";
 import { count } from "../../cli/output/failure-lines.ts";
 import { visible } from "../../events/visible.ts";
 import type { HealthReport } from "../../health/run.ts";
 import { checkHealth, isHealthy } from "../../health/run.ts";
 import { withHookHost } from "../../hooks/with-host.ts";
 import { requireJobs } from "../../lifecycle/select.ts";
-
-export interface HealthCheckFlags {
-  jobs?: string[] | undefined;
-  wait: boolean;
-  verbose: boolean;
-}
+import type { HealthCheckFlags } from "./command.ts";
 
 export async function healthCheckCommand(
   invocation: BucketInvocation,
@@ -33,7 +28,7 @@ export async function healthCheckCommand(
   return {
     text: `${healthText(report, flags.verbose)}${interrupted ? "health check: interrupted, not everything was asked\n" : ""}`,
     json: { interrupted, ...healthJson(report) },
-    exitCode: interrupted ? exitCodes.interrupted : isHealthy(report) ? exitCodes.done : exitCodes.failed,
+    ending: endingOf({ interrupted, failed: !isHealthy(report) }),
   };
 }
 
