@@ -4,7 +4,7 @@ import { setStates } from "../catalog/deployments.ts";
 import { recordAllocation } from "../catalog/history.ts";
 import type { AllocationStatus } from "../events/event.ts";
 import { failureText } from "../health/failure.ts";
-import type { CheckResult } from "../health/gate.ts";
+import { type CheckResult, hasFailed } from "../health/gate.ts";
 import type { MaandError } from "../model/error.ts";
 import { noVersion } from "../model/version.ts";
 import type { Session } from "../session/session.ts";
@@ -48,9 +48,9 @@ export function settleBatch(
   const changes = batch.flatMap(({ row, deployment }) => {
     const result = results.find((candidate) => candidate.workerIp === row.workerIp)!;
     if (!result.begun || !makesUnknown(deployment, plan.effect)) return [];
-    const failed = checks?.filter((check) => check.workerIp === row.workerIp && !check.ok) ?? [];
+    const failed = checks?.filter(hasFailed).filter((check) => check.workerIp === row.workerIp) ?? [];
     const failure =
-      failed.map((check) => `${check.check}: ${check.error}`).join("; ") || result.error?.message;
+      failed.map((check) => `${check.check}: ${check.reason}`).join("; ") || result.error?.message;
     const after = stateAfter(deployment, plan.effect, row.disabled, {
       ok: result.exit === 0,
       health: isChecked ? verdictOf(row.workerIp, checks) : "no_checks",
@@ -72,7 +72,7 @@ export function settleBatch(
 function verdictOf(workerIp: string, checks: readonly CheckResult[] | undefined): HealthVerdict {
   const own = checks?.filter((check) => check.workerIp === workerIp) ?? [];
   if (own.length === 0) return "not_asked";
-  return own.every((check) => check.ok) ? "passed" : "failed";
+  return own.every((check) => check.pass) ? "passed" : "failed";
 }
 
 /** Puts the results into the history. */
