@@ -4,6 +4,7 @@ import { join, relative } from "node:path";
 import type { Phase } from "../events/event.ts";
 import type { MaandError } from "../model/error.ts";
 import type { HookDeclaration, HookEvent } from "../model/manifest.ts";
+import { assertNever } from "../model/result.ts";
 import type { Session } from "../session/session.ts";
 import type { Semaphores } from "./api/semaphores.ts";
 import type { Invocation, Tokens } from "./api/tokens.ts";
@@ -149,7 +150,8 @@ async function runIn(
   request: RuntimeRequest,
 ): Promise<RuntimeEnd> {
   const { paths } = context.session;
-  switch (runtimeOf(hook)) {
+  const runtime = runtimeOf(hook);
+  switch (runtime) {
     case "thread": {
       const { runThread } = await import("./runtime/run-thread.ts");
       const unshield = context.captureThread(request.onOutput);
@@ -171,6 +173,8 @@ async function runIn(
       // Unbuffered, so that lines come as they are printed; without bytecode files beside the scripts.
       return runProcess([python, "-u", "-B", request.file], request);
     }
+    default:
+      return assertNever(runtime, "runtime of a hook");
   }
 }
 

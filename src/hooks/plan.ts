@@ -92,20 +92,39 @@ export function hookBatches<T>(
   }));
 }
 
+interface EventRules {
+  stopsAtFailure: boolean;
+  mayWriteKv: boolean;
+  maySetRolloutOrder: boolean;
+}
+
+const asUsual: EventRules = { stopsAtFailure: true, mayWriteKv: true, maySetRolloutOrder: false };
+
+const rules: Record<HookEvent, EventRules> = {
+  post_build: asUsual,
+  pre_deploy: { ...asUsual, maySetRolloutOrder: true },
+  job_control: asUsual,
+  after_allocation_started: asUsual,
+  after_allocation_stopped: { ...asUsual, stopsAtFailure: false },
+  health_check: { ...asUsual, stopsAtFailure: false, mayWriteKv: false },
+  post_deploy: asUsual,
+  cli: { ...asUsual, maySetRolloutOrder: true },
+};
+
 /**
  * Whether a failure in one batch keeps the later batches and hooks of the event from running. A gate asks everything,
  * so that all that is unhealthy is told at once; a stop has happened already, and each one is told of.
  */
 export function stopsAtFailure(event: HookEvent): boolean {
-  return event !== "health_check" && event !== "after_allocation_stopped";
+  return rules[event].stopsAtFailure;
 }
 
 /** Whether hooks of the event may change the KV. */
 export function mayWriteKv(event: HookEvent): boolean {
-  return event !== "health_check";
+  return rules[event].mayWriteKv;
 }
 
 /** Whether hooks of the event may put `rollout_order`: only where no rollout of the job is under way. */
 export function maySetRolloutOrder(event: HookEvent): boolean {
-  return event === "pre_deploy" || event === "cli";
+  return rules[event].maySetRolloutOrder;
 }

@@ -18,8 +18,15 @@ export function failed(reason: string): { pass: false; reason: string } {
 
 /**
  * The end of a switch over a union: a type error where a member is forgotten. At run time it throws an Error that
- * names `what` (such as "probe type") and the value, so that what nobody handles fails and never passes.
+ * names `what` (such as "probe type") and the member, so that what nobody handles fails and never passes.
  */
 export function assertNever(value: never, what: string): never {
-  throw new Error(`maand does not know the ${what} ${JSON.stringify(value)}`);
+  throw new Error(`maand does not know the ${what} ${JSON.stringify(memberName(value))}`);
+}
+
+/** The member itself, or what tells it from the other members: its data may be large or secret. */
+function memberName(value: unknown): unknown {
+  if (typeof value !== "object" || value === null) return value;
+  const { kind, type } = value as { kind?: unknown; type?: unknown };
+  return kind ?? type ?? Object.keys(value);
 }

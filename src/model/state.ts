@@ -56,14 +56,25 @@ export type RuntimeState =
   | "drained" // stopped because it is disabled
   | "cleaned"; // removed: stopped and its files deleted, `data/` and `logs/` are still there
 
+/** What may be found on the worker in each state. */
+const leftBy: Record<RuntimeState, "nothing" | "files" | "process and files"> = {
+  absent: "nothing",
+  cleaned: "nothing",
+  stopped: "files",
+  drained: "files",
+  unknown: "process and files",
+  running: "process and files",
+  health_failed: "process and files",
+};
+
 /** A process of this allocation may be alive. */
 export function mayRun(state: RuntimeState): boolean {
-  return state === "unknown" || state === "running" || state === "health_failed";
+  return leftBy[state] === "process and files";
 }
 
 /** Deployed files of this allocation are on the worker. */
 export function hasFiles(state: RuntimeState): boolean {
-  return mayRun(state) || state === "stopped" || state === "drained";
+  return leftBy[state] !== "nothing";
 }
 
 export interface DeploymentRow {

@@ -5,6 +5,7 @@ import { readCatalog } from "../../catalog/read.ts";
 import type { BucketInvocation, Outcome } from "../../cli/invocation.ts";
 import { type AllocationFacts, decideActions } from "../../deploy/plan/action.ts";
 import { loadFacts } from "../../deploy/plan/load.ts";
+import { assertNever } from "../../model/result.ts";
 import { isActive } from "../../model/state.ts";
 import { noVersion } from "../../model/version.ts";
 import { type CatFilters, createFilter, tableOutcome } from "./table.ts";
@@ -36,10 +37,24 @@ export function rolloutOf(facts: AllocationFacts): Rollout {
   if (row.removed) return "removed";
   const { rollout } = decideActions(facts, { force: false, syncOnly: false });
   if (row.disabled) return rollout?.kind === "promote" ? "disabled_restart" : "disabled";
-  if (rollout?.kind === "start") return "new";
-  if (deployment.state === "health_failed") return "health_failed";
-  if (rollout?.kind !== "skip") return "restart";
-  return deployment.state === "stopped" ? "stopped" : "promoted";
+  if (rollout === undefined) throw new Error("an active allocation has an action in its wave");
+  const { kind } = rollout;
+  switch (kind) {
+    case "start":
+      return "new";
+    case "skip":
+      return deployment.state === "stopped" ? "stopped" : "promoted";
+    case "restart":
+    case "reload":
+    case "sync":
+      return deployment.state === "health_failed" ? "health_failed" : "restart";
+    case "promote":
+    case "stop":
+    case "remove":
+      throw new Error(`${kind} is no action for an active allocation`);
+    default:
+      return assertNever(kind, "kind of action");
+  }
 }
 
 export async function catDeployments(
