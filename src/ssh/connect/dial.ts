@@ -3,15 +3,9 @@
 import { lookup } from "node:dns/promises";
 import { connect, isIP, type Socket } from "node:net";
 import { MaandError, reasonOf } from "../../model/error.ts";
+import { type Attempt, type FailedAttempt, givenUp, interruptedOn } from "./attempt.ts";
 import type { Deadline } from "./deadline.ts";
 import type { Endpoint, SshSettings } from "./settings.ts";
-
-/** A step towards a connection that failed; `again` when trying once more may help. */
-export interface Failure {
-  ok: false;
-  error: MaandError;
-  again: boolean;
-}
 
 /** A connected socket to the endpoint, or why there is none. Never throws. */
 export async function dial(
@@ -19,7 +13,7 @@ export async function dial(
   worker: string,
   settings: SshSettings,
   deadline: Deadline,
-): Promise<{ ok: true; socket: Socket } | Failure> {
+): Promise<Attempt<Socket>> {
   let addresses: string[];
   try {
     addresses = isIP(endpoint.host) === 0 ? await resolve(endpoint.host, deadline) : [endpoint.host];
@@ -31,9 +25,9 @@ export async function dial(
       hint: "correct `host` in workers.json or the name service of this host",
       cause,
     });
-    return { ok: false, error, again: false };
+    return givenUp(error);
   }
-  let last: Failure = timedOut(endpoint, worker, settings, "the TCP connection");
+  let last: FailedAttempt = timedOut(endpoint, worker, settings, "the TCP connection");
   for (const [index, address] of addresses.entries()) {
     if (deadline.passed()) break;
     // Each address gets an equal share of what is left, so that a dead IPv6 route leaves time for IPv4.
@@ -51,13 +45,13 @@ export function timedOut(
   worker: string,
   settings: SshSettings,
   awaited: string,
-): Failure {
+): FailedAttempt {
   const error = new MaandError("unreachable", "the worker did not answer in time", {
     where: { worker },
     why: `${settings.connectTimeoutSeconds} s (connect_timeout) went by while waiting for ${awaited} of ${placeOf(endpoint)}`,
     hint: "see that the worker is up and reachable from here, or raise connect_timeout in maand.conf",
   });
-  return { ok: false, error, again: false };
+  return givenUp(error);
 }
 
 /** `user@host:port`, brackets around an IPv6 address. */
@@ -78,18 +72,18 @@ function attempt(
   settings: SshSettings,
   ms: number,
   signal: AbortSignal | undefined,
-): Promise<{ ok: true; socket: Socket } | Failure> {
+): Promise<Attempt<Socket>> {
   return new Promise((done) => {
     const socket = connect({ host: address, port: endpoint.port, noDelay: true });
-    const finish = (outcome: { ok: true; socket: Socket } | Failure) => {
+    const finish = (outcome: Attempt<Socket>) => {
       clearTimeout(timer);
       signal?.removeEventListener("abort", abort);
       socket.removeListener("connect", connected);
       if (!outcome.ok) socket.destroy();
       done(outcome);
     };
-    const connected = () => finish({ ok: true, socket });
-    const abort = () => finish({ ok: false, error: interrupted(worker), again: false });
+    const connected = () => finish({ ok: true, value: socket });
+    const abort = () => finish(givenUp(interruptedOn(worker)));
     const timer = setTimeout(() => finish(timedOut(endpoint, worker, settings, "the TCP connection")), ms);
     socket.once("connect", connected);
     // Stays for the life of the socket: an error without a listener would end the process.
@@ -115,9 +109,4 @@ function refusedBy(endpoint: Endpoint, worker: string, cause: NodeJS.ErrnoExcept
       cause,
     },
   );
-}
-
-/** The error of everything that a caller's AbortSignal stopped. */
-export function interrupted(worker: string): MaandError {
-  return new MaandError("interrupted", "interrupted while working with the worker", { where: { worker } });
 }

@@ -6,8 +6,9 @@ import ssh2 from "ssh2";
 import { MaandError, reasonOf } from "../../model/error.ts";
 import { preferredAlgorithms } from "../host-keys/host-keys.ts";
 import { createHostVerifier, type HostKeyQuestion } from "../host-keys/verifier.ts";
+import { type Attempt, interruptedOn } from "./attempt.ts";
 import type { Deadline } from "./deadline.ts";
-import { type Failure, interrupted, placeOf, timedOut } from "./dial.ts";
+import { placeOf, timedOut } from "./dial.ts";
 import type { Endpoint } from "./settings.ts";
 
 /** All that a handshake needs to know about the other side and about us. */
@@ -46,16 +47,13 @@ const hostKeyAlgorithms = [
  * Signs in over `stream`. The client that comes back is authenticated and has an `error` listener for good.
  * Never throws; on failure the stream is destroyed.
  */
-export function shakeHands(
-  stream: Duplex,
-  introduction: Introduction,
-): Promise<{ ok: true; client: SshClient } | Failure> {
+export function shakeHands(stream: Duplex, introduction: Introduction): Promise<Attempt<SshClient>> {
   const { endpoint, worker, settings, deadline } = introduction;
   return new Promise((done) => {
     const client = new ssh2.Client();
     let awaited = "the SSH greeting";
     let settled = false;
-    const finish = (outcome: { ok: true; client: SshClient } | Failure) => {
+    const finish = (outcome: Attempt<SshClient>) => {
       if (settled) return;
       settled = true;
       clearTimeout(timer);
@@ -68,7 +66,7 @@ export function shakeHands(
       done(outcome);
     };
     const fail = (error: MaandError, again = false) => finish({ ok: false, error, again });
-    const abort = () => fail(interrupted(worker));
+    const abort = () => fail(interruptedOn(worker));
     const timer = setTimeout(() => finish(timedOut(endpoint, worker, settings, awaited)), deadline.leftMs());
     deadline.signal?.addEventListener("abort", abort, { once: true });
 
@@ -89,7 +87,7 @@ export function shakeHands(
     });
     client.on("ready", () => {
       host.recorded().then(
-        () => finish({ ok: true, client }),
+        () => finish({ ok: true, value: client }),
         (error: MaandError) => fail(error),
       );
     });

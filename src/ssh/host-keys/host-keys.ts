@@ -2,6 +2,7 @@
 
 import { readFile } from "node:fs/promises";
 import { MaandError, reasonOf } from "../../model/error.ts";
+import { assertNever } from "../../model/result.ts";
 import type { Endpoint, SshSettings } from "../connect/settings.ts";
 import {
   entriesFor,
@@ -88,6 +89,8 @@ export function decideHostKey(
       }
       if (settings.hostKeyChecking === "accept-new") return { action: "pin" };
       return { action: "refuse", error: unknownKey(endpoint, key, settings, worker) };
+    default:
+      return assertNever(judged, "verdict on a host key");
   }
 }
 
