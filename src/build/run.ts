@@ -3,7 +3,7 @@
 import { randomUUID } from "node:crypto";
 import { readStoredLeaves, writeStoredLeaves } from "../catalog/certificates.ts";
 import { readDeployments } from "../catalog/deployments.ts";
-import { catalogFailure } from "../catalog/failure.ts";
+import { rethrow } from "../catalog/failure.ts";
 import { diffState, readState, writeState } from "../catalog/state.ts";
 import { authorityStatus, readAuthority, requireLiveAuthority } from "../certs/authority.ts";
 import { parseNamespace } from "../kv/namespaces.ts";
@@ -159,7 +159,7 @@ function commit(session: Session, build: Commit): boolean {
   try {
     write.immediate();
   } catch (error) {
-    throw catalogFailure(error, session.paths.catalog);
+    rethrow(error, session.paths.catalog);
   }
   return true;
 }

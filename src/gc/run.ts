@@ -3,7 +3,7 @@
 import { forgetPromotions } from "../catalog/deployments.ts";
 import { recordAllocation } from "../catalog/history.ts";
 import { type CatalogRead, readCatalog } from "../catalog/read.ts";
-import { failureText } from "../health/failure.ts";
+import { failureText, remoteError } from "../health/failure.ts";
 import type { HookHost } from "../hooks/host.ts";
 import { withHookHost } from "../hooks/with-host.ts";
 import { runLogged } from "../lifecycle/target.ts";
@@ -17,7 +17,7 @@ import { deleteBucketCommand, deleteJobCommand } from "../worker/commands.ts";
 import { type CatalogPurge, compactCatalog, purgeCatalog } from "./catalog.ts";
 import { daysBefore, deleteRunLogs, emptyStaging, jobDirectories, runLogDays } from "./files.ts";
 import { type Garbage, planGc, stopWaves } from "./plan.ts";
-import { asError, type Call, interrupted, reach, stopOne } from "./worker.ts";
+import { type Call, callWorker, notStarted, stopOne } from "./worker.ts";
 
 export interface GcRequest {
   /** Days that tombstones are kept. */
@@ -78,7 +78,7 @@ async function collect(
     ["job_control"],
   );
   const calls = await mapLimited(plan.visits, session.conf.maxParallelWorkers, (visit) =>
-    reach(session, visit),
+    callWorker(session, visit),
   );
   const callOf = new Map(calls.map((call) => [call.visit.workerIp, call]));
   for (const wave of stopWaves(plan)) {
@@ -89,7 +89,7 @@ async function collect(
   const workers = await mapLimited(calls, session.conf.maxParallelWorkers, (call) => deleteOn(session, call));
 
   const allocations = [
-    ...calls.flatMap((call) => call.visit.garbage.map((garbage) => outcomeOf(call, garbage))),
+    ...calls.flatMap((call) => call.visit.garbage.map((garbage) => allocationOutcome(call, garbage))),
     ...plan.rowsOnly.map(
       ({ row }): GcAllocation => ({ job: row.job, workerIp: row.workerIp, status: "purged", stopped: false }),
     ),
@@ -121,10 +121,10 @@ async function collect(
 
 /** Deletes what can go on one worker; tells what became of the worker itself when it has left the workspace. */
 async function deleteOn(session: Session, call: Call): Promise<GcWorker | undefined> {
-  const { visit, connection, failure, faults } = call;
+  const { visit, link, faults } = call;
   const { workerIp } = visit;
-  if (connection === undefined)
-    return visit.departed ? departedUnreached(session, workerIp, failure!) : undefined;
+  if (!link.ok) return visit.departed ? departedUnreached(session, workerIp, link.error) : undefined;
+  const connection = link.value;
   const directory = remoteDirectory(session);
   const { useSudo } = session.conf;
   const free = visit.garbage.filter(({ row }) => !faults.has(row.allocId));
@@ -142,15 +142,19 @@ async function deleteOn(session: Session, call: Call): Promise<GcWorker | undefi
         directory,
         deleteBucketCommand(directory, useSudo),
       );
+      for (const { row } of free) call.cleared.add(row.allocId);
       return { workerIp, status: "deleted" };
     } catch (thrown) {
-      const error = asError(thrown, { worker: workerIp });
+      const error = remoteError(thrown, { worker: workerIp });
       for (const { row } of free) faults.set(row.allocId, error);
       return { workerIp, status: "kept", error };
     }
   }
   for (const { row, remove } of free) {
-    if (!remove) continue;
+    if (!remove) {
+      call.cleared.add(row.allocId);
+      continue;
+    }
     const where = { job: row.job, worker: workerIp };
     try {
       await deleteRemote(
@@ -160,8 +164,9 @@ async function deleteOn(session: Session, call: Call): Promise<GcWorker | undefi
         `jobs/${row.job}`,
         deleteJobCommand(directory, row.job, useSudo),
       );
+      call.cleared.add(row.allocId);
     } catch (thrown) {
-      faults.set(row.allocId, asError(thrown, where));
+      faults.set(row.allocId, remoteError(thrown, where));
     }
   }
   return visit.departed ? { workerIp, status: "kept", error: [...faults.values()][0]! } : undefined;
@@ -182,7 +187,7 @@ async function deleteRemote(
   path: string,
   command: ShellText,
 ): Promise<void> {
-  if (session.shutdown.graceful.aborted) throw interrupted();
+  if (session.shutdown.graceful.aborted) throw notStarted();
   const scope = { ...where, phase: "gc" as const, action: "delete" };
   const title = `rm -rf ${path}`;
   const result = await runLogged(session, connection, {
@@ -199,13 +204,15 @@ async function deleteRemote(
   });
 }
 
-function outcomeOf(call: Call, { row }: Garbage): GcAllocation {
+function allocationOutcome(call: Call, { row }: Garbage): GcAllocation {
   const of = { job: row.job, workerIp: row.workerIp, stopped: call.stopped.has(row.allocId) };
-  const unreached = call.connection === undefined;
-  if (unreached && call.visit.departed && call.failure!.kind === "unreachable")
-    return { ...of, status: "purged" };
-  const error = unreached ? call.failure : call.faults.get(row.allocId);
-  return error === undefined ? { ...of, status: "purged" } : { ...of, status: "kept", error };
+  const { link } = call;
+  if (!link.ok) {
+    const isDead = call.visit.departed && link.error.kind === "unreachable";
+    return isDead ? { ...of, status: "purged" } : { ...of, status: "kept", error: link.error };
+  }
+  if (call.cleared.has(row.allocId)) return { ...of, status: "purged" };
+  return { ...of, status: "kept", error: call.faults.get(row.allocId) ?? notStarted() };
 }
 
 function record(session: Session, allocations: readonly GcAllocation[]): void {

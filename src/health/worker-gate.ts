@@ -70,7 +70,7 @@ async function connectWithin(session: Session, workerIp: string, wait: Wait): Pr
 
 function refused(thrown: unknown): WorkerVerdict {
   const hint = thrown instanceof MaandError ? thrown.hint : undefined;
-  return { ...failed(failureText(thrown)), ...(hint === undefined ? {} : { hint }) };
+  return hint === undefined ? failed(failureText(thrown)) : failed(failureText(thrown), hint);
 }
 
 /** The connection to a worker, a new one when the one at hand has died since. Throws what `ConnectionPool` throws. */

@@ -2,16 +2,15 @@
 
 import { join, relative } from "node:path";
 import type { Phase } from "../events/event.ts";
-import type { MaandError } from "../model/error.ts";
 import type { HookDeclaration, HookEvent } from "../model/manifest.ts";
-import { assertNever } from "../model/result.ts";
+import { assertNever, type Result } from "../model/result.ts";
 import type { Session } from "../session/session.ts";
 import type { Semaphores } from "./api/semaphores.ts";
 import type { Invocation, Tokens } from "./api/tokens.ts";
 import type { EnvironmentInput } from "./environment.ts";
 import { hookEnvironment } from "./environment.ts";
 import type { Ended } from "./failure.ts";
-import { hookFailure } from "./failure.ts";
+import { judgeInvocation } from "./failure.ts";
 import { hooksSource } from "./layout.ts";
 import { createHookOutput } from "./output.ts";
 import type { OutputName } from "./runtime/messages.ts";
@@ -56,11 +55,11 @@ const phases: Record<HookEvent, Phase> = {
 
 let lastId = 0;
 
-/** Runs it to its end; what goes wrong is the error that comes back, nothing is thrown for it. */
+/** Runs it to its end; what goes wrong is in the result, nothing is thrown for it. */
 export async function invokeHook(
   context: InvocationContext,
   request: InvocationRequest,
-): Promise<{ error?: MaandError; durationMs: number }> {
+): Promise<{ result: Result<void>; durationMs: number }> {
   const { session, tokens } = context;
   const { hook, event, environment: facts } = request;
   const { job, workerIp, allocId } = facts.allocation;
@@ -128,7 +127,7 @@ export async function invokeHook(
     const text = `hook ${hook.name} left ${left} process${left === 1 ? "" : "es"} running; ended, nothing may outlive its hook`;
     session.events.emit({ type: "warning", scope, text });
   }
-  const error = hookFailure({
+  const result = judgeInvocation({
     event,
     hook: hook.name,
     job,
@@ -141,7 +140,7 @@ export async function invokeHook(
     masked: output.masked,
   });
   const durationMs = Math.round(performance.now() - started);
-  return error === undefined ? { durationMs } : { error, durationMs };
+  return { result, durationMs };
 }
 
 async function runIn(

@@ -8,12 +8,17 @@ export type Result<T> = { ok: true; value: T } | { ok: false; error: MaandError 
 /** The answer of a check: it passed, or why it did not (one line). What answers nothing at all has not passed. */
 export type Verdict = { pass: true } | { pass: false; reason: string };
 
+/** A verdict on something that a user wrote: also what to do about it. */
+export type HintedVerdict = { pass: true } | { pass: false; reason: string; hint: string };
+
 /** The verdict of everything that passed. */
 export const passed = { pass: true } as const satisfies Verdict;
 
 /** The verdict "did not pass"; `reason` is one line that completes "failed: ...". */
-export function failed(reason: string): { pass: false; reason: string } {
-  return { pass: false, reason };
+export function failed(reason: string): { pass: false; reason: string };
+export function failed(reason: string, hint: string): { pass: false; reason: string; hint: string };
+export function failed(reason: string, hint?: string): { pass: false; reason: string; hint?: string } {
+  return { pass: false, reason, ...(hint === undefined ? {} : { hint }) };
 }
 
 /**

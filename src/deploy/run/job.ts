@@ -4,7 +4,7 @@ import { setPostDeploy } from "../../catalog/deployments.ts";
 import { catalogFailure } from "../../catalog/failure.ts";
 import { stageForHooks } from "../../content/stage-for-hooks.ts";
 import type { DeployPhase } from "../../hooks/plan.ts";
-import { MaandError } from "../../model/error.ts";
+import type { MaandError } from "../../model/error.ts";
 import type { Action } from "../plan/action.ts";
 import { targetOf } from "../plan/action.ts";
 import type { JobPlan } from "../plan/plan.ts";
@@ -27,10 +27,10 @@ export async function rollOutJob(run: DeployRun, planned: JobPlan): Promise<JobO
   try {
     return await rollOut(run, planned, recorder);
   } catch (thrown) {
-    const fault = catalogFailure(thrown, run.session.paths.catalog);
-    if (!(fault instanceof MaandError)) throw thrown;
-    recorder.failAll(planned, fault);
-    return recorder.close(planned, fault.message);
+    const failure = catalogFailure(thrown, run.session.paths.catalog);
+    if (!failure.known) throw thrown;
+    recorder.failAll(planned, failure.error);
+    return recorder.close(planned, failure.error.message);
   }
 }
 

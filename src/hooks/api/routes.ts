@@ -6,6 +6,7 @@ import type { KvOverlay } from "../../kv/overlay.ts";
 import { mayRead } from "../../kv/read-rules.ts";
 import { MaandError } from "../../model/error.ts";
 import type { HookEvent } from "../../model/manifest.ts";
+import { failed, passed, type Verdict } from "../../model/result.ts";
 import { Secret } from "../../model/secret.ts";
 import { maySetRolloutOrder, mayWriteKv } from "../plan.ts";
 import {
@@ -87,28 +88,28 @@ const getKey = accepts(keyBody, ({ namespace, key }, { invocation }, { kv }) => 
 });
 
 const putKey = accepts(valueBody, ({ namespace, key, value }, { invocation }, { kv, now }) => {
-  const refused = refuseWrite(invocation, namespace, key);
-  if (refused !== undefined) return refused;
+  const may = mayWriteKey(invocation, namespace, key);
+  if (!may.pass) return refuse(400, may.reason);
   kv.apply([{ namespace, key, value }], now());
   return done({ namespace, key, value });
 });
 
 const deleteKey = accepts(keyBody, ({ namespace, key }, { invocation }, services) => {
-  const refused = refuseWrite(invocation, namespace);
-  return refused ?? removeKey(services, namespace, key);
+  const may = mayWriteKey(invocation, namespace);
+  return may.pass ? removeKey(services, namespace, key) : refuse(400, may.reason);
 });
 
 const putSecret = accepts(valueBody, ({ namespace, key, value }, { invocation }, { kv, now }) => {
-  const refused = refuseSecret(invocation, namespace);
-  if (refused !== undefined) return refused;
+  const may = mayWriteSecret(invocation, namespace);
+  if (!may.pass) return refuse(400, may.reason);
   invocation.onSecret(value);
   kv.apply([{ namespace, key, value }], now());
   return done({ namespace, key });
 });
 
 const deleteSecret = accepts(keyBody, ({ namespace, key }, { invocation }, services) => {
-  const refused = refuseSecret(invocation, namespace);
-  return refused ?? removeKey(services, namespace, key);
+  const may = mayWriteSecret(invocation, namespace);
+  return may.pass ? removeKey(services, namespace, key) : refuse(400, may.reason);
 });
 
 const listKeys = accepts(keysBody, ({ namespace }, { invocation }, { kv }) => {
@@ -217,29 +218,26 @@ function forbidden(invocation: Invocation, namespace: string): Answer {
   return refuse(400, `namespace "${namespace}" is not allowed for hooks of job "${invocation.job}"`);
 }
 
-/** What stands against writing a plain key; without `key` it is about deleting. */
-function refuseWrite({ job, event }: Invocation, namespace: string, key?: string): Answer | undefined {
+/** Whether a plain key may be written; without `key`, whether one may be deleted. */
+function mayWriteKey({ job, event }: Invocation, namespace: string, key?: string): Verdict {
   if (!mayWriteKv(event as HookEvent)) return readOnly(event);
-  if (namespace === jobVarsNamespace(job)) return undefined;
+  if (namespace === jobVarsNamespace(job)) return passed;
   if (namespace === jobNamespace(job) && key === "rollout_order") {
-    if (maySetRolloutOrder(event as HookEvent)) return undefined;
-    return refuse(400, `rollout_order can be set in pre_deploy and cli hooks, not in ${event}`);
+    if (maySetRolloutOrder(event as HookEvent)) return passed;
+    return failed(`rollout_order can be set in pre_deploy and cli hooks, not in ${event}`);
   }
   const hint = namespace === jobSecretsNamespace(job) ? "; secrets are written through /kv/secret" : "";
-  return refuse(400, `namespace "${namespace}" cannot be written by hooks of job "${job}"${hint}`);
+  return failed(`namespace "${namespace}" cannot be written by hooks of job "${job}"${hint}`);
 }
 
-function refuseSecret({ job, event }: Invocation, namespace: string): Answer | undefined {
+function mayWriteSecret({ job, event }: Invocation, namespace: string): Verdict {
   if (!mayWriteKv(event as HookEvent)) return readOnly(event);
-  if (namespace === jobSecretsNamespace(job)) return undefined;
-  return refuse(
-    400,
-    `secrets of job "${job}" go to namespace "${jobSecretsNamespace(job)}", not "${namespace}"`,
-  );
+  if (namespace === jobSecretsNamespace(job)) return passed;
+  return failed(`secrets of job "${job}" go to namespace "${jobSecretsNamespace(job)}", not "${namespace}"`);
 }
 
-function readOnly(event: string): Answer {
-  return refuse(400, `the KV is read-only in ${event} hooks`);
+function readOnly(event: string): Verdict {
+  return failed(`the KV is read-only in ${event} hooks`);
 }
 
 function removeKey({ kv, now }: ApiServices, namespace: string, key: string): Answer {
