@@ -5,7 +5,7 @@ import type { CertDeclaration } from "../model/manifest.ts";
 import { compareText } from "../support/order.ts";
 import { type AlternativeName, alternativeNames } from "./alternative-names.ts";
 import type { KeyKind } from "./keys.ts";
-import { isDue } from "./lifetime.ts";
+import { isRenewalDue } from "./lifetime.ts";
 import { subjectParts } from "./subject.ts";
 
 /** One job with the hosts of its non-removed allocations, disabled ones included. */
@@ -158,7 +158,7 @@ function reasonToIssue(
   // Copies of a shared pair that end at different times are not copies of one pair.
   if (present.some((copy) => copy.inputHash !== request.inputHash || copy.notAfter !== first.notAfter))
     return "inputs_changed";
-  if (!isDue(first.notAfter, input.now, input.renewalBufferDays)) return "none";
+  if (!isRenewalDue(first.notAfter, input.now, input.renewalBufferDays)) return "none";
   // A leaf that already lasts as long as its CA gains nothing: it would be made again at every build,
   // and every job restarted for it, until the CA ends.
   return first.notAfter < input.authority.notAfter ? "due" : "none";

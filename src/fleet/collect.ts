@@ -13,7 +13,7 @@ import { untilStopped } from "../session/until-stopped.ts";
 import { mapLimited } from "../support/parallel.ts";
 import { workersPath } from "../workspace/paths.ts";
 import { canonicalHost } from "../workspace/workers.ts";
-import type { WorkerRow } from "../workspace/workers-file.ts";
+import type { WorkerEntry } from "../workspace/workers-file.ts";
 import { cpuCapacity, type Facts, factsCommand, parseFacts } from "./facts.ts";
 import { type Capacity, mergeFacts } from "./merge-facts.ts";
 import { readWorkersFile, type WorkersFile, writeWorkersFile } from "./workers-source.ts";
@@ -33,7 +33,7 @@ export interface CollectOutcome {
   /** In the order of workers.json, then what was named besides. */
   workers: FactsResult[];
   /** Rows of the complete workers.json; present with `generate` and `write`. */
-  rows?: WorkerRow[];
+  rows?: WorkerEntry[];
   /** What became of the file; present with `write`. */
   file?: "updated" | "unchanged" | "not_written";
   interrupted: boolean;

@@ -26,7 +26,7 @@ export type CheckResult = {
 export type FailedCheck = Extract<CheckResult, { pass: false }>;
 
 /** Whether the check has not passed. */
-export function hasFailed<R extends CheckResult>(result: R): result is R & FailedCheck {
+export function hasNotPassed<R extends CheckResult>(result: R): result is R & FailedCheck {
   return !result.pass;
 }
 

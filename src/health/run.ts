@@ -8,10 +8,10 @@ import { isActive } from "../model/state.ts";
 import type { Session } from "../session/session.ts";
 import { allocationChecks, hasProbes, waitOf } from "./checks.ts";
 import type { Check, CheckResult } from "./gate.ts";
-import { defaultWait, hasFailed, noWait, runGate } from "./gate.ts";
+import { defaultWait, hasNotPassed, noWait, runGate } from "./gate.ts";
 import { askHealthHooks } from "./hooks.ts";
 import type { WorkerCheck } from "./worker-gate.ts";
-import { checkWorkers, liveConnection, patientConnection } from "./worker-gate.ts";
+import { liveConnection, patientConnection, runWorkerGate } from "./worker-gate.ts";
 
 export interface HealthReport {
   /** By worker position; empty where the worker gate was not asked for. */
@@ -47,7 +47,7 @@ export async function checkHealth(
   const jobs = state.jobs.filter(
     (job) => !job.removed && (options.jobs === undefined || options.jobs.includes(job.name)),
   );
-  const workers = await checkWorkers(
+  const workers = await runWorkerGate(
     session,
     state.workers.map((worker) => worker.host),
     options.wait ? defaultWait : noWait,
@@ -88,7 +88,7 @@ async function checkAllocations(
   wait: boolean,
 ): Promise<CheckResult[]> {
   const results = await askProbes(session, state, jobs, allocations, wait);
-  const failed = new Set(results.filter(hasFailed).map((result) => `${result.job}@${result.workerIp}`));
+  const failed = new Set(results.filter(hasNotPassed).map((result) => `${result.job}@${result.workerIp}`));
   for (const job of jobs) {
     if (!hooks.hasHooks(job.name, "health_check")) continue;
     const targets = allocations

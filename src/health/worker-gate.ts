@@ -25,7 +25,7 @@ const comingUp: ReadonlySet<unknown> = new Set([
 ]);
 
 /** Connects to every worker; a bare dial would earn a ban from newer sshd. Never throws. */
-export async function checkWorkers(
+export async function runWorkerGate(
   session: Session,
   workerIps: readonly string[],
   wait: Wait,

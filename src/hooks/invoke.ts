@@ -5,8 +5,9 @@ import type { Phase } from "../events/event.ts";
 import type { HookDeclaration, HookEvent } from "../model/manifest.ts";
 import { assertNever, type Result } from "../model/result.ts";
 import type { Session } from "../session/session.ts";
+import { countOf } from "../support/plural.ts";
 import type { Semaphores } from "./api/semaphores.ts";
-import type { Invocation, Tokens } from "./api/tokens.ts";
+import type { HookInvocation, Tokens } from "./api/tokens.ts";
 import type { EnvironmentInput } from "./environment.ts";
 import { hookEnvironment } from "./environment.ts";
 import type { Ended } from "./failure.ts";
@@ -72,7 +73,7 @@ export async function invokeHook(
   for (const secret of request.secrets) output.hide(secret);
 
   const over = new AbortController();
-  const invocation: Invocation = {
+  const invocation: HookInvocation = {
     id: String(++lastId),
     job,
     allocId,
@@ -124,7 +125,7 @@ export async function invokeHook(
   }
   const left = end.leftBehind;
   if (left > 0) {
-    const text = `hook ${hook.name} left ${left} process${left === 1 ? "" : "es"} running; ended, nothing may outlive its hook`;
+    const text = `hook ${hook.name} left ${countOf(left, "process")} running; ended, nothing may outlive its hook`;
     session.events.emit({ type: "warning", scope, text });
   }
   const result = judgeInvocation({

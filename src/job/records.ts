@@ -4,7 +4,7 @@ import { setStates } from "../catalog/deployments.ts";
 import { recordAllocation } from "../catalog/history.ts";
 import type { AllocationStatus } from "../events/event.ts";
 import { failureText } from "../health/failure.ts";
-import { type CheckResult, hasFailed } from "../health/gate.ts";
+import { type CheckResult, hasNotPassed } from "../health/gate.ts";
 import type { MaandError } from "../model/error.ts";
 import { noVersion } from "../model/version.ts";
 import type { Session } from "../session/session.ts";
@@ -48,7 +48,7 @@ export function settleBatch(
   const changes = batch.flatMap(({ row, deployment }) => {
     const result = results.find((candidate) => candidate.workerIp === row.workerIp)!;
     if (!result.begun || !makesUnknown(deployment, plan.effect)) return [];
-    const failed = checks?.filter(hasFailed).filter((check) => check.workerIp === row.workerIp) ?? [];
+    const failed = checks?.filter(hasNotPassed).filter((check) => check.workerIp === row.workerIp) ?? [];
     const failure =
       failed.map((check) => `${check.check}: ${check.reason}`).join("; ") || result.error?.message;
     const after = stateAfter(deployment, plan.effect, row.disabled, {

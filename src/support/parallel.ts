@@ -6,7 +6,7 @@ export interface Slots {
    * at once; work with the key of work that waits enters together with it. Rejects with the reason of the signal when
    * that is aborted first.
    */
-  enter(options?: EnterOptions): Promise<Place>;
+  enter(options?: EnterOptions): Promise<Slot>;
   /** Does the work in a place; it begins at once when one is free. Rejects as the work or as `enter` does. */
   run<R>(work: () => Promise<R>, options?: EnterOptions): Promise<R>;
   /** Places taken. */
@@ -24,7 +24,7 @@ export interface EnterOptions {
 }
 
 /** A place that is taken, or a share of it; `leave` may be called more than once. */
-export interface Place {
+export interface Slot {
   readonly ticket: number;
   leave(): void;
 }
@@ -38,7 +38,7 @@ interface Occupied {
 interface Waiting {
   ticket: number;
   key: string | undefined;
-  admit(place: Place): void;
+  admit(place: Slot): void;
 }
 
 /** @param places how many at once; at least 1, fractions are cut */
@@ -55,7 +55,7 @@ export function createSlots(places: number): Slots {
     if (key !== undefined) byKey.set(key, occupied);
     return occupied;
   };
-  const share = (occupied: Occupied, ticket: number): Place => {
+  const share = (occupied: Occupied, ticket: number): Slot => {
     occupied.shares++;
     let here = true;
     return {
@@ -84,12 +84,12 @@ export function createSlots(places: number): Slots {
     }
   };
   /** A place without waiting; undefined when there is none. Nobody waits while a place is free. */
-  const takeFree = ({ key }: EnterOptions, ticket: number): Place | undefined => {
+  const takeFree = ({ key }: EnterOptions, ticket: number): Slot | undefined => {
     const inside = key === undefined ? undefined : byKey.get(key);
     if (inside !== undefined) return share(inside, ticket);
     return taken < limit ? share(occupy(key), ticket) : undefined;
   };
-  const queueUp = ({ signal, key }: EnterOptions, ticket: number): Promise<Place> =>
+  const queueUp = ({ signal, key }: EnterOptions, ticket: number): Promise<Slot> =>
     new Promise((resolve, reject) => {
       const waiting: Waiting = {
         ticket,
@@ -109,7 +109,7 @@ export function createSlots(places: number): Slots {
       const before = queue.findLastIndex((other) => other.ticket < ticket);
       queue.splice(before + 1, 0, waiting);
     });
-  const take = (options: EnterOptions): Place | Promise<Place> => {
+  const take = (options: EnterOptions): Slot | Promise<Slot> => {
     options.signal?.throwIfAborted();
     const ticket = options.ticket ?? nextTicket++;
     return takeFree(options, ticket) ?? queueUp(options, ticket);

@@ -1,8 +1,14 @@
-// What a template may see: the data of one allocation, the KV behind it, and the functions that read both.
+// What a rendering starts from: the source, and what it may see: the data of one allocation, the KV behind it, and the functions that read both.
 
 import type { Secret } from "../model/secret.ts";
-import type { FunctionTable } from "./go/function.ts";
+import type { FunctionTable } from "./go/value.ts";
 import { type StructValue, stringList, stringMap, struct, type Value } from "./go/value.ts";
+
+/** A template's source; `path` is what messages show, such as `jobs/api/config.tpl`. */
+export interface TemplateFile {
+  readonly path: string;
+  readonly text: string;
+}
 
 /** The fields of `.` and of Eta's `it`. A field that is left out does not exist for the template. */
 export interface TemplateData {

@@ -12,7 +12,7 @@ import { raw } from "../../src/ssh/exec/quote.ts";
 import {
   type HostCertificate,
   judgeCertificate,
-  parseCertificate,
+  parseHostCertificate,
 } from "../../src/ssh/host-keys/certificate.ts";
 import { makeDir, makeKey, publicKey, type Sshd, startSshd } from "./sshd.ts";
 
@@ -146,7 +146,7 @@ function sample(): HostCertificate {
     copyFileSync(`${path}.pub`, join(dir, "copy.pub"));
     execFileSync("ssh-keygen", ["-q", "-s", join(dir, "ca-ed25519"), "-I", "x", ...valid, `${path}.pub`]);
   }
-  return parseCertificate(sampleBlob())!;
+  return parseHostCertificate(sampleBlob())!;
 }
 
 function sampleBlob(): Buffer {
@@ -163,7 +163,7 @@ test("a certificate is read as ssh-keygen wrote it, and every changed byte makes
   for (let at = 0; at < blob.length; at++) {
     const changed = Buffer.from(blob);
     changed[at]! ^= 1;
-    const read = parseCertificate(changed);
+    const read = parseHostCertificate(changed);
     if (read !== undefined) expect(judge(read).pass).toBe(false);
   }
 });
@@ -174,7 +174,7 @@ test("no bytes crash the reader or the check", () => {
   let read = 0;
   fc.assert(
     fc.property(fc.nat(blob.length), fc.uint8Array({ maxLength: 40 }), (at, bytes) => {
-      const certificate = parseCertificate(
+      const certificate = parseHostCertificate(
         Buffer.concat([blob.subarray(0, at), bytes, blob.subarray(at + bytes.length)]),
       );
       if (certificate === undefined) return;

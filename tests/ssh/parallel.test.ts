@@ -2,7 +2,7 @@
 
 import { expect, test } from "bun:test";
 import { createFrameReader, frameHead, frameType } from "../../src/ssh/rsync/rsh-protocol.ts";
-import { createLimiter, createSlots, mapLimited, type Place } from "../../src/support/parallel.ts";
+import { createLimiter, createSlots, mapLimited, type Slot } from "../../src/support/parallel.ts";
 import { rejectionOf } from "./sshd.ts";
 
 /** Work that counts how much of it is under way. */
@@ -93,7 +93,7 @@ test("with fewer places fewer are admitted, never fewer than one", async () => {
   const slots = createSlots(4);
   slots.lower(0);
   const first = await slots.enter();
-  let second: Place | undefined;
+  let second: Slot | undefined;
   const waiting = slots.enter().then((place) => {
     second = place;
   });

@@ -1,9 +1,9 @@
 // Errors as the operator reads them: what failed, where, why, what to do; as text and as JSON.
 
 import { catalogFailure } from "../../catalog/failure.ts";
-import { visible } from "../../events/visible.ts";
 import { formatPlace, MaandError, reasonOf } from "../../model/error.ts";
 import { compareFaults, formatFault } from "../../model/fault.ts";
+import { visible } from "../../support/visible.ts";
 import type { Paint } from "./paint.ts";
 
 /** Any thrown value as a MaandError; what is not one of ours is a fault in maand and says so. */

@@ -1,8 +1,8 @@
 // One event as lines for people: what scrolls by on standard error.
 
 import type { AllocationStatus, Event, Scope } from "../../events/event.ts";
-import { visible } from "../../events/visible.ts";
 import { assertNever } from "../../model/result.ts";
+import { visible } from "../../support/visible.ts";
 import type { Paint } from "./paint.ts";
 
 /** `job@worker`, `worker`, `job` or `maand`: who a line is about. */

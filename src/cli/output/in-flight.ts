@@ -1,8 +1,8 @@
 // What is running now, worker by worker: the lines at the bottom of a terminal.
 
 import type { Event, Scope } from "../../events/event.ts";
-import { visible } from "../../events/visible.ts";
 import { assertNever } from "../../model/result.ts";
+import { visible } from "../../support/visible.ts";
 import { formatElapsed } from "./duration.ts";
 import type { Paint } from "./paint.ts";
 import { cutText, textWidth } from "./text-width.ts";

@@ -2,13 +2,13 @@
 
 import { readState } from "../../catalog/state.ts";
 import type { BucketInvocation, Outcome } from "../../cli/invocation.ts";
-import { visible } from "../../events/visible.ts";
 import { mayRead, type Reader } from "../../kv/read-rules.ts";
 import type { KvEntry, KvStore } from "../../kv/store.ts";
 import { MaandError } from "../../model/error.ts";
 import { Secret } from "../../model/secret.ts";
 import type { CatalogState } from "../../model/state.ts";
 import { suggestName } from "../../support/nearest.ts";
+import { visible } from "../../support/visible.ts";
 import { createFilter, tableOutcome } from "./table.ts";
 
 const columns = ["namespace", "key", "value", { name: "version", align: "right" }, "deleted"] as const;

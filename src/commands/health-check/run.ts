@@ -3,15 +3,15 @@
 import { readCatalog } from "../../catalog/read.ts";
 import type { BucketInvocation, Outcome } from "../../cli/invocation.ts";
 import { exitCodes } from "../../cli/output/exit-codes.ts";
-import { count } from "../../cli/output/failure-lines.ts";
-import { visible } from "../../events/visible.ts";
-import { hasFailed } from "../../health/gate.ts";
+import { hasNotPassed } from "../../health/gate.ts";
 import type { HealthReport } from "../../health/run.ts";
 import { checkHealth, isHealthy } from "../../health/run.ts";
 import { withHookHost } from "../../hooks/with-host.ts";
 import { MaandError } from "../../model/error.ts";
 import type { CatalogState } from "../../model/state.ts";
 import { suggestName } from "../../support/nearest.ts";
+import { countOf } from "../../support/plural.ts";
+import { visible } from "../../support/visible.ts";
 
 export interface HealthCheckFlags {
   jobs?: string[] | undefined;
@@ -65,7 +65,7 @@ export function healthText(report: HealthReport, verbose: boolean): string {
     if (!check.pass) lines.push(`failed: ${who}: ${check.reason}${times}`);
     else if (verbose) lines.push(`ok: ${who}${times}`);
   }
-  for (const job of new Set(checks.filter(hasFailed).map((check) => check.job)))
+  for (const job of new Set(checks.filter(hasNotPassed).map((check) => check.job)))
     lines.push(
       `  do: see "maand job status ${job}" and "maand logs show --job ${job}", then fix or restart it`,
     );
@@ -76,16 +76,16 @@ export function healthText(report: HealthReport, verbose: boolean): string {
 
 function closingLine({ workers, checks }: HealthReport): string {
   const badWorkers = workers.filter((worker) => !worker.pass).length;
-  const badChecks = checks.filter(hasFailed).length;
+  const badChecks = checks.filter(hasNotPassed).length;
   if (badWorkers + badChecks === 0) {
     if (workers.length + checks.length === 0) return "health check: nothing to check";
-    const passed = [count(checks.length, "check")];
-    if (workers.length > 0) passed.unshift(count(workers.length, "worker"));
+    const passed = [countOf(checks.length, "check")];
+    if (workers.length > 0) passed.unshift(countOf(workers.length, "worker"));
     return `health check passed: ${passed.join(", ")}`;
   }
   const parts: string[] = [];
-  if (badWorkers > 0) parts.push(`${badWorkers} of ${count(workers.length, "worker")}`);
-  if (badChecks > 0) parts.push(`${badChecks} of ${count(checks.length, "check")}`);
+  if (badWorkers > 0) parts.push(`${badWorkers} of ${countOf(workers.length, "worker")}`);
+  if (badChecks > 0) parts.push(`${badChecks} of ${countOf(checks.length, "check")}`);
   return `health check failed: ${parts.join(", ")}`;
 }
 

@@ -5,7 +5,7 @@ import type { BucketInvocation, Outcome } from "../../cli/invocation.ts";
 import { formatDuration } from "../../cli/output/duration.ts";
 import { errorJson } from "../../cli/output/errors.ts";
 import { exitCodes } from "../../cli/output/exit-codes.ts";
-import { count, failureLines } from "../../cli/output/failure-lines.ts";
+import { failureLines } from "../../cli/output/failure-lines.ts";
 import { formatTable } from "../../cli/output/table.ts";
 import type { Channel } from "../../cli/output/terminal.ts";
 import { createContentRenderer } from "../../content/renderer.ts";
@@ -16,6 +16,7 @@ import type { HookScripts } from "../../hooks/host.ts";
 import { createHookHost } from "../../hooks/host.ts";
 import type { Session } from "../../session/session.ts";
 import { foldResults } from "../../support/fold.ts";
+import { countOf } from "../../support/plural.ts";
 
 export interface HooksFlags {
   verbose: boolean;
@@ -124,7 +125,7 @@ function hooksText({ hook, results, interrupted }: HooksRun, channel: Channel): 
     failureLines(group.map((result) => `${result.job}@${result.workerIp}`).join(", "), group[0]!.error!),
   );
   const bad = results.filter((result) => result.status !== "done").length;
-  const all = count(results.length, "allocation");
+  const all = countOf(results.length, "allocation");
   const end = interrupted
     ? "interrupted"
     : bad > 0

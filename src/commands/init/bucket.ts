@@ -20,6 +20,7 @@ import { type Catalog, openCatalog } from "../../catalog/open.ts";
 import { migrations } from "../../catalog/schema.ts";
 import { createKey } from "../../kv/cipher.ts";
 import { MaandError, reasonOf } from "../../model/error.ts";
+import { countOf } from "../../support/plural.ts";
 import { confPath, workersPath } from "../../workspace/paths.ts";
 import { jsonSchema, schemaNames } from "../../workspace/schema.ts";
 import { everyWorker } from "../../workspace/workers.ts";
@@ -199,7 +200,7 @@ port_range = "30000,39999"
 
 function placeWorkspace(root: string, request: InitRequest, notes: string[]): InitStep[] {
   const rows = request.workers.map((host) => ({ host, labels: [everyWorker] }));
-  const detail = `${rows.length} worker${rows.length === 1 ? "" : "s"}`;
+  const detail = countOf(rows.length, "worker");
   const workers = placeFile(root, {
     path: workersPath,
     detail,

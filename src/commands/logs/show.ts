@@ -15,8 +15,8 @@ import {
   readRecords,
 } from "../../events/log-reader.ts";
 import type { LogFields } from "../../events/logline.ts";
-import { visible } from "../../events/visible.ts";
 import { MaandError, reasonOf } from "../../model/error.ts";
+import { visible } from "../../support/visible.ts";
 import { createLogView } from "./view.ts";
 
 export interface LogsOptions {

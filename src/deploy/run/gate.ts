@@ -2,7 +2,7 @@
 
 import { allocationChecks, hasProbes, waitOf } from "../../health/checks.ts";
 import type { FailedCheck } from "../../health/gate.ts";
-import { hasFailed, runGate } from "../../health/gate.ts";
+import { hasNotPassed, runGate } from "../../health/gate.ts";
 import { askHealthHooks } from "../../health/hooks.ts";
 import { patientConnection } from "../../health/worker-gate.ts";
 import { MaandError } from "../../model/error.ts";
@@ -55,7 +55,9 @@ async function askProbes(run: DeployRun, job: JobRow, asked: readonly Attempt[])
   );
   const results = await runGate(checks, () => waitOf(job), session.shutdown.forced);
   for (const attempt of asked) {
-    const failed = results.filter(hasFailed).filter((result) => result.workerIp === attempt.action.workerIp);
+    const failed = results
+      .filter(hasNotPassed)
+      .filter((result) => result.workerIp === attempt.action.workerIp);
     if (failed.length === 0) continue;
     attempt.error = unhealthy(run, attempt, failed);
   }
@@ -77,7 +79,7 @@ async function askHooks(
   };
   const results = await askHealthHooks(run.hooks, call, waitOf(job), run.session.shutdown.forced);
   for (const attempt of asked) {
-    const failed = results.filter(hasFailed).filter((result) => result.allocId === attempt.action.allocId);
+    const failed = results.filter(hasNotPassed).filter((result) => result.allocId === attempt.action.allocId);
     if (failed.length === 0) continue;
     attempt.error = unhealthy(run, attempt, failed);
   }

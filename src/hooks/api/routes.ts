@@ -23,7 +23,7 @@ import {
 } from "./bodies.ts";
 import type { Semaphores } from "./semaphores.ts";
 import { semaphoreScope } from "./semaphores.ts";
-import type { Invocation } from "./tokens.ts";
+import type { HookInvocation } from "./tokens.ts";
 import type { WorkerAccess } from "./worker-access.ts";
 
 /** A hook elsewhere whose demand names a job and hook. */
@@ -45,7 +45,7 @@ export interface ApiServices {
 
 /** A request whose token has been checked and whose body has been parsed. */
 export interface ApiRequest {
-  invocation: Invocation;
+  invocation: HookInvocation;
   /** Body and query together; the body's fields count first. */
   fields: Record<string, unknown>;
   /** Aborted when the caller goes away or its hook ends. */
@@ -202,24 +202,24 @@ export const routes: Readonly<Record<string, Readonly<Record<string, Handler>>>>
   "/worker/ssh": { GET: sshSettings },
 };
 
-function readerOf(invocation: Invocation): { job: string; demands: readonly string[] } {
+function readerOf(invocation: HookInvocation): { job: string; demands: readonly string[] } {
   return { job: invocation.job, demands: invocation.demands };
 }
 
-function userOf(invocation: Invocation): { invocation: string; allocId: string } {
+function userOf(invocation: HookInvocation): { invocation: string; allocId: string } {
   return { invocation: invocation.id, allocId: invocation.allocId };
 }
 
-function scopeOf(invocation: Invocation, name: string): string {
+function scopeOf(invocation: HookInvocation, name: string): string {
   return semaphoreScope(invocation.job, invocation.event, name);
 }
 
-function forbidden(invocation: Invocation, namespace: string): Answer {
+function forbidden(invocation: HookInvocation, namespace: string): Answer {
   return refuse(400, `namespace "${namespace}" is not allowed for hooks of job "${invocation.job}"`);
 }
 
 /** Whether a plain key may be written; without `key`, whether one may be deleted. */
-function mayWriteKey({ job, event }: Invocation, namespace: string, key?: string): Verdict {
+function mayWriteKey({ job, event }: HookInvocation, namespace: string, key?: string): Verdict {
   if (!mayWriteKv(event as HookEvent)) return readOnly(event);
   if (namespace === jobVarsNamespace(job)) return passed;
   if (namespace === jobNamespace(job) && key === "rollout_order") {
@@ -230,7 +230,7 @@ function mayWriteKey({ job, event }: Invocation, namespace: string, key?: string
   return failed(`namespace "${namespace}" cannot be written by hooks of job "${job}"${hint}`);
 }
 
-function mayWriteSecret({ job, event }: Invocation, namespace: string): Verdict {
+function mayWriteSecret({ job, event }: HookInvocation, namespace: string): Verdict {
   if (!mayWriteKv(event as HookEvent)) return readOnly(event);
   if (namespace === jobSecretsNamespace(job)) return passed;
   return failed(`secrets of job "${job}" go to namespace "${jobSecretsNamespace(job)}", not "${namespace}"`);

@@ -6,7 +6,7 @@ import type { AddressInfo } from "node:net";
 import { failed, passed, type Verdict } from "../../model/result.ts";
 import type { Answer, ApiServices } from "./routes.ts";
 import { refuse, routes } from "./routes.ts";
-import type { Invocation, Tokens } from "./tokens.ts";
+import type { HookInvocation, Tokens } from "./tokens.ts";
 
 /** Largest body. */
 const maxBodyBytes = 8 * 1024 * 1024;
@@ -21,7 +21,7 @@ export interface ApiServerOptions {
   tokens: Tokens;
   services: ApiServices;
   /** Hears of every answered request: what was asked, without values. */
-  onRequest?(invocation: Invocation, line: string): void;
+  onRequest?(invocation: HookInvocation, line: string): void;
   /** Hears of what must not happen: a fault in maand itself. */
   onFault(error: unknown): void;
 }
@@ -118,7 +118,7 @@ async function readBody(request: IncomingMessage): Promise<Buffer | undefined> {
 }
 
 /** Headers that say who asks must say what the token says. */
-function agreesWith(request: IncomingMessage, invocation: Invocation): Verdict {
+function agreesWith(request: IncomingMessage, invocation: HookInvocation): Verdict {
   const claims: [string, string][] = [
     ["x-allocation-id", invocation.allocId],
     ["event", invocation.event],

@@ -3,9 +3,9 @@
 import { lookup } from "node:dns/promises";
 import { connect, isIP, type Socket } from "node:net";
 import { MaandError, reasonOf } from "../../model/error.ts";
-import { type Attempt, type FailedAttempt, givenUp, interruptedOn } from "./attempt.ts";
 import type { Deadline } from "./deadline.ts";
 import type { Endpoint, SshSettings } from "./settings.ts";
+import { type ConnectStep, type FailedStep, givenUp, interruptedOn } from "./step.ts";
 
 /** A connected socket to the endpoint, or why there is none. Never throws. */
 export async function dial(
@@ -13,7 +13,7 @@ export async function dial(
   worker: string,
   settings: SshSettings,
   deadline: Deadline,
-): Promise<Attempt<Socket>> {
+): Promise<ConnectStep<Socket>> {
   let addresses: string[];
   try {
     addresses = isIP(endpoint.host) === 0 ? await resolve(endpoint.host, deadline) : [endpoint.host];
@@ -27,7 +27,7 @@ export async function dial(
     });
     return givenUp(error);
   }
-  let last: FailedAttempt = timedOut(endpoint, worker, settings, "the TCP connection");
+  let last: FailedStep = timedOut(endpoint, worker, settings, "the TCP connection");
   for (const [index, address] of addresses.entries()) {
     if (deadline.passed()) break;
     // Each address gets an equal share of what is left, so that a dead IPv6 route leaves time for IPv4.
@@ -45,17 +45,17 @@ export function timedOut(
   worker: string,
   settings: SshSettings,
   awaited: string,
-): FailedAttempt {
+): FailedStep {
   const error = new MaandError("unreachable", "the worker did not answer in time", {
     where: { worker },
-    why: `${settings.connectTimeoutSeconds} s (connect_timeout) went by while waiting for ${awaited} of ${placeOf(endpoint)}`,
+    why: `${settings.connectTimeoutSeconds} s (connect_timeout) went by while waiting for ${awaited} of ${endpointText(endpoint)}`,
     hint: "see that the worker is up and reachable from here, or raise connect_timeout in maand.conf",
   });
   return givenUp(error);
 }
 
 /** `user@host:port`, brackets around an IPv6 address. */
-export function placeOf(endpoint: Endpoint): string {
+export function endpointText(endpoint: Endpoint): string {
   const host = endpoint.host.includes(":") ? `[${endpoint.host}]` : endpoint.host;
   return `${endpoint.user}@${host}:${endpoint.port}`;
 }
@@ -72,10 +72,10 @@ function attempt(
   settings: SshSettings,
   ms: number,
   signal: AbortSignal | undefined,
-): Promise<Attempt<Socket>> {
+): Promise<ConnectStep<Socket>> {
   return new Promise((done) => {
     const socket = connect({ host: address, port: endpoint.port, noDelay: true });
-    const finish = (outcome: Attempt<Socket>) => {
+    const finish = (outcome: ConnectStep<Socket>) => {
       clearTimeout(timer);
       signal?.removeEventListener("abort", abort);
       socket.removeListener("connect", connected);
@@ -102,7 +102,9 @@ function refusedBy(endpoint: Endpoint, worker: string, cause: NodeJS.ErrnoExcept
     refused ? "the worker refused the connection" : "the worker cannot be reached",
     {
       where: { worker },
-      why: refused ? `nothing listens at ${placeOf(endpoint)}` : `${placeOf(endpoint)}: ${cause.message}`,
+      why: refused
+        ? `nothing listens at ${endpointText(endpoint)}`
+        : `${endpointText(endpoint)}: ${cause.message}`,
       hint: refused
         ? "start sshd on the worker, or correct ssh_port in maand.conf"
         : "see that the worker is up and that the network between here and there works",

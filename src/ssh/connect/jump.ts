@@ -2,10 +2,10 @@
 
 import type { Client as SshClient } from "ssh2";
 import { MaandError, reasonOf } from "../../model/error.ts";
-import { type FailedAttempt, givenUp, type OpenStream } from "./attempt.ts";
-import { dial, placeOf } from "./dial.ts";
+import { dial, endpointText } from "./dial.ts";
 import type { Endpoint, SshSettings } from "./settings.ts";
 import { signIn } from "./sign-in.ts";
+import { type FailedStep, givenUp, type OpenStream } from "./step.ts";
 
 /** The jump hosts of one run. */
 export interface JumpHosts {
@@ -20,7 +20,7 @@ export function createJumpHosts(settings: SshSettings): JumpHosts {
   const clients = new Map<string, Promise<SshClient>>();
 
   const connectTo = (chain: readonly Endpoint[], worker: string): Promise<SshClient> => {
-    const key = chain.map(placeOf).join(" ");
+    const key = chain.map(endpointText).join(" ");
     const known = clients.get(key);
     if (known !== undefined) return known;
     const endpoint = chain.at(-1)!;
@@ -81,12 +81,12 @@ export function createJumpHosts(settings: SshSettings): JumpHosts {
   };
 }
 
-function notThrough(jump: Endpoint, worker: string, cause: unknown): FailedAttempt {
+function notThrough(jump: Endpoint, worker: string, cause: unknown): FailedStep {
   const own = cause instanceof MaandError ? cause : undefined;
   const why = [reasonOf(cause), own?.why].filter((t) => t !== undefined).join(": ");
   const error = new MaandError("unreachable", "the worker cannot be reached through its jump host", {
     where: { ...own?.where, worker },
-    why: `${placeOf(jump)}: ${why}`,
+    why: `${endpointText(jump)}: ${why}`,
     hint: own?.hint ?? "see that the jump host is up, allows TCP forwarding and reaches the worker",
     cause,
   });

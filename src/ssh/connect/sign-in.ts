@@ -5,11 +5,11 @@ import type { Client as SshClient } from "ssh2";
 import type { MaandError } from "../../model/error.ts";
 import { certifyHostKey } from "../host-keys/host-certificate.ts";
 import { readKnownHosts } from "../host-keys/host-keys.ts";
-import { type Attempt, interruptedOn, type OpenStream } from "./attempt.ts";
 import { deadlineIn } from "./deadline.ts";
 import { shakeHands } from "./handshake.ts";
 import { loadIdentities } from "./identities.ts";
 import type { Endpoint, SshSettings } from "./settings.ts";
+import { type ConnectStep, interruptedOn, type OpenStream } from "./step.ts";
 
 /** An authenticated client and the stream below it. */
 export interface SignedIn {
@@ -57,7 +57,7 @@ export async function signIn(request: SignInRequest): Promise<SignedIn> {
     if (deadline.passed()) throw outcome.error;
   }
 
-  async function once(): Promise<Attempt<SignedIn>> {
+  async function once(): Promise<ConnectStep<SignedIn>> {
     const opened = await openStream(deadline);
     if (!opened.ok) return opened;
     const stream = opened.value;

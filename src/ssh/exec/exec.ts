@@ -1,7 +1,7 @@
 // Runs one remote command to its end: input in, output out, never longer than its deadline.
 
 import { MaandError } from "../../model/error.ts";
-import { interruptedOn } from "../connect/attempt.ts";
+import { interruptedOn } from "../connect/step.ts";
 import { createLineSplitter, createTail } from "./capture.ts";
 import type { ShellText } from "./quote.ts";
 import { type Carrier, type Exit, type RemoteProcess, startProcess } from "./remote-process.ts";

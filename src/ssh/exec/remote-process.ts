@@ -4,8 +4,8 @@ import { constants } from "node:os";
 import type { Readable, Writable } from "node:stream";
 import type { ClientChannel, Client as SshClient } from "ssh2";
 import { MaandError } from "../../model/error.ts";
-import type { Place, Slots } from "../../support/parallel.ts";
-import { interruptedOn } from "../connect/attempt.ts";
+import type { Slot, Slots } from "../../support/parallel.ts";
+import { interruptedOn } from "../connect/step.ts";
 import type { ShellText } from "./quote.ts";
 
 /** How a remote command ended. */
@@ -88,8 +88,8 @@ export async function startProcess(
   }
 }
 
-async function enter(carrier: Carrier, signal: AbortSignal | undefined, ticket?: number): Promise<Place> {
-  let place: Place;
+async function enter(carrier: Carrier, signal: AbortSignal | undefined, ticket?: number): Promise<Slot> {
+  let place: Slot;
   try {
     place = await carrier.channels.enter({ signal, ticket });
   } catch {
@@ -102,7 +102,7 @@ async function enter(carrier: Carrier, signal: AbortSignal | undefined, ticket?:
 }
 
 /** Opens a channel and asks for the command on it; "refused" when the server allows no further channel now. */
-function openExec(carrier: Carrier, command: ShellText, place: Place): Promise<RemoteProcess | "refused"> {
+function openExec(carrier: Carrier, command: ShellText, place: Slot): Promise<RemoteProcess | "refused"> {
   return new Promise((resolve, reject) => {
     let late = false;
     const timer = setTimeout(() => {
@@ -146,7 +146,7 @@ function openExec(carrier: Carrier, command: ShellText, place: Place): Promise<R
   });
 }
 
-function wrap(carrier: Carrier, channel: ClientChannel, place: Place): RemoteProcess {
+function wrap(carrier: Carrier, channel: ClientChannel, place: Slot): RemoteProcess {
   let exit: Exit | undefined;
   let told: (exit: Exit) => void = () => undefined;
   const exited = new Promise<Exit>((resolve) => {

@@ -24,7 +24,7 @@ export interface HostCertificate {
 const suffix = "-cert-v01@openssh.com";
 
 /** Reads a certificate in wire format; undefined for anything else. */
-export function parseCertificate(blob: Buffer): HostCertificate | undefined {
+export function parseHostCertificate(blob: Buffer): HostCertificate | undefined {
   try {
     const reader = readWire(blob);
     const type = reader.string().toString("latin1");

@@ -2,13 +2,13 @@
 
 import { MaandError } from "../../model/error.ts";
 import type { Result } from "../../model/result.ts";
-import type { OpenStream } from "../connect/attempt.ts";
 import type { Deadline } from "../connect/deadline.ts";
 import type { Endpoint } from "../connect/settings.ts";
-import { type HostCertificate, judgeCertificate, parseCertificate } from "./certificate.ts";
+import type { OpenStream } from "../connect/step.ts";
+import { type HostCertificate, judgeCertificate, parseHostCertificate } from "./certificate.ts";
 import { requestCertificate } from "./certificate-request.ts";
 import { recordName } from "./host-keys.ts";
-import { fingerprint, type KnownHostEntry, keyTypeOf } from "./known-hosts.ts";
+import { type KnownHostEntry, keyFingerprint, keyTypeOf } from "./known-hosts.ts";
 
 /** The question; `entries` are all that name the host, `authorities` those of them that may certify it. */
 export interface CertificateQuestion {
@@ -33,7 +33,7 @@ export async function certifyHostKey(question: CertificateQuestion): Promise<Res
   const opened = await openStream(deadline);
   if (!opened.ok) return opened;
   const blob = await requestCertificate(opened.value, keyTypeOf(key) ?? "", deadline);
-  const certificate = blob === undefined ? undefined : parseCertificate(blob);
+  const certificate = blob === undefined ? undefined : parseHostCertificate(blob);
   if (certificate === undefined)
     return { ok: false, error: notCertified(worker, authorities, key, "it has no certificate for this key") };
   const revoked = entries.filter((e) => e.marker === "revoked");
@@ -54,7 +54,7 @@ function notCertified(
   const first = authorities[0]!;
   return new MaandError("unreachable", "the host key of the worker is not certified", {
     where: { file: first.file, line: first.line, worker },
-    why: `an authority is on record there, but ${objection} (the worker showed ${keyTypeOf(key)} ${fingerprint(key)})`,
+    why: `an authority is on record there, but ${objection} (the worker showed ${keyTypeOf(key)} ${keyFingerprint(key)})`,
     hint: "have the host key signed by that authority (ssh-keygen -s CA -h -n HOST), or narrow the hosts of that line",
   });
 }

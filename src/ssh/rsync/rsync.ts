@@ -3,8 +3,8 @@
 import { spawn } from "node:child_process";
 import { MaandError, reasonOf } from "../../model/error.ts";
 import { selfCommand } from "../../support/self.ts";
-import { interruptedOn } from "../connect/attempt.ts";
 import type { Connection } from "../connect/connection.ts";
+import { interruptedOn } from "../connect/step.ts";
 import { createLineSplitter, createTail } from "../exec/capture.ts";
 import type { OutputStream } from "../exec/exec.ts";
 import { type ShellText, sh, sudo } from "../exec/quote.ts";

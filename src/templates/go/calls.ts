@@ -2,10 +2,10 @@
 
 import { MaandError } from "../../model/error.ts";
 import { CallFault, SourceFault } from "./fault.ts";
-import type { ParameterType, TemplateFunction } from "./function.ts";
 import { type Budget, spendWork } from "./limits.ts";
 import type { Operand } from "./node.ts";
 import { nodeText } from "./node-text.ts";
+import type { ParameterType, TemplateFunction } from "./value.ts";
 import { containsHidden, hide, isHidden, typeName, unhide, unhideAll, type Value } from "./value.ts";
 
 /** Where a call stands, for messages. */

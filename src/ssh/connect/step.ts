@@ -5,9 +5,9 @@ import { MaandError } from "../../model/error.ts";
 import type { Deadline } from "./deadline.ts";
 
 /** A `Result` that also says whether to try again. */
-export type Attempt<T> = { ok: true; value: T } | FailedAttempt;
+export type ConnectStep<T> = { ok: true; value: T } | FailedStep;
 
-export interface FailedAttempt {
+export interface FailedStep {
   ok: false;
   error: MaandError;
   /** Trying once more may help. */
@@ -15,10 +15,10 @@ export interface FailedAttempt {
 }
 
 /** Makes a byte stream to an endpoint, straight or through another host. Never throws. */
-export type OpenStream = (deadline: Deadline) => Promise<Attempt<Duplex>>;
+export type OpenStream = (deadline: Deadline) => Promise<ConnectStep<Duplex>>;
 
 /** A step that failed for good. */
-export function givenUp(error: MaandError): FailedAttempt {
+export function givenUp(error: MaandError): FailedStep {
   return { ok: false, error, again: false };
 }
 
