@@ -37,7 +37,7 @@ export function mergeFacts(
 /**
  * The catalog's workers, given by position, as rows that a build reads back with the same positions. A worker stands at
  * the index that is its position where that is free, and names its position elsewhere. Of two with the same position
- * the first one must have named it (01: it stands before the one that has it by its index).
+ * the first one must have named it, since a named position comes before one that follows from an index.
  */
 export function catalogRows(catalog: readonly CatalogWorker[]): WorkerEntry[] {
   const slots = new Array<WorkerEntry | undefined>(catalog.length);

@@ -3,6 +3,7 @@
 import type { HealthCheck } from "../model/manifest.ts";
 import type { Verdict } from "../model/result.ts";
 import { createLimiter } from "../support/parallel.ts";
+import { pause } from "../support/pause.ts";
 
 /** One check of one allocation. */
 export interface Check {
@@ -73,18 +74,4 @@ export async function runGate(
       }
     }),
   );
-}
-
-/** Waits that many seconds, or until the signal is aborted. */
-export function pause(seconds: number, signal?: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(done, seconds * 1000);
-    function done(): void {
-      clearTimeout(timer);
-      signal?.removeEventListener("abort", done);
-      resolve();
-    }
-    if (signal?.aborted === true) done();
-    else signal?.addEventListener("abort", done, { once: true });
-  });
 }

@@ -4,8 +4,8 @@ import type { HookCall, HookTarget } from "../hooks/call.ts";
 import type { HookHost } from "../hooks/host.ts";
 import type { MaandError } from "../model/error.ts";
 import { failed, passed } from "../model/result.ts";
+import { pause } from "../support/pause.ts";
 import type { CheckResult, Wait } from "./gate.ts";
-import { pause } from "./gate.ts";
 
 /** A hook's verdict, with the error that a gate reports as its cause. */
 export type HookCheckResult = CheckResult & {

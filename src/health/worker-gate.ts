@@ -6,8 +6,9 @@ import type { Session } from "../session/session.ts";
 import { untilStopped } from "../session/until-stopped.ts";
 import type { Connection } from "../ssh/connect/connection.ts";
 import { mapLimited } from "../support/parallel.ts";
+import { pause } from "../support/pause.ts";
 import { failureText } from "./failure.ts";
-import { pause, type Wait } from "./gate.ts";
+import type { Wait } from "./gate.ts";
 
 /** Whether a worker let us in; a failure is that of the last attempt, with what to do about it where that is known. */
 export type WorkerVerdict = Verdict & { hint?: string };

@@ -1,6 +1,7 @@
 // The catalog as plain values: what build leaves behind and deploy plans from.
 
 import type { Manifest } from "./manifest.ts";
+import { assertNever } from "./result.ts";
 
 export interface WorkerRow {
   host: string;
@@ -67,14 +68,19 @@ const leftBy: Record<RuntimeState, "nothing" | "files" | "process and files"> = 
   health_failed: "process and files",
 };
 
+/** The state comes from the catalog: one that nobody knows must not pass for "nothing is there". */
+function left(state: RuntimeState): (typeof leftBy)[RuntimeState] {
+  return leftBy[state] ?? assertNever(state as never, "state of an allocation");
+}
+
 /** A process of this allocation may be alive. */
 export function mayRun(state: RuntimeState): boolean {
-  return leftBy[state] === "process and files";
+  return left(state) === "process and files";
 }
 
 /** Deployed files of this allocation are on the worker. */
 export function hasFiles(state: RuntimeState): boolean {
-  return leftBy[state] !== "nothing";
+  return left(state) !== "nothing";
 }
 
 export interface DeploymentRow {

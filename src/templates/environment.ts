@@ -49,7 +49,7 @@ export interface TemplateEnvironment {
   readonly revealSecrets: boolean;
   /** Functions besides those of `templateFunctions`, such as `scrapeConfigs`. */
   readonly functions?: FunctionTable;
-  /** Names of functions that this kind of template does not have (08: `scrape.yaml.tpl`). */
+  /** Names of functions that this kind of template does not have, such as `scrape.yaml.tpl`. */
   readonly withoutFunctions?: readonly string[];
 }
 
