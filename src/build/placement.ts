@@ -1,6 +1,6 @@
 // Which job runs on which worker: label matching, soft removal and return, disabled allocations.
 
-import { allocationId } from "../model/ids.ts";
+import { allocationIdOf } from "../model/ids.ts";
 import type { AllocationRow, WorkerRow } from "../model/state.ts";
 import { compareText } from "../support/order.ts";
 import type { Disabled, WorkspaceJob } from "../workspace/types.ts";
@@ -34,7 +34,7 @@ export function placeAllocations(
     let index = 0;
     workers.forEach((worker, i) => {
       if (!matches(job.manifest.selectors, labelSets[i]!)) return;
-      const allocId = allocationId(job.name, worker.host);
+      const allocId = allocationIdOf(job.name, worker.host);
       live.add(allocId);
       placed.push({
         allocId,

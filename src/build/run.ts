@@ -3,7 +3,7 @@
 import { randomUUID } from "node:crypto";
 import { readStoredLeaves, writeStoredLeaves } from "../catalog/certificates.ts";
 import { readDeployments } from "../catalog/deployments.ts";
-import { catalogFailure } from "../catalog/failure.ts";
+import { rethrow } from "../catalog/failure.ts";
 import { diffState, readState, writeState } from "../catalog/state.ts";
 import { authorityStatus, readAuthority, requireLiveAuthority } from "../certs/authority.ts";
 import { parseNamespace } from "../kv/namespaces.ts";
@@ -12,6 +12,7 @@ import type { Fault } from "../model/fault.ts";
 import type { CatalogState } from "../model/state.ts";
 import { isActive } from "../model/state.ts";
 import type { Session } from "../session/session.ts";
+import { countOf } from "../support/plural.ts";
 import { checkWorkspace } from "../workspace/check.ts";
 import { readWorkspace } from "../workspace/read.ts";
 import type { JobFile, Workspace } from "../workspace/types.ts";
@@ -159,7 +160,7 @@ function commit(session: Session, build: Commit): boolean {
   try {
     write.immediate();
   } catch (error) {
-    throw catalogFailure(error, session.paths.catalog);
+    rethrow(error, session.paths.catalog);
   }
   return true;
 }
@@ -229,6 +230,6 @@ function authorityWarnings(certPem: string, now: number, bufferDays: number): Fa
 }
 
 function buildFailed(faults: readonly Fault[]): MaandError {
-  const count = `${faults.length} problem${faults.length === 1 ? "" : "s"}`;
+  const count = countOf(faults.length, "problem");
   return new MaandError("workspace", `build failed: ${count}`, { faults });
 }

@@ -16,15 +16,26 @@ const hints: readonly [code: string, hint: string][] = [
 
 const otherwise = "restore data/ from a backup if the file is damaged";
 
-/** MaandError("catalog") for an error of SQLite; anything else comes back as it is. `file` is the catalog's path. */
-export function catalogFailure(thrown: unknown, file: string): unknown {
-  if (!(thrown instanceof SQLiteError)) return thrown;
+/** What was thrown: an error that says what to do, or something that nobody has foreseen. */
+export type Recognized = { known: true; error: MaandError } | { known: false; thrown: unknown };
+
+/** An error of SQLite is MaandError("catalog"), a MaandError is known as it is. `file` is the catalog's path. */
+export function catalogFailure(thrown: unknown, file: string): Recognized {
+  if (thrown instanceof MaandError) return { known: true, error: thrown };
+  if (!(thrown instanceof SQLiteError)) return { known: false, thrown };
   const code = thrown.code ?? "";
   const hint = hints.find(([prefix]) => code.startsWith(prefix))?.[1] ?? otherwise;
-  return new MaandError("catalog", "cannot write the catalog", {
+  const error = new MaandError("catalog", "cannot write the catalog", {
     where: { file },
     why: `${thrown.message} (${code}); what was not committed is undone`,
     hint,
     cause: thrown,
   });
+  return { known: true, error };
+}
+
+/** Throws it again, as `catalogFailure` knows it. */
+export function rethrow(thrown: unknown, file: string): never {
+  const recognized = catalogFailure(thrown, file);
+  throw recognized.known ? recognized.error : recognized.thrown;
 }

@@ -117,11 +117,6 @@ export function requireLiveAuthority(certPem: string, now: number): void {
   });
 }
 
-/** SHA-256 over the DER form of a certificate: lower-case hex without separators. */
-export function fingerprint(certPem: string): string {
-  return requireFacts(certPem).fingerprint;
-}
-
 function requireFacts(certPem: string) {
   const facts = describeCertificate(certPem);
   if (facts === undefined)

@@ -15,7 +15,7 @@ export interface CertificateFacts {
 /** Facts of the first certificate in a PEM text; undefined when there is none or it is damaged. */
 export function describeCertificate(certPem: string): CertificateFacts | undefined {
   const certificate = parseCertificate(certPem);
-  return certificate === undefined ? undefined : factsOf(certificate);
+  return certificate === undefined ? undefined : certificateFacts(certificate);
 }
 
 /** The parsed first certificate of a PEM text; undefined when there is none or it is damaged. */
@@ -28,7 +28,7 @@ export function parseCertificate(certPem: string): X509Certificate | undefined {
 }
 
 /** The facts of a certificate that is already parsed. */
-export function factsOf(certificate: X509Certificate): CertificateFacts {
+export function certificateFacts(certificate: X509Certificate): CertificateFacts {
   return {
     commonName: commonNameOf(certificate),
     notBefore: Date.parse(certificate.validFrom),

@@ -22,11 +22,11 @@ export function expiryOf(notAfter: number, now: number, bufferDays: number): Exp
   // Adding 0 turns the -0 of Math.trunc into 0.
   const daysLeft = Math.trunc((notAfter - now) / dayMs) + 0;
   if (now >= notAfter) return { status: "expired", daysLeft };
-  return { status: isDue(notAfter, now, bufferDays) ? "expiring" : "ok", daysLeft };
+  return { status: isRenewalDue(notAfter, now, bufferDays) ? "expiring" : "ok", daysLeft };
 }
 
 /** Whether `now ≥ notAfter − buffer`: the moment from which a leaf is made again. */
-export function isDue(notAfter: number, now: number, bufferDays: number): boolean {
+export function isRenewalDue(notAfter: number, now: number, bufferDays: number): boolean {
   return now >= notAfter - bufferDays * dayMs;
 }
 

@@ -2,9 +2,10 @@
 
 import { createHash } from "node:crypto";
 import type { CertDeclaration } from "../model/manifest.ts";
+import { compareText } from "../support/order.ts";
 import { type AlternativeName, alternativeNames } from "./alternative-names.ts";
 import type { KeyKind } from "./keys.ts";
-import { isDue } from "./lifetime.ts";
+import { isRenewalDue } from "./lifetime.ts";
 import { subjectParts } from "./subject.ts";
 
 /** One job with the hosts of its non-removed allocations, disabled ones included. */
@@ -101,7 +102,7 @@ export function planCertificates(input: CertPlanInput): CertPlan {
         for (const worker of group) kept.add(keyOf(job, cert, worker));
         const request = requestFor(job, entry, group, input);
         const reason = reasonToIssue(copies, request, input);
-        if (reason !== undefined) {
+        if (reason !== "none") {
           issue.push({ ...request, reason });
           continue;
         }
@@ -118,7 +119,7 @@ export function planCertificates(input: CertPlanInput): CertPlan {
     .map(({ job, cert, worker }): LeafDrop => {
       return { job, cert, worker, reason: entries.get(job)?.has(cert) ? "allocation_gone" : "entry_gone" };
     });
-  issue.sort((a, b) => compare(keyOf(a.job, a.cert, a.workers[0]!), keyOf(b.job, b.cert, b.workers[0]!)));
+  issue.sort((a, b) => compareText(keyOf(a.job, a.cert, a.workers[0]!), keyOf(b.job, b.cert, b.workers[0]!)));
   reuse.sort(compareLeaves);
   drop.sort(compareLeaves);
   return { issue, reuse, drop };
@@ -149,7 +150,7 @@ function reasonToIssue(
   copies: readonly (StoredLeaf | undefined)[],
   request: Omit<LeafRequest, "reason">,
   input: CertPlanInput,
-): IssueReason | undefined {
+): IssueReason | "none" {
   const present = copies.filter((copy) => copy !== undefined);
   const first = present[0];
   if (first === undefined) return "missing";
@@ -157,10 +158,10 @@ function reasonToIssue(
   // Copies of a shared pair that end at different times are not copies of one pair.
   if (present.some((copy) => copy.inputHash !== request.inputHash || copy.notAfter !== first.notAfter))
     return "inputs_changed";
-  if (!isDue(first.notAfter, input.now, input.renewalBufferDays)) return undefined;
+  if (!isRenewalDue(first.notAfter, input.now, input.renewalBufferDays)) return "none";
   // A leaf that already lasts as long as its CA gains nothing: it would be made again at every build,
   // and every job restarted for it, until the CA ends.
-  return first.notAfter < input.authority.notAfter ? "due" : undefined;
+  return first.notAfter < input.authority.notAfter ? "due" : "none";
 }
 
 function keyOf(job: string, cert: string, worker: string): string {
@@ -169,9 +170,5 @@ function keyOf(job: string, cert: string, worker: string): string {
 }
 
 function compareLeaves(a: LeafReuse | LeafDrop, b: LeafReuse | LeafDrop): number {
-  return compare(keyOf(a.job, a.cert, a.worker), keyOf(b.job, b.cert, b.worker));
-}
-
-function compare(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
+  return compareText(keyOf(a.job, a.cert, a.worker), keyOf(b.job, b.cert, b.worker));
 }

@@ -1,5 +1,6 @@
 // The rows of `cat certs`: every certificate of the bucket with its end and its state.
 
+import { compareText } from "../support/order.ts";
 import { describeCertificate } from "./describe.ts";
 import { type ExpiryStatus, expiryOf } from "./lifetime.ts";
 
@@ -53,7 +54,7 @@ export function certRows(input: CertStatusInput): CertRow[] {
     rows.push({ scope: "ca", job: "", worker: "", cert: "ca", ...stateOf(pem, now, bufferDays) });
   }
   const shown = new Set<string>();
-  const sorted = input.held.toSorted((a, b) => compare(a.job, b.job) || compare(a.cert, b.cert));
+  const sorted = input.held.toSorted((a, b) => compareText(a.job, b.job) || compareText(a.cert, b.cert));
   for (const { job, worker, cert, one, certPem } of sorted) {
     const shared = `${job}\0${cert}\0${certPem ?? ""}`;
     if (one && shown.has(shared)) continue;
@@ -80,8 +81,4 @@ function stateOf(
   const { status, daysLeft } = expiryOf(facts.notAfter, now, bufferDays);
   const notAfter = new Date(facts.notAfter).toISOString().replace(/\.\d+Z$/, "Z");
   return { common_name: facts.commonName, not_after: notAfter, days_left: daysLeft, status };
-}
-
-function compare(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
 }

@@ -1,5 +1,7 @@
 // Which fields a certificate's subject may have, in which order and form they stand in the certificate.
 
+import { failed, type HintedVerdict, passed } from "../model/result.ts";
+
 /** How the value is stored: RFC 5280 demands PrintableString for some attributes and IA5String for e-mail. */
 export type SubjectText = "utf8" | "printable" | "ia5";
 
@@ -65,8 +67,8 @@ export function subjectFaults(subject: Readonly<Record<string, string>>): Subjec
   for (const attribute of attributes) {
     const used = attribute.names.filter((name) => Object.hasOwn(subject, name));
     for (const field of used) {
-      const fault = valueFault(attribute, subject[field]!);
-      if (fault !== undefined) faults.push({ field, ...fault });
+      const verdict = judgeValue(attribute, subject[field]!);
+      if (!verdict.pass) faults.push({ field, what: verdict.reason, hint: verdict.hint });
     }
     for (const field of used.slice(1)) {
       const what = `"${field}" and "${used[0]}" are the same attribute`;
@@ -78,25 +80,22 @@ export function subjectFaults(subject: Readonly<Record<string, string>>): Subjec
   return faults;
 }
 
-function valueFault(attribute: SubjectAttribute, value: string): Omit<SubjectFault, "field"> | undefined {
+function judgeValue(attribute: SubjectAttribute, value: string): HintedVerdict {
   const name = attribute.names[0];
-  if (value.trim() === "") return { what: `"${name}" is empty`, hint: "give it a value or leave it out" };
-  if (/\p{Cc}/u.test(value)) return { what: `"${name}" has control characters`, hint: "remove them" };
-  if (!value.isWellFormed()) return { what: `"${name}" is not valid text`, hint: "write it again" };
+  if (value.trim() === "") return failed(`"${name}" is empty`, "give it a value or leave it out");
+  if (/\p{Cc}/u.test(value)) return failed(`"${name}" has control characters`, "remove them");
+  if (!value.isWellFormed()) return failed(`"${name}" is not valid text`, "write it again");
   if (name === "country" && !/^[A-Za-z]{2}$/.test(value))
-    return { what: `"country" is not a two-letter code`, hint: "use an ISO 3166 code such as DE" };
+    return failed(`"country" is not a two-letter code`, "use an ISO 3166 code such as DE");
   const length = [...value].length;
   if (length > attribute.longest)
-    return {
-      what: `"${name}" has ${length} characters`,
-      hint: `use at most ${attribute.longest}, the limit of the certificate format`,
-    };
+    return failed(
+      `"${name}" has ${length} characters`,
+      `use at most ${attribute.longest}, the limit of the certificate format`,
+    );
   if (attribute.text === "printable" && !/^[A-Za-z0-9 '()+,\-./:=?]*$/.test(value))
-    return {
-      what: `"${name}" has characters that the format forbids`,
-      hint: "use letters, digits and '()+,-./:=?",
-    };
+    return failed(`"${name}" has characters that the format forbids`, "use letters, digits and '()+,-./:=?");
   if (attribute.text === "ia5" && !/^[\x20-\x7e]*$/.test(value))
-    return { what: `"${name}" has characters outside ASCII`, hint: "use the ASCII form of the address" };
-  return undefined;
+    return failed(`"${name}" has characters outside ASCII`, "use the ASCII form of the address");
+  return passed;
 }

@@ -1,5 +1,6 @@
 // What a log line says about an event: the one table from events to log fields.
 
+import { assertNever } from "../model/result.ts";
 import type { AllocationStatus, Event, RunIdentity } from "./event.ts";
 import type { LogFields, LogLevel } from "./logline.ts";
 
@@ -82,5 +83,7 @@ function ownFields(event: Event): Partial<LogFields> & { event?: (typeof logEven
       return { event: "warning", level: "WARN", msg: event.text };
     case "error":
       return { event: "error", level: "ERROR", msg: event.text };
+    default:
+      return assertNever(event, "event");
   }
 }

@@ -1,5 +1,6 @@
 // What is added to log files while we look: new lines, rotated files, new workers, new runs.
 
+import { pause } from "../support/pause.ts";
 import { completeSize, type LogChain, type LogFile, readForward } from "./log-files.ts";
 import {
   checkedRecord,
@@ -12,8 +13,8 @@ import {
   mergeRecords,
 } from "./log-reader.ts";
 
-/** Milliseconds between two looks at the files. */
-const pollMs = 200;
+/** Between two looks at the files. */
+const pollSeconds = 0.2;
 
 interface Position {
   inode: number;
@@ -52,7 +53,7 @@ export async function* followRecords(
     const streams = [...chains].map(([key, chain]) => newRecords(key, chain, filter, positions, tally));
     const found = [...mergeRecords(streams)];
     if (found.length > 0) yield found;
-    await pause(signal);
+    await pause(pollSeconds, signal);
   }
 }
 
@@ -82,17 +83,4 @@ function* newRecords(
 // A file that is shorter than what was read of it has been emptied by somebody: begin anew.
 function startIn(file: LogFile, position: Position): number {
   return file.size < position.offset ? 0 : position.offset;
-}
-
-function pause(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const finish = () => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", finish);
-      resolve();
-    };
-    const timer = setTimeout(finish, pollMs);
-    signal.addEventListener("abort", finish);
-    if (signal.aborted) finish();
-  });
 }

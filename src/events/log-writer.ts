@@ -7,7 +7,7 @@ import type { Event, Listener, RunIdentity } from "./event.ts";
 import { logFieldsOf } from "./log-fields.ts";
 import { formatLogLine, type LogFormat } from "./logline.ts";
 
-/** 07, "logs": a file is rotated at 50 MB, five are kept, lines are flushed every second. */
+/** A file is rotated at 50 MB, five are kept. */
 export const logRotation = { maxBytes: 50 * 1024 * 1024, keep: 5 };
 const flushMs = 1000;
 /** Characters held in memory before a flush that does not wait for the second. */

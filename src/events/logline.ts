@@ -1,6 +1,6 @@
 // One log line: its fields as text in key=value or JSON form, and back.
 
-import { safeJson } from "./visible.ts";
+import { safeJson } from "../support/visible.ts";
 
 export type LogFormat = "kv" | "json" | "jsonl";
 export type LogLevel = "INFO" | "WARN" | "ERROR";

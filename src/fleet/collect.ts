@@ -1,10 +1,11 @@
 // collect facts: asks workers for their memory and CPU, and makes the workers.json that holds them.
 
 import { readState } from "../catalog/state.ts";
-import { failureText } from "../health/failure.ts";
+import { failureText, remoteError } from "../health/failure.ts";
 import { chooseConcurrency, splitChoice, type WorkerChoice } from "../lifecycle/select.ts";
 import { MaandError } from "../model/error.ts";
 import { hostKind } from "../model/names.ts";
+import type { Result } from "../model/result.ts";
 import type { WorkerRow as CatalogWorker } from "../model/state.ts";
 import type { Session } from "../session/session.ts";
 import { remoteDirectory } from "../session/session.ts";
@@ -12,7 +13,7 @@ import { untilStopped } from "../session/until-stopped.ts";
 import { mapLimited } from "../support/parallel.ts";
 import { workersPath } from "../workspace/paths.ts";
 import { canonicalHost } from "../workspace/workers.ts";
-import type { WorkerRow } from "../workspace/workers-file.ts";
+import type { WorkerEntry } from "../workspace/workers-file.ts";
 import { cpuCapacity, type Facts, factsCommand, parseFacts } from "./facts.ts";
 import { type Capacity, mergeFacts } from "./merge-facts.ts";
 import { readWorkersFile, type WorkersFile, writeWorkersFile } from "./workers-source.ts";
@@ -26,17 +27,13 @@ export interface CollectRequest extends WorkerChoice {
 }
 
 /** What one worker told. */
-export interface FactsResult {
-  workerIp: string;
-  facts?: Facts;
-  error?: MaandError;
-}
+export type FactsResult = { workerIp: string } & Result<Facts>;
 
 export interface CollectOutcome {
   /** In the order of workers.json, then what was named besides. */
   workers: FactsResult[];
   /** Rows of the complete workers.json; present with `generate` and `write`. */
-  rows?: WorkerRow[];
+  rows?: WorkerEntry[];
   /** What became of the file; present with `write`. */
   file?: "updated" | "unchanged" | "not_written";
   interrupted: boolean;
@@ -102,18 +99,17 @@ async function askWorker(session: Session, workerIp: string): Promise<FactsResul
   const { events, shutdown } = session;
   const scope = { worker: workerIp, phase: "collect" as const };
   if (shutdown.graceful.aborted) {
-    return {
-      workerIp,
-      error: new MaandError("interrupted", "not asked", { where: { worker: workerIp }, why: "interrupted" }),
-    };
+    const where = { worker: workerIp };
+    const error = new MaandError("interrupted", "not asked", { where, why: "interrupted" });
+    return { workerIp, ok: false, error };
   }
   events.emit({ type: "progress", scope, text: "facts", state: "begin" });
   const result = await ask(session, workerIp);
-  events.emit({ type: "progress", scope, text: "facts", state: "end", ok: result.error === undefined });
-  return result;
+  events.emit({ type: "progress", scope, text: "facts", state: "end", ok: result.ok });
+  return { workerIp, ...result };
 }
 
-async function ask(session: Session, workerIp: string): Promise<FactsResult> {
+async function ask(session: Session, workerIp: string): Promise<Result<Facts>> {
   try {
     const connection = await untilStopped(session, workerIp, session.pool.connect(workerIp));
     const answer = await connection.exec(factsCommand(remoteDirectory(session)), {
@@ -122,39 +118,38 @@ async function ask(session: Session, workerIp: string): Promise<FactsResult> {
       label: "asking for facts",
     });
     const facts = parseFacts(answer.stdout);
-    if (facts !== undefined) return { workerIp, facts };
+    if (facts !== undefined) return { ok: true, value: facts };
     throw new MaandError("remote", "the worker did not tell its facts", {
       where: { worker: workerIp },
       why: failureText(answer.stderr) || `exit status ${answer.exitCode}`,
       hint: "see that the ssh user has a POSIX shell there",
     });
   } catch (thrown) {
-    if (thrown instanceof MaandError) return { workerIp, error: thrown };
-    return {
-      workerIp,
-      error: new MaandError("remote", failureText(thrown), { where: { worker: workerIp }, cause: thrown }),
-    };
+    return { ok: false, error: remoteError(thrown, { worker: workerIp }) };
   }
 }
 
 function warn(session: Session, workers: readonly FactsResult[], keeps: boolean): void {
   const kept = keeps ? "; its last known values are kept" : "";
-  for (const { workerIp, facts, error } of workers) {
-    const scope = { worker: workerIp, phase: "collect" as const };
+  for (const result of workers) {
+    const scope = { worker: result.workerIp, phase: "collect" as const };
     const say = (text: string): void =>
       session.events.emit({ type: "warning", scope, text: `${text}${kept}` });
-    if (error !== undefined) say(failureText(error));
-    if (facts === undefined) continue;
-    if (cpuCapacity(facts) === undefined) say("it does not tell the MHz of its CPU");
-    if (facts.memoryMb === undefined) say("it does not tell its memory");
+    if (!result.ok) {
+      say(failureText(result.error));
+      continue;
+    }
+    if (cpuCapacity(result.value) === undefined) say("it does not tell the MHz of its CPU");
+    if (result.value.memoryMb === undefined) say("it does not tell its memory");
   }
 }
 
 function capacities(workers: readonly FactsResult[]): Map<string, Capacity> {
   const found = new Map<string, Capacity>();
-  for (const { workerIp, facts } of workers) {
+  for (const result of workers) {
+    const facts = result.ok ? result.value : undefined;
     const cpuMhz = facts === undefined ? undefined : cpuCapacity(facts);
-    found.set(workerIp, {
+    found.set(result.workerIp, {
       ...(facts?.memoryMb === undefined ? {} : { memoryMb: facts.memoryMb }),
       ...(cpuMhz === undefined ? {} : { cpuMhz }),
     });

@@ -2,7 +2,7 @@
 
 import type { WorkerRow as CatalogWorker } from "../model/state.ts";
 import { parseCpu, parseMemory, plainDecimal } from "../model/units.ts";
-import type { WorkerRow } from "../workspace/workers-file.ts";
+import type { WorkerEntry } from "../workspace/workers-file.ts";
 
 /** Capacity that a worker told; a value that it could not tell is absent. */
 export interface Capacity {
@@ -18,16 +18,16 @@ export interface Capacity {
  * @param probed what was found out, by host; hosts that neither the file nor the catalog knows come last, in this order
  */
 export function mergeFacts(
-  fileRows: readonly WorkerRow[] | undefined,
+  fileRows: readonly WorkerEntry[] | undefined,
   catalog: readonly CatalogWorker[],
   probed: ReadonlyMap<string, Capacity>,
-): WorkerRow[] {
+): WorkerEntry[] {
   const known = new Map(catalog.map((worker) => [worker.host, worker]));
   const rows = fileRows ?? catalogRows(catalog);
   const listed = new Set(rows.map((row) => row.host));
   const added = [...probed.keys()]
     .filter((host) => !listed.has(host))
-    .map((host): WorkerRow => {
+    .map((host): WorkerEntry => {
       const worker = known.get(host);
       return worker === undefined ? { host } : rowOf(worker);
     });
@@ -37,10 +37,10 @@ export function mergeFacts(
 /**
  * The catalog's workers, given by position, as rows that a build reads back with the same positions. A worker stands at
  * the index that is its position where that is free, and names its position elsewhere. Of two with the same position
- * the first one must have named it (01: it stands before the one that has it by its index).
+ * the first one must have named it, since a named position comes before one that follows from an index.
  */
-export function catalogRows(catalog: readonly CatalogWorker[]): WorkerRow[] {
-  const slots = new Array<WorkerRow | undefined>(catalog.length);
+export function catalogRows(catalog: readonly CatalogWorker[]): WorkerEntry[] {
+  const slots = new Array<WorkerEntry | undefined>(catalog.length);
   const elsewhere: CatalogWorker[] = [];
   for (const worker of [...catalog].reverse()) {
     const { position } = worker;
@@ -48,14 +48,14 @@ export function catalogRows(catalog: readonly CatalogWorker[]): WorkerRow[] {
     if (fits) slots[position] = rowOf(worker);
     else elsewhere.unshift(worker);
   }
-  return Array.from(slots, (row): WorkerRow => {
+  return Array.from(slots, (row): WorkerEntry => {
     if (row !== undefined) return row;
     const worker = elsewhere.shift()!;
     return { ...rowOf(worker), position: worker.position };
   });
 }
 
-function rowOf(worker: CatalogWorker): WorkerRow {
+function rowOf(worker: CatalogWorker): WorkerEntry {
   return {
     host: worker.host,
     ...(worker.hostname === undefined ? {} : { hostname: worker.hostname }),
@@ -67,7 +67,7 @@ function rowOf(worker: CatalogWorker): WorkerRow {
 }
 
 /** What was not probed stays as it is; a value that says the same as what was probed keeps its spelling. */
-function withCapacity(row: WorkerRow, { memoryMb, cpuMhz }: Capacity = {}): WorkerRow {
+function withCapacity(row: WorkerEntry, { memoryMb, cpuMhz }: Capacity = {}): WorkerEntry {
   const merged = { ...row };
   if (memoryMb !== undefined && !says(row.memory, memoryMb, parseMemory))
     merged.memory = `${plainDecimal(memoryMb)} mb`;

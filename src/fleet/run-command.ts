@@ -1,7 +1,7 @@
 // run_command: one shell command on many workers, some at a time, with its output as it comes.
 
 import { readCatalog } from "../catalog/read.ts";
-import { failureText } from "../health/failure.ts";
+import { failureText, remoteError } from "../health/failure.ts";
 import type { HealthReport } from "../health/run.ts";
 import { checkHealth, isHealthy } from "../health/run.ts";
 import type { HookHost } from "../hooks/host.ts";
@@ -172,7 +172,7 @@ async function runOnWorker(
     const truncated = sizes.stdout > keptBytes || sizes.stderr > keptBytes;
     return { workerIp, exit, stdout: result.stdout, stderr: result.stderr, truncated, durationMs: took() };
   } catch (thrown) {
-    const failure = asError(broken?.aborted === true ? broken.reason : thrown, workerIp);
+    const failure = remoteError(broken?.aborted === true ? broken.reason : thrown, { worker: workerIp });
     const error = id === undefined ? failure : leftBehind(failure, workerIp);
     events.emit({ type: "error", scope, text: failureText(error) });
     return { workerIp, stdout: "", stderr: "", truncated: false, error, durationMs: took() };
@@ -194,9 +194,4 @@ function leftBehind(error: MaandError, workerIp: string): MaandError {
 function notBegun(workerIp: string, why: string): ShellResult {
   const error = new MaandError("interrupted", "not started", { where: { worker: workerIp }, why });
   return { workerIp, stdout: "", stderr: "", truncated: false, error, durationMs: 0 };
-}
-
-function asError(thrown: unknown, workerIp: string): MaandError {
-  if (thrown instanceof MaandError) return thrown;
-  return new MaandError("remote", failureText(thrown), { where: { worker: workerIp }, cause: thrown });
 }

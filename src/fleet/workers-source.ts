@@ -5,14 +5,15 @@ import { join } from "node:path";
 import { writeFileAtomically } from "../bucket/private-files.ts";
 import type { Candidate } from "../lifecycle/select.ts";
 import { MaandError, reasonOf } from "../model/error.ts";
+import { countOf } from "../support/plural.ts";
 import { parseJson } from "../workspace/json.ts";
 import { workersPath } from "../workspace/paths.ts";
 import { checkWorkers } from "../workspace/workers.ts";
-import { formatWorkers, type WorkerRow } from "../workspace/workers-file.ts";
+import { formatWorkers, type WorkerEntry } from "../workspace/workers-file.ts";
 
 export interface WorkersFile {
   /** In the order of the file, every field as it was written. */
-  rows: WorkerRow[];
+  rows: WorkerEntry[];
   /** The same workers with canonical labels. */
   candidates: Candidate[];
 }
@@ -40,18 +41,18 @@ export function readWorkersFile(root: string): WorkersFile | undefined {
   const checked = document.value === undefined ? { faults: [] } : checkWorkers(document);
   const faults = [...document.faults, ...checked.faults];
   if (faults.length > 0 || checked.workers === undefined) {
-    const problems = `${faults.length} problem${faults.length === 1 ? "" : "s"}`;
+    const problems = countOf(faults.length, "problem");
     throw new MaandError("workspace", `${workersPath} has ${problems}`, { faults });
   }
   const candidates = [...checked.workers].sort((a, b) => a.index - b.index);
-  return { rows: document.value as WorkerRow[], candidates };
+  return { rows: document.value as WorkerEntry[], candidates };
 }
 
 /**
  * Puts the rows in place of the file, whole or not at all; its mode stays, and a link stays a link.
  * @throws MaandError("local") when the system refuses.
  */
-export function writeWorkersFile(root: string, rows: readonly WorkerRow[]): void {
+export function writeWorkersFile(root: string, rows: readonly WorkerEntry[]): void {
   const path = join(root, workersPath);
   try {
     const found = statSync(path, { throwIfNoEntry: false });

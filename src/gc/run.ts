@@ -132,10 +132,10 @@ async function collect(
 
 /** Deletes what can go on one worker; tells what became of the worker itself when it has left the workspace. */
 async function deleteOn(session: Session, visited: VisitedWorker): Promise<GcWorker | undefined> {
-  const { visit, connection, failure, failures } = visited;
+  const { visit, link, failures, cleared } = visited;
   const { workerIp } = visit;
-  if (connection === undefined)
-    return visit.departed ? departedUnreached(session, workerIp, failure!) : undefined;
+  if (!link.ok) return visit.departed ? departedUnreached(session, workerIp, link.error) : undefined;
+  const connection = link.value;
   const directory = remoteDirectory(session);
   const { useSudo } = session.conf;
   const free = visit.garbage.filter(({ row }) => !failures.has(row.allocId));
@@ -153,6 +153,7 @@ async function deleteOn(session: Session, visited: VisitedWorker): Promise<GcWor
         directory,
         deleteBucketCommand(directory, useSudo),
       );
+      for (const { row } of free) cleared.add(row.allocId);
       return { workerIp, status: "deleted" };
     } catch (thrown) {
       const error = workError(session, thrown, { worker: workerIp });
@@ -161,7 +162,10 @@ async function deleteOn(session: Session, visited: VisitedWorker): Promise<GcWor
     }
   }
   for (const { row, remove } of free) {
-    if (!remove) continue;
+    if (!remove) {
+      cleared.add(row.allocId);
+      continue;
+    }
     const where = { job: row.job, worker: workerIp };
     try {
       await deleteRemote(
@@ -171,6 +175,7 @@ async function deleteOn(session: Session, visited: VisitedWorker): Promise<GcWor
         `jobs/${row.job}`,
         deleteJobCommand(directory, row.job, useSudo),
       );
+      cleared.add(row.allocId);
     } catch (thrown) {
       failures.set(row.allocId, workError(session, thrown, where));
     }
@@ -211,17 +216,19 @@ async function deleteRemote(
 }
 
 function garbageOutcome(visited: VisitedWorker, { row }: Garbage): GcAllocation {
-  const { visit, connection, failure, failures, stopped } = visited;
+  const { visit, link, failures, stopped, cleared } = visited;
   const of = {
     allocId: row.allocId,
     job: row.job,
     workerIp: row.workerIp,
     stopped: stopped.has(row.allocId),
   };
-  if (connection === undefined && visit.departed && failure!.kind === "unreachable")
-    return { ...of, status: "purged" };
-  const error = connection === undefined ? failure : failures.get(row.allocId);
-  return error === undefined ? { ...of, status: "purged" } : { ...of, status: "kept", error };
+  if (!link.ok) {
+    const isDead = visit.departed && link.error.kind === "unreachable";
+    return isDead ? { ...of, status: "purged" } : { ...of, status: "kept", error: link.error };
+  }
+  if (cleared.has(row.allocId)) return { ...of, status: "purged" };
+  return { ...of, status: "kept", error: failures.get(row.allocId) ?? notStarted("interrupted") };
 }
 
 function recordGarbage(session: Session, allocations: readonly GcAllocation[]): void {

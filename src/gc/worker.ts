@@ -6,6 +6,7 @@ import { notStarted, workError } from "../lifecycle/errors.ts";
 import { stopAllocation } from "../lifecycle/stop.ts";
 import { reachWorker } from "../lifecycle/worker.ts";
 import type { MaandError } from "../model/error.ts";
+import type { Result } from "../model/result.ts";
 import { noVersion } from "../model/version.ts";
 import type { Session } from "../session/session.ts";
 import type { Connection } from "../ssh/connect/connection.ts";
@@ -14,23 +15,23 @@ import type { Garbage, GcVisit } from "./plan.ts";
 /** A worker during one gc. */
 export interface VisitedWorker {
   visit: GcVisit;
-  connection?: Connection;
-  failure?: MaandError;
+  link: Result<Connection>;
   /** Allocations that were stopped in this run. */
   stopped: Set<string>;
+  /** Allocations of which nothing is left on the worker: only their rows may go. */
+  cleared: Set<string>;
   /** Why an allocation has to stay. */
   failures: Map<string, MaandError>;
 }
 
 /** Connects to one worker; why it could not is in the result. */
 export async function visitWorker(session: Session, visit: GcVisit): Promise<VisitedWorker> {
-  const visited: VisitedWorker = { visit, stopped: new Set(), failures: new Map() };
+  const rest = { visit, stopped: new Set<string>(), cleared: new Set<string>(), failures: new Map() };
   try {
-    visited.connection = await reachWorker(session, visit.workerIp);
+    return { ...rest, link: { ok: true, value: await reachWorker(session, visit.workerIp) } };
   } catch (thrown) {
-    visited.failure = workError(session, thrown, { worker: visit.workerIp });
+    return { ...rest, link: { ok: false, error: workError(session, thrown, { worker: visit.workerIp }) } };
   }
-  return visited;
 }
 
 /** Stops what may still run of one removed allocation; why it could not is kept with the worker. */
@@ -41,8 +42,8 @@ export async function stopGarbage(
   garbage: Garbage,
 ): Promise<void> {
   const { row, deployment, job } = garbage;
-  const { connection } = visited;
-  if (connection === undefined) return;
+  const { link } = visited;
+  if (!link.ok) return;
   const where = { job: row.job, worker: row.workerIp };
   try {
     if (session.shutdown.graceful.aborted) throw notStarted("interrupted", where);
@@ -51,7 +52,7 @@ export async function stopGarbage(
     const version = deployment.promotedVersion ?? noVersion;
     const stop = { job, allocation: row, currentVersion: version, newVersion: version };
     await stopAllocation(session, hooks, { ...stop, phase: "gc", retry: "maand gc" }, (work) =>
-      work(connection),
+      work(link.value),
     );
     visited.stopped.add(row.allocId);
   } catch (thrown) {

@@ -1,26 +1,34 @@
 // The gate: checks that must all pass, asked again only where they have not passed yet.
 
 import type { HealthCheck } from "../model/manifest.ts";
+import type { Verdict } from "../model/result.ts";
 import { createLimiter } from "../support/parallel.ts";
+import { pause } from "../support/pause.ts";
 
 /** One check of one allocation. */
 export interface Check {
   job: string;
   workerIp: string;
   name: string;
-  /** Runs it once: why it failed, undefined when it passed. */
-  run(): Promise<string | undefined>;
+  /** Runs it once; never throws. */
+  run(): Promise<Verdict>;
 }
 
-export interface CheckResult {
+/** A check with its last verdict. */
+export type CheckResult = {
   job: string;
   workerIp: string;
   check: string;
-  ok: boolean;
-  /** The last failure; absent when it passed. */
-  error?: string;
   /** How often it was asked. */
   attempts: number;
+} & Verdict;
+
+/** A check that has not passed, with the reason of its last attempt. */
+export type FailedCheck = Extract<CheckResult, { pass: false }>;
+
+/** Whether the check has not passed. */
+export function hasNotPassed<R extends CheckResult>(result: R): result is R & FailedCheck {
+  return !result.pass;
 }
 
 /** How long a gate waits: attempts in all, seconds between them. */
@@ -59,26 +67,11 @@ export async function runGate(
       };
       observe(check);
       for (let attempt = 1; ; attempt++) {
-        const error = await limited(check.run);
-        if (error === undefined) return end({ ...of, ok: true, attempts: attempt });
-        if (attempt >= attempts || signal?.aborted === true)
-          return end({ ...of, ok: false, error, attempts: attempt });
+        const verdict = await limited(check.run);
+        if (verdict.pass || attempt >= attempts || signal?.aborted === true)
+          return end({ ...of, attempts: attempt, ...verdict });
         await pause(intervalSeconds, signal);
       }
     }),
   );
-}
-
-/** Waits that many seconds, or until the signal is aborted. */
-export function pause(seconds: number, signal?: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(done, seconds * 1000);
-    function done(): void {
-      clearTimeout(timer);
-      signal?.removeEventListener("abort", done);
-      resolve();
-    }
-    if (signal?.aborted === true) done();
-    else signal?.addEventListener("abort", done, { once: true });
-  });
 }

@@ -5,6 +5,7 @@ import { request as httpsRequest } from "node:https";
 import { connect } from "node:net";
 import { reasonOf } from "../model/error.ts";
 import type { Probe } from "../model/manifest.ts";
+import { assertNever, failed, passed, type Verdict } from "../model/result.ts";
 import type { Connection } from "../ssh/connect/connection.ts";
 import { bash, raw, sh } from "../ssh/exec/quote.ts";
 import { failureText } from "./failure.ts";
@@ -16,36 +17,63 @@ export interface ProbeTarget {
   portNumber(name: string): number | undefined;
   /** PEM of the bucket's CA, trusted for https. */
   caCert: string;
-  /** The connection to the worker; used by ssh probes only. */
+  /** The connection to the worker; opened only for probes that run there. */
   connect(): Promise<Connection>;
   timeoutSeconds: number;
 }
 
-/** How a probe is named in results: `tcp port http`, `http :port/path`, `ssh command`. */
-export function probeName(probe: Probe): string {
+/** All that a type of probe must say: its name in results, from where it asks, and how. */
+type Method = { name: string } & (
+  | { from: "here"; ask(target: ProbeTarget): Promise<Verdict> }
+  | { from: "worker"; ask(target: ProbeTarget, connection: Connection): Promise<Verdict> }
+);
+
+function methodOf(probe: Probe): Method {
   switch (probe.type) {
     case "tcp":
-      return `tcp ${probe.port}`;
+      return { name: `tcp ${probe.port}`, from: "here", ask: (target) => probeTcp(probe, target) };
     case "http":
-      return `${probe.scheme} ${probe.port}${probe.path}`;
+      return {
+        name: `${probe.scheme} ${probe.port}${probe.path}`,
+        from: "here",
+        ask: (target) => probeHttp(probe, target),
+      };
     case "ssh":
-      return `ssh ${probe.command}`;
+      return {
+        name: `ssh ${probe.command}`,
+        from: "worker",
+        ask: (target, connection) => probeSsh(probe, target, connection),
+      };
+    default:
+      return unknownMethod(probe);
   }
 }
 
-/** Runs a probe once. Returns why it failed, undefined when it passed; never throws and never outlives its timeout. */
-export async function runProbe(probe: Probe, target: ProbeTarget): Promise<string | undefined> {
+/** A type that a catalog of another version may hold: it has a name like any other, and asking fails. */
+function unknownMethod(probe: never): Method {
+  const { type } = probe as { type: unknown };
+  return { name: String(type), from: "here", ask: async () => assertNever(type as never, "probe type") };
+}
+
+/** How a probe is named in results: `tcp port`, `http port/path`, `ssh command`. */
+export function probeName(probe: Probe): string {
+  return methodOf(probe).name;
+}
+
+/** Runs a probe once. Never throws and never outlives its timeout. */
+export async function runProbe(probe: Probe, target: ProbeTarget): Promise<Verdict> {
   try {
-    switch (probe.type) {
-      case "tcp":
-        return await probeTcp(target.workerIp, numberOf(probe.port, target), target.timeoutSeconds);
-      case "http":
-        return await probeHttp(probe, target);
-      case "ssh":
-        return await probeSsh(probe.command, target);
+    const method = methodOf(probe);
+    switch (method.from) {
+      case "here":
+        return await method.ask(target);
+      case "worker":
+        return await method.ask(target, await target.connect());
+      default:
+        return assertNever(method, "kind of probe");
     }
   } catch (error) {
-    return failureText(error);
+    return failed(failureText(error));
   }
 }
 
@@ -56,31 +84,30 @@ function numberOf(name: string, target: ProbeTarget): number {
   return number;
 }
 
-function probeTcp(host: string, port: number, timeoutSeconds: number): Promise<string | undefined> {
-  return new Promise((resolve) => {
+async function probeTcp(probe: Extract<Probe, { type: "tcp" }>, target: ProbeTarget): Promise<Verdict> {
+  const { workerIp: host, timeoutSeconds } = target;
+  const port = numberOf(probe.port, target);
+  return await new Promise((resolve) => {
     const socket = connect({ host, port });
-    const finish = (failure?: string): void => {
+    const finish = (verdict: Verdict): void => {
       clearTimeout(timer);
       socket.destroy();
-      resolve(failure);
+      resolve(verdict);
     };
     const timer = setTimeout(
-      () => finish(`no connection to ${host}:${port} within ${timeoutSeconds} s`),
+      () => finish(failed(`no connection to ${host}:${port} within ${timeoutSeconds} s`)),
       timeoutSeconds * 1000,
     );
-    socket.once("connect", () => finish());
-    socket.once("error", (error) => finish(`${host}:${port}: ${reasonOf(error)}`));
+    socket.once("connect", () => finish(passed));
+    socket.once("error", (error) => finish(failed(`${host}:${port}: ${reasonOf(error)}`)));
   });
 }
 
-function probeHttp(
-  probe: Extract<Probe, { type: "http" }>,
-  target: ProbeTarget,
-): Promise<string | undefined> {
+async function probeHttp(probe: Extract<Probe, { type: "http" }>, target: ProbeTarget): Promise<Verdict> {
   const port = numberOf(probe.port, target);
   const host = target.workerIp.includes(":") ? `[${target.workerIp}]` : target.workerIp;
   const url = `${probe.scheme}://${host}:${port}${probe.path}`;
-  return new Promise((resolve) => {
+  return await new Promise((resolve) => {
     const options = {
       host: target.workerIp,
       port,
@@ -94,13 +121,13 @@ function probeHttp(
       probe.scheme === "https"
         ? httpsRequest({ ...options, ca: target.caCert, rejectUnauthorized: !probe.insecure })
         : httpRequest(options);
-    const finish = (failure?: string): void => {
+    const finish = (verdict: Verdict): void => {
       clearTimeout(timer);
       request.destroy();
-      resolve(failure);
+      resolve(verdict);
     };
     const timer = setTimeout(
-      () => finish(`no answer from ${url} within ${target.timeoutSeconds} s`),
+      () => finish(failed(`no answer from ${url} within ${target.timeoutSeconds} s`)),
       target.timeoutSeconds * 1000,
     );
     request.once("response", (response) => {
@@ -108,23 +135,26 @@ function probeHttp(
       response.resume();
       finish(
         status === probe.expectStatus
-          ? undefined
-          : `${url} answered ${status}, expected ${probe.expectStatus}`,
+          ? passed
+          : failed(`${url} answered ${status}, expected ${probe.expectStatus}`),
       );
     });
-    request.once("error", (error) => finish(`${url}: ${reasonOf(error)}`));
+    request.once("error", (error) => finish(failed(`${url}: ${reasonOf(error)}`)));
     request.end();
   });
 }
 
-async function probeSsh(command: string, target: ProbeTarget): Promise<string | undefined> {
-  const connection = await target.connect();
+async function probeSsh(
+  probe: Extract<Probe, { type: "ssh" }>,
+  target: ProbeTarget,
+  connection: Connection,
+): Promise<Verdict> {
   const seconds = Math.max(1, Math.ceil(target.timeoutSeconds));
   // `timeout` ends the command on the worker too; the host's own deadline only guards the connection.
-  const script = sh`timeout -k 2 ${seconds} bash -c ${command}`;
+  const script = sh`timeout -k 2 ${seconds} bash -c ${probe.command}`;
   const result = await connection.exec(bash(sh`${raw("exec ")}${script}`), { timeoutSeconds: seconds + 5 });
-  if (result.exitCode === 0) return undefined;
-  if (result.exitCode === 124) return `did not end within ${seconds} s`;
+  if (result.exitCode === 0) return passed;
+  if (result.exitCode === 124) return failed(`did not end within ${seconds} s`);
   const said = `${result.stderr}\n${result.stdout}`.trim().split("\n").at(-1) ?? "";
-  return `exit status ${result.exitCode}${said === "" ? "" : `: ${said}`}`;
+  return failed(`exit status ${result.exitCode}${said === "" ? "" : `: ${said}`}`);
 }

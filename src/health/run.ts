@@ -8,23 +8,26 @@ import { isActive } from "../model/state.ts";
 import type { Session } from "../session/session.ts";
 import { allocationChecks, hasProbes, waitOf } from "./checks.ts";
 import type { Check, CheckResult } from "./gate.ts";
-import { defaultWait, noWait, runGate } from "./gate.ts";
+import { defaultWait, hasNotPassed, noWait, runGate } from "./gate.ts";
 import { askHealthHooks } from "./hooks.ts";
-import type { WorkerResult } from "./worker-gate.ts";
-import { checkWorkers, liveConnection, patientConnection } from "./worker-gate.ts";
+import type { WorkerCheck } from "./worker-gate.ts";
+import { liveConnection, patientConnection, runWorkerGate } from "./worker-gate.ts";
 
 export interface HealthReport {
   /** By worker position; empty where the worker gate was not asked for. */
-  workers: WorkerResult[];
+  workers: WorkerCheck[];
   /** By job, then worker position, then the order of the manifest; none when Ctrl-C came before they were asked. */
   checks: CheckResult[];
   /** Jobs that have nothing their health could be told by. */
   skipped: string[];
+  /** Whether all was asked that there was to ask: Ctrl-C may come before the checks. */
+  complete: boolean;
 }
 
-/** Whether everything that was asked passed. */
+/** Whether everything was asked and passed. */
 export function isHealthy(report: HealthReport): boolean {
-  return report.workers.every((worker) => worker.ok) && report.checks.every((check) => check.ok);
+  const { workers, checks, complete } = report;
+  return complete && workers.every((worker) => worker.pass) && checks.every((check) => check.pass);
 }
 
 export interface HealthOptions {
@@ -44,17 +47,17 @@ export async function checkHealth(
   const jobs = state.jobs.filter(
     (job) => !job.removed && (options.jobs === undefined || options.jobs.includes(job.name)),
   );
-  const workers = await checkWorkers(
+  const workers = await runWorkerGate(
     session,
     state.workers.map((worker) => worker.host),
     options.wait ? defaultWait : noWait,
   );
   const skipped = jobs.filter((job) => !isChecked(hooks, job)).map((job) => job.name);
   // A worker that was not waited for has told nothing of its jobs.
-  if (session.shutdown.graceful.aborted) return { workers, checks: [], skipped };
+  if (session.shutdown.graceful.aborted) return { workers, checks: [], skipped, complete: false };
   const active = state.allocations.filter(isActive);
   const checks = await checkAllocations(session, state, hooks, jobs, active, options.wait);
-  return { workers, checks, skipped };
+  return { workers, checks, skipped, complete: true };
 }
 
 /** The checks of one job on the given allocations, without the worker gate. Never throws. */
@@ -66,7 +69,8 @@ export async function checkJob(
   allocations: readonly AllocationRow[],
 ): Promise<HealthReport> {
   const checks = await checkAllocations(session, state, hooks, [job], allocations, true);
-  return { workers: [], checks, skipped: isChecked(hooks, job) ? [] : [job.name] };
+  const skipped = isChecked(hooks, job) ? [] : [job.name];
+  return { workers: [], checks, skipped, complete: true };
 }
 
 /** Whether there is anything that the job's health could be told by. */
@@ -84,9 +88,7 @@ async function checkAllocations(
   wait: boolean,
 ): Promise<CheckResult[]> {
   const results = await askProbes(session, state, jobs, allocations, wait);
-  const failed = new Set(
-    results.filter((result) => !result.ok).map((result) => `${result.job}@${result.workerIp}`),
-  );
+  const failed = new Set(results.filter(hasNotPassed).map((result) => `${result.job}@${result.workerIp}`));
   for (const job of jobs) {
     if (!hooks.hasHooks(job.name, "health_check")) continue;
     const targets = allocations
@@ -132,9 +134,9 @@ async function askProbes(
       if (result === undefined)
         session.events.emit({ type: "progress", scope, text: check.name, state: "begin" });
       else {
-        const { ok, error } = result;
-        const reason = error === undefined ? {} : { reason: error };
-        session.events.emit({ type: "progress", scope, text: check.name, state: "end", ok, ...reason });
+        const reason = result.pass ? {} : { reason: result.reason };
+        const end = { type: "progress", scope, text: check.name, state: "end" } as const;
+        session.events.emit({ ...end, ok: result.pass, ...reason });
       }
     },
   );
@@ -146,14 +148,14 @@ function tellingWait(session: Session, check: Check, attempts: number): Check {
   return {
     ...check,
     async run() {
-      const error = await check.run();
-      if (error !== undefined && !told) {
+      const verdict = await check.run();
+      if (!verdict.pass && !told) {
         const scope = { worker: check.workerIp, job: check.job, phase: "health" as const };
-        const text = `asking up to ${attempts} times until it passes: ${check.name}: ${error}`;
+        const text = `asking up to ${attempts} times until it passes: ${check.name}: ${verdict.reason}`;
         session.events.emit({ type: "step", scope, text });
         told = true;
       }
-      return error;
+      return verdict;
     },
   };
 }

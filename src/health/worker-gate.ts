@@ -1,21 +1,19 @@
 // The worker gate: every worker must let us in, because a job's probes say nothing about the way to its worker.
 
 import { MaandError } from "../model/error.ts";
+import { failed, passed, type Verdict } from "../model/result.ts";
 import type { Session } from "../session/session.ts";
 import { untilStopped } from "../session/until-stopped.ts";
 import type { Connection } from "../ssh/connect/connection.ts";
 import { mapLimited } from "../support/parallel.ts";
+import { pause } from "../support/pause.ts";
 import { failureText } from "./failure.ts";
-import { pause, type Wait } from "./gate.ts";
+import type { Wait } from "./gate.ts";
 
-export interface WorkerResult {
-  workerIp: string;
-  ok: boolean;
-  /** Why the last attempt failed; absent when it succeeded. */
-  error?: string;
-  /** What to do about it, where that is known. */
-  hint?: string;
-}
+/** Whether a worker let us in; a failure is that of the last attempt, with what to do about it where that is known. */
+export type WorkerVerdict = Verdict & { hint?: string };
+
+export type WorkerCheck = { workerIp: string } & WorkerVerdict;
 
 /** What a worker that is coming up answers for a while. */
 const comingUp: ReadonlySet<unknown> = new Set([
@@ -28,29 +26,29 @@ const comingUp: ReadonlySet<unknown> = new Set([
 ]);
 
 /** Connects to every worker; a bare dial would earn a ban from newer sshd. Never throws. */
-export async function checkWorkers(
+export async function runWorkerGate(
   session: Session,
   workerIps: readonly string[],
   wait: Wait,
-): Promise<WorkerResult[]> {
+): Promise<WorkerCheck[]> {
   return mapLimited(workerIps, session.conf.maxParallelWorkers, async (workerIp) => {
     const scope = { worker: workerIp, phase: "health" as const };
     session.events.emit({ type: "progress", scope, text: "connect", state: "begin" });
-    const failure = await connectWithin(session, workerIp, wait);
-    const end = { type: "progress", scope, text: "connect", state: "end" } as const;
-    if (failure === undefined) {
-      session.events.emit({ ...end, ok: true });
-      return { workerIp, ok: true };
-    }
-    const error = failureText(failure);
-    session.events.emit({ ...end, ok: false, reason: error });
-    const hint = failure instanceof MaandError ? failure.hint : undefined;
-    return { workerIp, ok: false, error, ...(hint === undefined ? {} : { hint }) };
+    const verdict = await connectWithin(session, workerIp, wait);
+    const reason = verdict.pass ? {} : { reason: verdict.reason };
+    session.events.emit({
+      type: "progress",
+      scope,
+      text: "connect",
+      state: "end",
+      ok: verdict.pass,
+      ...reason,
+    });
+    return { workerIp, ...verdict };
   });
 }
 
-/** Why the last attempt failed, undefined when one succeeded. */
-async function connectWithin(session: Session, workerIp: string, wait: Wait): Promise<unknown> {
+async function connectWithin(session: Session, workerIp: string, wait: Wait): Promise<WorkerVerdict> {
   const { graceful } = session.shutdown;
   // An attempt may take as long as connect_timeout: the time counts as well as the number.
   const until = performance.now() + wait.attempts * wait.intervalSeconds * 1000;
@@ -58,10 +56,10 @@ async function connectWithin(session: Session, workerIp: string, wait: Wait): Pr
     try {
       const connecting = attempt === 1 ? liveConnection(session, workerIp) : session.pool.reconnect(workerIp);
       await untilStopped(session, workerIp, connecting);
-      return undefined;
+      return passed;
     } catch (thrown) {
       const isLast = attempt >= wait.attempts || performance.now() >= until || graceful.aborted;
-      if (isLast || !isComingUp(thrown)) return thrown;
+      if (isLast || !isComingUp(thrown)) return refused(thrown);
       if (attempt === 1) {
         const text = `waiting up to ${wait.attempts * wait.intervalSeconds} s for it to come up: ${failureText(thrown)}`;
         session.events.emit({ type: "step", scope: { worker: workerIp, phase: "health" }, text });
@@ -69,6 +67,11 @@ async function connectWithin(session: Session, workerIp: string, wait: Wait): Pr
       await pause(wait.intervalSeconds, graceful);
     }
   }
+}
+
+function refused(thrown: unknown): WorkerVerdict {
+  const hint = thrown instanceof MaandError ? thrown.hint : undefined;
+  return hint === undefined ? failed(failureText(thrown)) : failed(failureText(thrown), hint);
 }
 
 /** The connection to a worker, a new one when the one at hand has died since. Throws what `ConnectionPool` throws. */

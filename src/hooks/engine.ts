@@ -4,6 +4,7 @@ import type { KvOverlay } from "../kv/overlay.ts";
 import type { CatalogState, DeploymentRow } from "../model/state.ts";
 import type { Session } from "../session/session.ts";
 import { createLineSplitter } from "../ssh/exec/capture.ts";
+import { countOf } from "../support/plural.ts";
 import { selfCommand } from "../support/self.ts";
 import type { Semaphores } from "./api/semaphores.ts";
 import type { ApiServer } from "./api/server.ts";
@@ -90,7 +91,7 @@ export async function closeEngine(session: Session, engine: Engine): Promise<voi
   // Daemons that have left their hook's process group still carry the address of this run's API.
   const left = endProcessesWith(`HOOK_API_PORT=${engine.api.port}`);
   if (left === 0) return;
-  const text = `hooks left ${left} process${left === 1 ? "" : "es"} running; ended, nothing may outlive its hook`;
+  const text = `hooks left ${countOf(left, "process")} running; ended, nothing may outlive its hook`;
   session.events.emit({ type: "warning", scope: { worker: "-", phase: "hook" }, text });
 }
 

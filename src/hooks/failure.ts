@@ -3,6 +3,7 @@
 import type { ErrorDetails, Place } from "../model/error.ts";
 import { MaandError } from "../model/error.ts";
 import type { HookEvent } from "../model/manifest.ts";
+import type { Result } from "../model/result.ts";
 import type { RuntimeEnd } from "./runtime/run.ts";
 
 /** Why a hook was ended by maand. */
@@ -12,7 +13,7 @@ export type Ended =
   /** Ctrl-C, or the run is over. */
   | { by: "interrupt" };
 
-export interface FailureInput {
+export interface InvocationEnd {
   event: HookEvent;
   hook: string;
   job: string;
@@ -29,10 +30,11 @@ export interface FailureInput {
   masked(text: string): string;
 }
 
-/** The error for an invocation that did not end well; undefined for one that did. */
-export function hookFailure(input: FailureInput): MaandError | undefined {
+/** How an invocation came out: well only when it ended by itself, threw nothing and left with status 0. */
+export function judgeInvocation(input: InvocationEnd): Result<void> {
   const { end, ended } = input;
-  if (ended === undefined && end.thrown === undefined && end.status === 0) return undefined;
+  if (ended === undefined && end.thrown === undefined && end.status === 0)
+    return { ok: true, value: undefined };
   // A thread tells what was thrown; a process has printed it.
   const trace = end.thrown === undefined ? input.lastLines.join("\n") : input.masked(end.thrown);
   const place = placeIn(trace, input.laidOutIn, input.knownAs);
@@ -42,12 +44,13 @@ export function hookFailure(input: FailureInput): MaandError | undefined {
     .join("\n")
     .replaceAll(input.laidOutIn, input.knownAs)
     .trim();
-  const details: ErrorDetails = { where, ...(why === "" ? {} : { why }), hint: remedyFor(input) };
+  const details: ErrorDetails = { where, ...(why === "" ? {} : { why }), hint: hintFor(input) };
   const kind = ended?.by === "interrupt" ? "interrupted" : "hook";
-  return new MaandError(kind, `hook ${input.hook} ${whatOf(input)} (${input.event})`, details);
+  const error = new MaandError(kind, `hook ${input.hook} ${whatOf(input)} (${input.event})`, details);
+  return { ok: false, error };
 }
 
-function whatOf({ end, ended }: FailureInput): string {
+function whatOf({ end, ended }: InvocationEnd): string {
   const stuck = end.abandoned ? " and could not be ended: it goes on until maand ends" : "";
   switch (ended?.by) {
     case "time":
@@ -63,7 +66,7 @@ function whatOf({ end, ended }: FailureInput): string {
   }
 }
 
-function remedyFor({ end, ended, event, hook, job }: FailureInput): string {
+function hintFor({ end, ended, event, hook, job }: InvocationEnd): string {
   switch (ended?.by) {
     case "time":
       return end.returned

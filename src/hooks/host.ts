@@ -133,7 +133,7 @@ export function createHookHost(session: Session, options: HookHostOptions): Hook
     try {
       const { context, api } = await startedEngine();
       const layout = layoutOf(allocation.job, allocation.workerIp);
-      const { error, durationMs } = await invokeHook(context, {
+      const { result, durationMs } = await invokeHook(context, {
         hook,
         event: plan.call.event,
         demands: plan.demands,
@@ -156,7 +156,11 @@ export function createHookHost(session: Session, options: HookHostOptions): Hook
           ...(plan.call.control === undefined ? {} : { control: plan.call.control }),
         },
       });
-      return { ...who, status: error === undefined ? "done" : "failed", durationMs, ...(error && { error }) };
+      return {
+        ...who,
+        durationMs,
+        ...(result.ok ? { status: "done" } : { status: "failed", error: result.error }),
+      };
     } catch (error) {
       if (!(error instanceof MaandError)) throw error;
       return { ...who, status: "failed", durationMs: 0, error };

@@ -2,15 +2,16 @@
 
 import { join, relative } from "node:path";
 import type { Phase } from "../events/event.ts";
-import type { MaandError } from "../model/error.ts";
 import type { HookDeclaration, HookEvent } from "../model/manifest.ts";
+import { assertNever, type Result } from "../model/result.ts";
 import type { Session } from "../session/session.ts";
+import { countOf } from "../support/plural.ts";
 import type { Semaphores } from "./api/semaphores.ts";
-import type { Invocation, Tokens } from "./api/tokens.ts";
+import type { HookInvocation, Tokens } from "./api/tokens.ts";
 import type { EnvironmentInput } from "./environment.ts";
 import { hookEnvironment } from "./environment.ts";
 import type { Ended } from "./failure.ts";
-import { hookFailure } from "./failure.ts";
+import { judgeInvocation } from "./failure.ts";
 import { hooksSource } from "./layout.ts";
 import { createHookOutput } from "./output.ts";
 import type { OutputName } from "./runtime/messages.ts";
@@ -55,11 +56,11 @@ const phases: Record<HookEvent, Phase> = {
 
 let lastId = 0;
 
-/** Runs it to its end; what goes wrong is the error that comes back, nothing is thrown for it. */
+/** Runs it to its end; what goes wrong is in the result, nothing is thrown for it. */
 export async function invokeHook(
   context: InvocationContext,
   request: InvocationRequest,
-): Promise<{ error?: MaandError; durationMs: number }> {
+): Promise<{ result: Result<void>; durationMs: number }> {
   const { session, tokens } = context;
   const { hook, event, environment: facts } = request;
   const { job, workerIp, allocId } = facts.allocation;
@@ -72,7 +73,7 @@ export async function invokeHook(
   for (const secret of request.secrets) output.hide(secret);
 
   const over = new AbortController();
-  const invocation: Invocation = {
+  const invocation: HookInvocation = {
     id: String(++lastId),
     job,
     allocId,
@@ -124,10 +125,10 @@ export async function invokeHook(
   }
   const left = end.leftBehind;
   if (left > 0) {
-    const text = `hook ${hook.name} left ${left} process${left === 1 ? "" : "es"} running; ended, nothing may outlive its hook`;
+    const text = `hook ${hook.name} left ${countOf(left, "process")} running; ended, nothing may outlive its hook`;
     session.events.emit({ type: "warning", scope, text });
   }
-  const error = hookFailure({
+  const result = judgeInvocation({
     event,
     hook: hook.name,
     job,
@@ -140,7 +141,7 @@ export async function invokeHook(
     masked: output.masked,
   });
   const durationMs = Math.round(performance.now() - started);
-  return error === undefined ? { durationMs } : { error, durationMs };
+  return { result, durationMs };
 }
 
 async function runIn(
@@ -149,7 +150,8 @@ async function runIn(
   request: RuntimeRequest,
 ): Promise<RuntimeEnd> {
   const { paths } = context.session;
-  switch (runtimeOf(hook)) {
+  const runtime = runtimeOf(hook);
+  switch (runtime) {
     case "thread": {
       const { runThread } = await import("./runtime/run-thread.ts");
       const unshield = context.captureThread(request.onOutput);
@@ -171,6 +173,8 @@ async function runIn(
       // Unbuffered, so that lines come as they are printed; without bytecode files beside the scripts.
       return runProcess([python, "-u", "-B", request.file], request);
     }
+    default:
+      return assertNever(runtime, "runtime of a hook");
   }
 }
 

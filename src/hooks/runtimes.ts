@@ -6,9 +6,9 @@ import { MaandError } from "../model/error.ts";
 import type { HookDeclaration } from "../model/manifest.ts";
 
 /** How a hook is run. */
-export type Runtime = "python" | "thread" | "process";
+export type HookRuntime = "python" | "thread" | "process";
 
-export function runtimeOf(hook: HookDeclaration): Runtime {
+export function runtimeOf(hook: HookDeclaration): HookRuntime {
   if (extname(hook.file) === ".py") return "python";
   return hook.isolation === "process" ? "process" : "thread";
 }

@@ -2,7 +2,7 @@
 
 import type { AllocationStatus } from "../events/event.ts";
 import { failureText } from "../health/failure.ts";
-import type { CheckResult } from "../health/gate.ts";
+import { type CheckResult, hasNotPassed } from "../health/gate.ts";
 import type { AllocationRecord, StateChange } from "../lifecycle/record.ts";
 import { recordAllocations } from "../lifecycle/record.ts";
 import type { Versions } from "../lifecycle/target.ts";
@@ -82,8 +82,9 @@ function changeOf(
   { checks, isChecked }: BatchNotes,
 ): StateChange | undefined {
   if (!result.begun || !makesUnknown(deployment, plan.effect)) return undefined;
-  const failed = checks?.filter((check) => check.workerIp === row.workerIp && !check.ok) ?? [];
-  const failure = failed.map((check) => `${check.check}: ${check.error}`).join("; ") || result.error?.message;
+  const failed = checks?.filter(hasNotPassed).filter((check) => check.workerIp === row.workerIp) ?? [];
+  const failure =
+    failed.map((check) => `${check.check}: ${check.reason}`).join("; ") || result.error?.message;
   const after = stateAfter(deployment, plan.effect, row.disabled, {
     ok: result.exit === 0,
     health: isChecked ? verdictOf(row.workerIp, checks) : "no_checks",
@@ -95,5 +96,5 @@ function changeOf(
 function verdictOf(workerIp: string, checks: readonly CheckResult[] | undefined): HealthVerdict {
   const own = checks?.filter((check) => check.workerIp === workerIp) ?? [];
   if (own.length === 0) return "not_asked";
-  return own.every((check) => check.ok) ? "passed" : "failed";
+  return own.every((check) => check.pass) ? "passed" : "failed";
 }

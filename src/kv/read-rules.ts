@@ -1,5 +1,6 @@
 // Who may read which namespace: one pure rule for hooks, templates and `cat kv --jobs`.
 
+import { assertNever } from "../model/result.ts";
 import { parseNamespace } from "./namespaces.ts";
 
 /** The reader: a job, and the jobs that its own hooks demand. */
@@ -27,5 +28,7 @@ export function mayRead(reader: Reader, namespace: string): boolean {
     case "job_vars":
     case "job_secrets":
       return parsed.job === reader.job || reader.demands.includes(parsed.job);
+    default:
+      return assertNever(parsed, "kind of namespace");
   }
 }

@@ -15,7 +15,7 @@ export function jobId(job: string): string {
   return nameUuid(job);
 }
 
-export function allocationId(job: string, workerIp: string): string {
+export function allocationIdOf(job: string, workerIp: string): string {
   return nameUuid(`${job}|${workerIp}`);
 }
 

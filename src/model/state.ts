@@ -1,6 +1,7 @@
 // The catalog as plain values: what build leaves behind and deploy plans from.
 
 import type { Manifest } from "./manifest.ts";
+import { assertNever } from "./result.ts";
 
 export interface WorkerRow {
   host: string;
@@ -56,14 +57,30 @@ export type RuntimeState =
   | "drained" // stopped because it is disabled
   | "cleaned"; // removed: stopped and its files deleted, `data/` and `logs/` are still there
 
+/** What may be found on the worker in each state. */
+const leftBy: Record<RuntimeState, "nothing" | "files" | "process and files"> = {
+  absent: "nothing",
+  cleaned: "nothing",
+  stopped: "files",
+  drained: "files",
+  unknown: "process and files",
+  running: "process and files",
+  health_failed: "process and files",
+};
+
+/** The state comes from the catalog: one that nobody knows must not pass for "nothing is there". */
+function left(state: RuntimeState): (typeof leftBy)[RuntimeState] {
+  return leftBy[state] ?? assertNever(state as never, "state of an allocation");
+}
+
 /** A process of this allocation may be alive. */
 export function mayRun(state: RuntimeState): boolean {
-  return state === "unknown" || state === "running" || state === "health_failed";
+  return left(state) === "process and files";
 }
 
 /** Deployed files of this allocation are on the worker. */
 export function hasFiles(state: RuntimeState): boolean {
-  return mayRun(state) || state === "stopped" || state === "drained";
+  return left(state) !== "nothing";
 }
 
 export interface DeploymentRow {

@@ -14,6 +14,7 @@ import { openKv } from "../kv/store.ts";
 import { MaandError, reasonOf } from "../model/error.ts";
 import { createPool } from "../ssh/connect/pool.ts";
 import type { SshSettings } from "../ssh/connect/settings.ts";
+import { countOf } from "../support/plural.ts";
 import { confPath } from "../workspace/paths.ts";
 import type { Session, Shutdown } from "./session.ts";
 
@@ -78,13 +79,9 @@ export function readConf(paths: BucketPaths): MaandConf {
   }
   const { conf, faults } = parseConf(text, confPath);
   if (conf === undefined) {
-    throw new MaandError(
-      "workspace",
-      `${confPath} has ${faults.length} problem${faults.length === 1 ? "" : "s"}`,
-      {
-        faults,
-      },
-    );
+    throw new MaandError("workspace", `${confPath} has ${countOf(faults.length, "problem")}`, {
+      faults,
+    });
   }
   return conf;
 }

@@ -1,8 +1,14 @@
-// What a template may see: the data of one allocation, the KV behind it, and the functions that read both.
+// What a rendering starts from: the source, and what it may see: the data of one allocation, the KV behind it, and the functions that read both.
 
 import type { Secret } from "../model/secret.ts";
-import type { FunctionTable } from "./go/function.ts";
+import type { FunctionTable } from "./go/value.ts";
 import { type StructValue, stringList, stringMap, struct, type Value } from "./go/value.ts";
+
+/** A template's source; `path` is what messages show, such as `jobs/api/config.tpl`. */
+export interface TemplateFile {
+  readonly path: string;
+  readonly text: string;
+}
 
 /** The fields of `.` and of Eta's `it`. A field that is left out does not exist for the template. */
 export interface TemplateData {
@@ -43,7 +49,7 @@ export interface TemplateEnvironment {
   readonly revealSecrets: boolean;
   /** Functions besides those of `templateFunctions`, such as `scrapeConfigs`. */
   readonly functions?: FunctionTable;
-  /** Names of functions that this kind of template does not have (08: `scrape.yaml.tpl`). */
+  /** Names of functions that this kind of template does not have, such as `scrape.yaml.tpl`. */
   readonly withoutFunctions?: readonly string[];
 }
 

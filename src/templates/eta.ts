@@ -3,11 +3,10 @@
 import { createContext, Script } from "node:vm";
 import { Eta } from "eta/core";
 import { MaandError } from "../model/error.ts";
-import type { TemplateEnvironment } from "./environment.ts";
+import type { TemplateEnvironment, TemplateFile } from "./environment.ts";
 import { CallFault, SourceFault } from "./go/fault.ts";
 import { limits } from "./go/limits.ts";
 import { javascriptContext } from "./javascript.ts";
-import type { TemplateFile } from "./render.ts";
 
 /** Milliseconds that one file may take: an endless loop in it must not hang maand. */
 const timeout = 5_000;

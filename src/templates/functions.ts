@@ -5,7 +5,7 @@ import { encodingFunctions } from "./functions/encoding.ts";
 import { numberFunctions } from "./functions/numbers.ts";
 import { storeFunctions } from "./functions/store.ts";
 import { textFunctions } from "./functions/text.ts";
-import type { FunctionTable } from "./go/function.ts";
+import type { FunctionTable } from "./go/value.ts";
 
 /** Functions of their arguments alone. */
 export const pureFunctions: FunctionTable = new Map([

@@ -5,9 +5,9 @@ import { contextValue, type TemplateEnvironment } from "./environment.ts";
 import { templateFunctions } from "./functions.ts";
 import { type CallSite, checkCount, fitArgument, parameterAt, runFunction } from "./go/calls.ts";
 import { CallFault, SourceFault } from "./go/fault.ts";
-import type { TemplateFunction } from "./go/function.ts";
 import { type Budget, newBudget } from "./go/limits.ts";
-import { containsHidden, list, map, unhideAll, type Value } from "./go/value.ts";
+import type { TemplateFunction } from "./go/value.ts";
+import { anyList, anyMap, containsHidden, unhideAll, type Value } from "./go/value.ts";
 
 /** `it` for one rendering, and whether a secret has been handed to the template's code. */
 export interface JavaScriptContext {
@@ -123,6 +123,6 @@ function fromJavaScript(name: string, value: unknown, depth: number): Value {
       throw new CallFault(`it.${name} cannot take a ${typeof value}`);
   }
   if (value === null) return null;
-  if (Array.isArray(value)) return list(value.map((item) => fromJavaScript(name, item, depth + 1)));
-  return map(Object.entries(value).map(([key, item]) => [key, fromJavaScript(name, item, depth + 1)]));
+  if (Array.isArray(value)) return anyList(value.map((item) => fromJavaScript(name, item, depth + 1)));
+  return anyMap(Object.entries(value).map(([key, item]) => [key, fromJavaScript(name, item, depth + 1)]));
 }

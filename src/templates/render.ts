@@ -1,15 +1,9 @@
 // One file → its text for one allocation, by the language that its suffix names.
 
 import { MaandError } from "../model/error.ts";
-import { allocationName, contextValue, type TemplateEnvironment } from "./environment.ts";
+import { allocationName, contextValue, type TemplateEnvironment, type TemplateFile } from "./environment.ts";
 import { templateFunctions } from "./functions.ts";
 import { executeTemplate, type ParsedTemplate, parseTemplate } from "./go/template.ts";
-
-/** A template's source; `path` is what messages show, such as `jobs/api/config.tpl`. */
-export interface TemplateFile {
-  readonly path: string;
-  readonly text: string;
-}
 
 const suffixes = [".tpl", ".eta"] as const;
 

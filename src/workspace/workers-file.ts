@@ -1,7 +1,7 @@
 // workers.json as maand writes it: one worker after the other, unset fields left out.
 
 /** A row as the file has it. Quantities are text with a unit or a bare number of MB / MHz. */
-export interface WorkerRow {
+export interface WorkerEntry {
   host: string;
   hostname?: string | undefined;
   labels?: readonly string[] | undefined;
@@ -15,7 +15,7 @@ export interface WorkerRow {
  * Text of workers.json with the rows and their keys in the order given; never writes `null`. Lists and tags
  * stand on one line, so that a diff shows one line per changed field. Ends with a newline.
  */
-export function formatWorkers(rows: readonly WorkerRow[]): string {
+export function formatWorkers(rows: readonly WorkerEntry[]): string {
   if (rows.length === 0) return "[]\n";
   const blocks = rows.map((row) => {
     const fields = Object.entries(row).flatMap(([key, value]: [string, unknown]) =>

@@ -43,8 +43,9 @@ test("SQLITE_FULL undoes the whole transaction and becomes a catalog error", () 
     })(),
   );
   const failure = catalogFailure(error, "data/maand.db");
-  expect(failure).toBeInstanceOf(MaandError);
-  const { kind, why, hint, where } = failure as MaandError;
+  if (!failure.known) throw new Error("the failure is not known");
+  expect(failure.error).toBeInstanceOf(MaandError);
+  const { kind, why, hint, where } = failure.error;
   expect({ kind, hint, where }).toEqual({
     kind: "catalog",
     hint: "free space on the disk that holds data/, then run the command again",
@@ -57,6 +58,6 @@ test("SQLITE_FULL undoes the whole transaction and becomes a catalog error", () 
 
 test("what is no fault of SQLite stays what it is", () => {
   const mine = new MaandError("local", "x");
-  expect(catalogFailure(mine, "f")).toBe(mine);
-  expect(catalogFailure("text", "f")).toBe("text");
+  expect(catalogFailure(mine, "f")).toEqual({ known: true, error: mine });
+  expect(catalogFailure("text", "f")).toEqual({ known: false, thrown: "text" });
 });

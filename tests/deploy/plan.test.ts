@@ -11,7 +11,7 @@ import {
   planDeploy,
   rolloutActions,
 } from "../../src/deploy/plan/plan.ts";
-import { allocationId } from "../../src/model/ids.ts";
+import { allocationIdOf } from "../../src/model/ids.ts";
 import type { RestartPolicy } from "../../src/model/manifest.ts";
 import type { JobRow, RuntimeState } from "../../src/model/state.ts";
 import { hasFiles, mayRun } from "../../src/model/state.ts";
@@ -105,7 +105,7 @@ const fleets: fc.Arbitrary<JobFacts[]> = fc
   });
 
 function allocationFacts(job: JobRow, workerIp: string, index: number, a: Generated): AllocationFacts {
-  const allocId = allocationId(job.name, workerIp);
+  const allocId = allocationIdOf(job.name, workerIp);
   const promoted = a.promoted === undefined ? undefined : content(a.promoted);
   const deployment: Deployment = {
     allocId,

@@ -6,7 +6,7 @@ import fc from "fast-check";
 import { createSemaphores } from "../../src/hooks/api/semaphores.ts";
 import type { ApiServer } from "../../src/hooks/api/server.ts";
 import { startApi } from "../../src/hooks/api/server.ts";
-import type { Invocation, Tokens } from "../../src/hooks/api/tokens.ts";
+import type { HookInvocation, Tokens } from "../../src/hooks/api/tokens.ts";
 import { createTokens } from "../../src/hooks/api/tokens.ts";
 import { workerAccess } from "../../src/hooks/api/worker-access.ts";
 import { demandsOn } from "../../src/hooks/demands.ts";
@@ -74,7 +74,7 @@ afterAll(async () => {
 let ids = 0;
 
 /** A token for an invocation of job api. */
-function mint(change: Partial<Invocation> = {}): string {
+function mint(change: Partial<HookInvocation> = {}): string {
   ids += 1;
   return tokens.mint({
     id: `test-${ids}`,

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "bun:test";
 import type { HookCall } from "../../src/hooks/call.ts";
-import { allocationId } from "../../src/model/ids.ts";
+import { allocationIdOf } from "../../src/model/ids.ts";
 import { type HookEvent, hookEvents } from "../../src/model/manifest.ts";
 import type { Room } from "./room.ts";
 import { hooks, makeRoom, workers } from "./room.ts";
@@ -130,7 +130,7 @@ describe.each(Object.keys(scripts))("%s", (language) => {
       const { env, cwd, put, secret, order, other } = seen.get(ip)!;
       const batch = whole ? workers : i < 2 ? [first, second] : [third];
       expect(env).toMatchObject({
-        ALLOCATION_ID: allocationId("api", ip),
+        ALLOCATION_ID: allocationIdOf("api", ip),
         ALLOCATION_IP: ip,
         ALLOCATION_INDEX: String(i),
         JOB: "api",

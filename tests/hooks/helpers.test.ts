@@ -3,7 +3,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { cpSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { allocationId } from "../../src/model/ids.ts";
+import { allocationIdOf } from "../../src/model/ids.ts";
 import runner from "../../src/worker/runner.py" with { type: "text" };
 import type { Sshd } from "../ssh/sshd.ts";
 import { startSshd } from "../ssh/sshd.ts";
@@ -164,7 +164,7 @@ export default async function () {
 
 /** What both languages must find; `root` is the bucket. */
 function expected(root: string): Record<string, unknown> {
-  const id = allocationId("db", ip);
+  const id = allocationIdOf("db", ip);
   const show = (job: string, version: string, color = "") =>
     `job=${job} ip=127.0.0.1 current=0.0.0 new=${version} color=${color}\n`;
   return {

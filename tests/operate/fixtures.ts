@@ -1,6 +1,6 @@
 // Small catalogs for tests of pure parts.
 
-import { allocationId, jobId } from "../../src/model/ids.ts";
+import { allocationIdOf, jobId } from "../../src/model/ids.ts";
 import type {
   AllocationRow,
   CatalogState,
@@ -31,7 +31,7 @@ export function allocationRow(
   changes: Partial<AllocationRow> = {},
 ): AllocationRow {
   return {
-    allocId: allocationId(job, workerIp),
+    allocId: allocationIdOf(job, workerIp),
     job,
     workerIp,
     workerId: `id-${workerIp}`,

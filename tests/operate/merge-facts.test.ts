@@ -6,11 +6,11 @@ import { type Capacity, catalogRows, mergeFacts } from "../../src/fleet/merge-fa
 import type { WorkerRow as CatalogWorker } from "../../src/model/state.ts";
 import { parseJson } from "../../src/workspace/json.ts";
 import { checkWorkers } from "../../src/workspace/workers.ts";
-import { formatWorkers, type WorkerRow } from "../../src/workspace/workers-file.ts";
+import { formatWorkers, type WorkerEntry } from "../../src/workspace/workers-file.ts";
 
 const hosts = ["10.0.0.1", "10.0.0.2", "10.0.0.3", "w4.example.com"];
 const label = fc.constantFrom("web", "db", "Worker", "gpu");
-const row = (host: string): fc.Arbitrary<WorkerRow> =>
+const row = (host: string): fc.Arbitrary<WorkerEntry> =>
   fc.record(
     {
       host: fc.constant(host),
@@ -33,14 +33,14 @@ const probed = fc
   .map((found) => new Map(Object.entries(found)));
 
 /** What build would read from the text. */
-function workersOf(rows: readonly WorkerRow[]) {
+function workersOf(rows: readonly WorkerEntry[]) {
   const { workers, faults } = checkWorkers(parseJson("workers.json", formatWorkers(rows)));
   expect(faults).toEqual([]);
   return workers!;
 }
 
 /** The catalog that a build of these rows leaves. */
-function catalogOf(rows: readonly WorkerRow[]): CatalogWorker[] {
+function catalogOf(rows: readonly WorkerEntry[]): CatalogWorker[] {
   return workersOf(rows).map(({ index: _, ...worker }) => ({ ...worker, workerId: worker.host }));
 }
 
@@ -50,7 +50,7 @@ test("every field but memory and cpu stays as it was written, in its place; rows
       const merged = mergeFacts(rows, [], found);
       for (const [i, before] of rows.entries()) {
         const after = merged[i]!;
-        for (const key of Object.keys(before) as (keyof WorkerRow)[])
+        for (const key of Object.keys(before) as (keyof WorkerEntry)[])
           if (key !== "memory" && key !== "cpu") expect(after[key]).toEqual(before[key]);
         expect(Object.keys(after).filter((key) => key in before)).toEqual(Object.keys(before));
         if (found.get(before.host)?.memoryMb === undefined) expect(after.memory).toEqual(before.memory);

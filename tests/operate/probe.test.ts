@@ -6,6 +6,8 @@ import { createServer as createTlsServer } from "node:https";
 import { createServer, type Server } from "node:net";
 import { type Check, noWait, runGate } from "../../src/health/gate.ts";
 import { type ProbeTarget, probeName, runProbe } from "../../src/health/probe.ts";
+import type { Probe } from "../../src/model/manifest.ts";
+import { failed, passed, type Verdict } from "../../src/model/result.ts";
 
 const servers: { close(): void }[] = [];
 afterAll(() => {
@@ -38,6 +40,8 @@ const target = (port: number | undefined, changes: Partial<ProbeTarget> = {}): P
   ...changes,
 });
 
+const reasonIn = (verdict: Verdict) => (verdict.pass ? undefined : verdict.reason);
+
 const http = {
   type: "http",
   port: "main",
@@ -51,10 +55,10 @@ const tcp = { type: "tcp", port: "main" } as const;
 test("tcp: open, closed, and a name that is no port", async () => {
   const server = createServer();
   const port = await listen(server);
-  expect(await runProbe(tcp, target(port))).toBeUndefined();
+  expect(await runProbe(tcp, target(port))).toEqual(passed);
   await new Promise((resolve) => server.close(resolve));
-  expect(await runProbe(tcp, target(port))).toContain(`127.0.0.1:${port}`);
-  expect(await runProbe({ type: "tcp", port: "other" }, target(port))).toContain('no port "other"');
+  expect(reasonIn(await runProbe(tcp, target(port)))).toContain(`127.0.0.1:${port}`);
+  expect(reasonIn(await runProbe({ type: "tcp", port: "other" }, target(port)))).toContain('no port "other"');
 });
 
 test("http: the status decides, the path is asked for, redirects are not followed", async () => {
@@ -63,14 +67,14 @@ test("http: the status decides, the path is asked for, redirects are not followe
       ? new Response("fine")
       : new Response(null, { status: 302, headers: { location: "/healthz" } }),
   );
-  expect(await runProbe({ ...http, path: "/healthz" }, target(port))).toBeUndefined();
-  expect(await runProbe(http, target(port))).toContain("answered 302, expected 200");
-  expect(await runProbe({ ...http, expectStatus: 302 }, target(port))).toBeUndefined();
+  expect(await runProbe({ ...http, path: "/healthz" }, target(port))).toEqual(passed);
+  expect(reasonIn(await runProbe(http, target(port)))).toContain("answered 302, expected 200");
+  expect(await runProbe({ ...http, expectStatus: 302 }, target(port))).toEqual(passed);
 });
 
 test("http: a server that accepts and says nothing fails in time", async () => {
   const port = await listen(createServer(() => undefined));
-  expect(await runProbe(http, target(port, { timeoutSeconds: 0.2 }))).toContain("within 0.2 s");
+  expect(reasonIn(await runProbe(http, target(port, { timeoutSeconds: 0.2 })))).toContain("within 0.2 s");
 });
 
 test("http: a proxy in the environment is not asked", async () => {
@@ -79,7 +83,7 @@ test("http: a proxy in the environment is not asked", async () => {
   try {
     for (const name of ["http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY"])
       process.env[name] = "http://127.0.0.1:1";
-    expect(await runProbe(http, target(port))).toBeUndefined();
+    expect(await runProbe(http, target(port))).toEqual(passed);
   } finally {
     for (const name of ["http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY"]) {
       if (before[name] === undefined) delete process.env[name];
@@ -94,9 +98,9 @@ test("https: the bucket's CA is trusted, another one is not, insecure asks for n
   const server = createTlsServer({ key: mine.key, cert: mine.cert }, (_, response) => response.end("fine"));
   const port = await listen(server as unknown as Server);
   const https = { ...http, scheme: "https" } as const;
-  expect(await runProbe(https, target(port, { caCert: mine.cert }))).toBeUndefined();
-  expect(typeof (await runProbe(https, target(port, { caCert: other.cert })))).toBe("string");
-  expect(await runProbe({ ...https, insecure: true }, target(port, { caCert: other.cert }))).toBeUndefined();
+  expect(await runProbe(https, target(port, { caCert: mine.cert }))).toEqual(passed);
+  expect((await runProbe(https, target(port, { caCert: other.cert }))).pass).toBe(false);
+  expect(await runProbe({ ...https, insecure: true }, target(port, { caCert: other.cert }))).toEqual(passed);
 });
 
 /** A self-signed certificate for 127.0.0.1. */
@@ -129,7 +133,7 @@ async function authority(): Promise<{ key: string; cert: string }> {
 }
 
 test("ssh: what stands in the way of the connection is the failure", async () => {
-  expect(await runProbe({ type: "ssh", command: "true" }, target(undefined))).toBe("no ssh here");
+  expect(await runProbe({ type: "ssh", command: "true" }, target(undefined))).toEqual(failed("no ssh here"));
 });
 
 test("names of checks", () => {
@@ -144,7 +148,10 @@ function scripted(name: string, ...answers: (string | undefined)[]): Check & { a
     workerIp: "10.0.0.1",
     name,
     asked: 0,
-    run: async () => answers[Math.min(check.asked++, answers.length - 1)],
+    run: async () => {
+      const answer = answers[Math.min(check.asked++, answers.length - 1)];
+      return answer === undefined ? passed : failed(answer);
+    },
   };
   return check;
 }
@@ -154,7 +161,7 @@ test("the gate asks again only what has not passed, up to its attempts", async (
   const late = scripted("late", "not yet", "not yet", undefined);
   const sick = scripted("sick", "down");
   const results = await runGate([well, late, sick], () => ({ attempts: 4, intervalSeconds: 0.01 }));
-  expect(results.map(({ check, ok, attempts, error }) => [check, ok, attempts, error])).toEqual([
+  expect(results.map((r) => [r.check, r.pass, r.attempts, reasonIn(r)])).toEqual([
     ["well", true, 1, undefined],
     ["late", true, 3, undefined],
     ["sick", false, 4, "down"],
@@ -162,9 +169,23 @@ test("the gate asks again only what has not passed, up to its attempts", async (
   expect([well.asked, late.asked, sick.asked]).toEqual([1, 3, 4]);
 });
 
+test("a probe of a type that nobody handles fails the gate, and the reason names it", async () => {
+  const probe = { type: "carrier-pigeon" } as unknown as Probe;
+  const check = { job: "api", workerIp: "127.0.0.1", name: probeName(probe) };
+  const [result] = await runGate([{ ...check, run: () => runProbe(probe, target(1)) }], () => noWait);
+  expect(result).toMatchObject({ check: "carrier-pigeon", pass: false });
+  expect(reasonIn(result!)).toBe('maand does not know the probe type "carrier-pigeon"');
+});
+
+test("an answer that is no verdict never passes the gate", async () => {
+  const check = { job: "api", workerIp: "127.0.0.1", name: "mute" };
+  const mute = { ...check, run: async () => undefined as unknown as Verdict };
+  await expect(runGate([mute], () => noWait)).rejects.toThrow();
+});
+
 test("without waiting everything is asked once", async () => {
   const late = scripted("late", "not yet", undefined);
-  expect((await runGate([late], () => noWait))[0]!.ok).toBe(false);
+  expect((await runGate([late], () => noWait))[0]!.pass).toBe(false);
   expect(late.asked).toBe(1);
 });
 
@@ -174,7 +195,7 @@ test("an interruption ends the waiting; what has not passed has failed", async (
   const gate = runGate([sick], () => ({ attempts: 1000, intervalSeconds: 600 }), stop.signal);
   stop.abort();
   expect(await gate).toEqual([
-    { job: "api", workerIp: "10.0.0.1", check: "sick", ok: false, error: "down", attempts: 1 },
+    { job: "api", workerIp: "10.0.0.1", check: "sick", attempts: 1, pass: false, reason: "down" },
   ]);
 });
 
@@ -184,7 +205,7 @@ test("an observer hears of the beginning and the end of each check", async () =>
     [scripted("late", "no", undefined)],
     () => ({ attempts: 2, intervalSeconds: 0 }),
     undefined,
-    (check, result) => heard.push(`${check.name} ${result?.ok ?? "begins"}`),
+    (check, result) => heard.push(`${check.name} ${result?.pass ?? "begins"}`),
   );
   expect(heard).toEqual(["late begins", "late true"]);
 });

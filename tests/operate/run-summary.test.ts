@@ -1,7 +1,7 @@
 // The summary of run_command: what is folded, what is repeated on a terminal, how it ends.
 
 import { expect, test } from "bun:test";
-import { outcomeText } from "../../src/commands/run-command/run.ts";
+import { summaryText } from "../../src/commands/run-command/run.ts";
 import type { ShellResult } from "../../src/fleet/run-command.ts";
 import { MaandError } from "../../src/model/error.ts";
 
@@ -15,7 +15,7 @@ const result = (workerIp: string, stdout: string, changes: Partial<ShellResult> 
   ...changes,
 });
 const text = (workers: ShellResult[], seen: boolean, interrupted = false) =>
-  outcomeText({ workers, interrupted }, seen);
+  summaryText({ workers, interrupted }, seen);
 
 test("one worker's output is not said twice on one screen, and is whole elsewhere", () => {
   const workers = [result("a", "one\ntwo\n")];

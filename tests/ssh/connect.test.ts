@@ -12,7 +12,7 @@ import { createPool } from "../../src/ssh/connect/pool.ts";
 import type { SshSettings } from "../../src/ssh/connect/settings.ts";
 import { resolveTarget } from "../../src/ssh/connect/target.ts";
 import { raw } from "../../src/ssh/exec/quote.ts";
-import { fingerprint, knownHostLine } from "../../src/ssh/host-keys/known-hosts.ts";
+import { keyFingerprint, knownHostLine } from "../../src/ssh/host-keys/known-hosts.ts";
 import { pinHostKey } from "../../src/ssh/host-keys/pins.ts";
 import { addLine, freePort, makeDir, makeKey, publicKey, rejectionOf, type Sshd, startSshd } from "./sshd.ts";
 
@@ -67,7 +67,7 @@ test("strict refuses an unknown key and gives the line to add, which then works"
   const knownHostsPath = freshFile();
   const settings = sshd.settings({ knownHostsPath, hostKeyChecking: "strict" });
   const error = await refusal(settings);
-  expect(error.why).toContain(fingerprint(blobOf(sshd.hostKey)));
+  expect(error.why).toContain(keyFingerprint(blobOf(sshd.hostKey)));
   expect(existsSync(knownHostsPath)).toBe(false);
   addLine(knownHostsPath, knownHostLine("127.0.0.1", sshd.port, blobOf(sshd.hostKey)));
   expect(error.hint).toContain(readFileSync(knownHostsPath, "utf8").trim());
@@ -88,8 +88,8 @@ test("a changed key is refused with both fingerprints, file and line; off goes o
   for (const hostKeyChecking of ["strict", "accept-new"] as const) {
     const error = await refusal(sshd.settings({ knownHostsPath, hostKeyChecking }));
     expect(error.where).toMatchObject({ file: knownHostsPath, line: 2 });
-    expect(error.why).toContain(fingerprint(blobOf(other)));
-    expect(error.why).toContain(fingerprint(blobOf(sshd.hostKey)));
+    expect(error.why).toContain(keyFingerprint(blobOf(other)));
+    expect(error.why).toContain(keyFingerprint(blobOf(sshd.hostKey)));
     expect(error.hint).toContain(`remove line 2 of ${knownHostsPath}`);
   }
   await visit(sshd.settings({ knownHostsPath, hostKeyChecking: "off" }));

@@ -6,8 +6,8 @@ import { copyFileSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
 import {
-  fingerprint,
   judgeHostKey,
+  keyFingerprint,
   keyTypeOf,
   knownHostLine,
   matchesWildcard,
@@ -100,7 +100,7 @@ test("ssh-keygen finds the lines that we write, and the fingerprints are its own
   expect(found("[fd00::2]:2222")).toContain(keys.rsa!);
   copyFileSync(join(dir, "rsa.pub"), join(dir, "copy.pub"));
   const listed = execFileSync("ssh-keygen", ["-l", "-f", join(dir, "copy.pub")], { encoding: "utf8" });
-  expect(listed).toContain(fingerprint(blob("rsa")));
+  expect(listed).toContain(keyFingerprint(blob("rsa")));
   expect(keyTypeOf(blob("rsa"))).toBe("ssh-rsa");
 });
 

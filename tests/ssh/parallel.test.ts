@@ -1,9 +1,8 @@
-// Caps on work at once: the helper for lists, the limiter, the gate of a connection's channels.
+// Caps on work at once: the helper for lists, the limiter, the places below both and below a connection's channels.
 
 import { expect, test } from "bun:test";
-import { createChannelGate, type Place } from "../../src/ssh/exec/channel-gate.ts";
 import { createFrameReader, frameHead, frameType } from "../../src/ssh/rsync/rsh-protocol.ts";
-import { createLimiter, mapLimited } from "../../src/support/parallel.ts";
+import { createLimiter, createSlots, mapLimited, type Slot } from "../../src/support/parallel.ts";
 import { rejectionOf } from "./sshd.ts";
 
 /** Work that counts how much of it is under way. */
@@ -63,11 +62,11 @@ test("a limiter lets the next one in after a failure too", async () => {
   expect(outcomes.filter((o) => o.status === "fulfilled").length).toBe(4);
 });
 
-test("the gate is first come first served, also for one who comes back with its ticket", async () => {
-  const gate = createChannelGate(2);
+test("places are given first come first served, also for one who comes back with its ticket", async () => {
+  const slots = createSlots(2);
   const admitted: string[] = [];
   const ask = (name: string, ticket?: number) =>
-    gate.enter(undefined, ticket).then((place) => {
+    slots.enter({ ticket }).then((place) => {
       admitted.push(name);
       return place;
     });
@@ -78,7 +77,7 @@ test("the gate is first come first served, also for one who comes back with its 
   const placeC = await c;
   placeC.leave();
   const placeD = await d;
-  expect(gate.taken).toBe(2);
+  expect(slots.taken).toBe(2);
   const e = ask("e");
   const again = ask("c again", placeC.ticket);
   placeD.leave();
@@ -87,36 +86,58 @@ test("the gate is first come first served, also for one who comes back with its 
   (await e).leave();
   b.leave();
   expect(admitted).toEqual(["a", "b", "c", "d", "c again", "e"]);
-  expect(gate.taken).toBe(0);
+  expect(slots.taken).toBe(0);
 });
 
-test("a lowered gate admits fewer, never fewer than one", async () => {
-  const gate = createChannelGate(4);
-  gate.lower(0);
-  const first = await gate.enter();
-  let second: Place | undefined;
-  const waiting = gate.enter().then((place) => {
+test("with fewer places fewer are admitted, never fewer than one", async () => {
+  const slots = createSlots(4);
+  slots.lower(0);
+  const first = await slots.enter();
+  let second: Slot | undefined;
+  const waiting = slots.enter().then((place) => {
     second = place;
   });
   await Bun.sleep(5);
   expect(second).toBeUndefined();
   first.leave();
   await waiting;
-  expect(gate.taken).toBe(1);
+  expect(slots.taken).toBe(1);
 });
 
 test("a signal takes one out of the queue and leaves the others in it", async () => {
-  const gate = createChannelGate(1);
-  const first = await gate.enter();
+  const slots = createSlots(1);
+  const first = await slots.enter();
   const stop = new AbortController();
-  const gone = rejectionOf(gate.enter(stop.signal));
-  const next = gate.enter();
+  const gone = rejectionOf(slots.enter({ signal: stop.signal }));
+  const next = slots.enter();
   stop.abort(new Error("stopped"));
   expect(((await gone) as Error).message).toBe("stopped");
   first.leave();
   (await next).leave();
-  expect(gate.taken).toBe(0);
-  expect(await rejectionOf(gate.enter(stop.signal))).toBeInstanceOf(Error);
+  expect(slots.taken).toBe(0);
+  expect(await rejectionOf(slots.enter({ signal: stop.signal }))).toBeInstanceOf(Error);
+});
+
+test("work with one key takes one place, and waits together for the next one", async () => {
+  const slots = createSlots(1);
+  const admitted: string[] = [];
+  const ask = (key: string, name: string) =>
+    slots.enter({ key }).then((place) => {
+      admitted.push(name);
+      return place;
+    });
+  const [first, second] = await Promise.all([ask("a", "a1"), ask("a", "a2")]);
+  const waiting = [ask("b", "b1"), ask("c", "c1"), ask("b", "b2")];
+  first.leave();
+  await Bun.sleep(1);
+  expect([admitted, slots.taken]).toEqual([["a1", "a2"], 1]);
+  second.leave();
+  await Bun.sleep(1);
+  expect([admitted, slots.taken]).toEqual([["a1", "a2", "b1", "b2"], 1]);
+  (await waiting[0]!).leave();
+  (await waiting[2]!).leave();
+  (await waiting[1]!).leave();
+  expect([admitted.at(-1), slots.taken]).toEqual(["c1", 0]);
 });
 
 test("frames are read however they are cut, others are refused", () => {

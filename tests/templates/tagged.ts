@@ -2,11 +2,11 @@
 
 import { pureFunctions } from "../../src/templates/functions.ts";
 import { CallFault } from "../../src/templates/go/fault.ts";
-import type { FunctionTable, TemplateFunction } from "../../src/templates/go/function.ts";
+import type { FunctionTable, TemplateFunction } from "../../src/templates/go/value.ts";
 import {
+  anyList,
+  anyMap,
   type FunctionValue,
-  list,
-  map,
   stringList,
   stringMap,
   struct,
@@ -19,14 +19,14 @@ export function taggedValue(data: unknown): Value {
   if (typeof data === "number") return Number.isSafeInteger(data) ? BigInt(data) : data;
   if (typeof data === "string") return data;
   if (typeof data === "boolean") return data;
-  if (Array.isArray(data)) return list(data.map(taggedValue));
+  if (Array.isArray(data)) return anyList(data.map(taggedValue));
   const entries = Object.entries(data as Record<string, unknown>);
   const [first] = entries;
   if (entries.length === 1 && first !== undefined) {
     const tagged = fromTag(first[0], first[1]);
     if (tagged !== undefined) return tagged;
   }
-  return map(entries.map(([key, value]) => [key, taggedValue(value)]));
+  return anyMap(entries.map(([key, value]) => [key, taggedValue(value)]));
 }
 
 function fromTag(tag: string, inner: unknown): Value {

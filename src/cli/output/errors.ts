@@ -1,15 +1,15 @@
 // Errors as the operator reads them: what failed, where, why, what to do; as text and as JSON.
 
 import { catalogFailure } from "../../catalog/failure.ts";
-import { visible } from "../../events/visible.ts";
 import { formatPlace, MaandError, reasonOf } from "../../model/error.ts";
 import { compareFaults, formatFault } from "../../model/fault.ts";
+import { visible } from "../../support/visible.ts";
 import type { Paint } from "./paint.ts";
 
 /** Any thrown value as a MaandError; what is not one of ours is a fault in maand and says so. */
 export function toMaandError(thrown: unknown): MaandError {
-  const known = catalogFailure(thrown, "data/maand.db");
-  if (known instanceof MaandError) return known;
+  const failure = catalogFailure(thrown, "data/maand.db");
+  if (failure.known) return failure.error;
   const stack = thrown instanceof Error ? (thrown.stack ?? "") : "";
   return new MaandError("local", `maand itself failed: ${reasonOf(thrown)}`, {
     ...(stack === "" ? {} : { why: stack.split("\n").slice(1, 6).join("\n").trim() }),

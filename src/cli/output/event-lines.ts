@@ -1,7 +1,8 @@
 // One event as lines for people: what scrolls by on standard error.
 
 import type { AllocationStatus, Event, Scope } from "../../events/event.ts";
-import { visible } from "../../events/visible.ts";
+import { assertNever } from "../../model/result.ts";
+import { visible } from "../../support/visible.ts";
 import type { Paint } from "./paint.ts";
 
 /** `job@worker`, `worker`, `job` or `maand`: who a line is about. */
@@ -10,13 +11,15 @@ export function scopeLabel(scope: Pick<Scope, "worker" | "job">): string {
   return visible(scope.job === undefined ? scope.worker : `${scope.job}@${scope.worker}`);
 }
 
-/** Statuses that scroll by. What was skipped or never begun is in the log and in the command's summary. */
-const outcomePaint: Partial<Record<AllocationStatus, "green" | "yellow" | "red">> = {
+/** How a status scrolls by. What was skipped or never begun is in the log and in the command's summary alone. */
+const outcomePaint: Record<AllocationStatus, "green" | "yellow" | "red" | "not shown"> = {
   done: "green",
   failed: "red",
   blocked: "yellow",
   not_reached: "yellow",
   interrupted: "yellow",
+  skipped: "not shown",
+  pending: "not shown",
 };
 
 /**
@@ -32,7 +35,7 @@ export function eventLines(event: Event, paint: Paint): string[] {
       return paragraph(isBucket(event.scope) ? "" : `${label}: `, event.text, paint.bold);
     case "allocation": {
       const color = outcomePaint[event.status];
-      if (color === undefined) return [];
+      if (color === "not shown") return [];
       const reason = event.reason === undefined ? "" : `: ${event.reason}`;
       return paragraph(`${label}: `, outcomeWord(event) + reason, paint[color]);
     }
@@ -40,8 +43,14 @@ export function eventLines(event: Event, paint: Paint): string[] {
       return paragraph(`warning: ${isBucket(event.scope) ? "" : `${label}: `}`, event.text, paint.yellow);
     case "error":
       return paragraph(`error: ${isBucket(event.scope) ? "" : `${label}: `}`, event.text, paint.red);
-    default:
+    case "command_begin":
+    case "command_end":
+    case "progress":
+    case "deploy_skip":
+    case "reconcile_skip_stop":
       return [];
+    default:
+      return assertNever(event, "event");
   }
 }
 

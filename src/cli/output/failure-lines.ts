@@ -1,7 +1,7 @@
 // One failure of several, as lines of a command's result: who, what, why, what to do.
 
-import { visible } from "../../events/visible.ts";
 import type { MaandError } from "../../model/error.ts";
+import { visible } from "../../support/visible.ts";
 
 /** Lines that end in a newline each; `who` is such as `api@10.0.0.1`. */
 export function failureLines(who: string, error: MaandError): string {
@@ -9,9 +9,4 @@ export function failureLines(who: string, error: MaandError): string {
   if (error.why !== undefined) lines.push(...error.why.split("\n").map((line) => `  | ${line}`));
   if (error.hint !== undefined) lines.push(`  do: ${error.hint}`);
   return lines.map((line) => `${visible(line)}\n`).join("");
-}
-
-/** `1 worker`, `3 workers`. */
-export function count(number: number, noun: string): string {
-  return `${number} ${noun}${number === 1 ? "" : "s"}`;
 }

@@ -1,7 +1,8 @@
 // What is running now, worker by worker: the lines at the bottom of a terminal.
 
 import type { Event, Scope } from "../../events/event.ts";
-import { visible } from "../../events/visible.ts";
+import { assertNever } from "../../model/result.ts";
+import { visible } from "../../support/visible.ts";
 import { formatElapsed } from "./duration.ts";
 import type { Paint } from "./paint.ts";
 import { cutText } from "./table.ts";
@@ -52,8 +53,15 @@ export function createInFlight(start: number): InFlight {
         if (event.state === "end") return endProgress(keyOf(scope), event.text);
         tasks.set(Symbol(), { ...taskOf(scope, event.text, now), key: keyOf(scope), text: event.text });
         return true;
-      default:
+      case "output":
+      case "allocation":
+      case "deploy_skip":
+      case "reconcile_skip_stop":
+      case "warning":
+      case "error":
         return false;
+      default:
+        return assertNever(event, "event");
     }
   }
 

@@ -1,6 +1,6 @@
 // `--json`: exactly one document on standard output.
 
-import { safeJson } from "../../events/visible.ts";
+import { safeJson } from "../../support/visible.ts";
 import type { Channel } from "./terminal.ts";
 
 export interface JsonOutput {

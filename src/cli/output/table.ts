@@ -1,6 +1,6 @@
 // Aligned columns: whole values when piped; on a terminal cut to its width, or one line per value where it is too narrow.
 
-import { visibleCell } from "../../events/visible.ts";
+import { visibleCell } from "../../support/visible.ts";
 import { createPaint, type Paint } from "./paint.ts";
 
 export interface Column {

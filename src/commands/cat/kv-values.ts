@@ -1,13 +1,13 @@
 // Values of the KV: the rows of cat kv, and one value or one namespace by name. Secrets stay hidden unless asked for.
 
 import type { BucketInvocation, Outcome } from "../../cli/invocation.ts";
-import { visible } from "../../events/visible.ts";
 import { mayRead, type Reader } from "../../kv/read-rules.ts";
 import type { KvEntry, KvStore } from "../../kv/store.ts";
 import { MaandError } from "../../model/error.ts";
 import { Secret } from "../../model/secret.ts";
 import type { CatalogState } from "../../model/state.ts";
 import { suggestName } from "../../support/nearest.ts";
+import { visible } from "../../support/visible.ts";
 import type { KvGetArguments, KvGetFlags, KvTable } from "./kv.ts";
 import { createFilter, tableOutcome } from "./show-table.ts";
 

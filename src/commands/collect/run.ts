@@ -24,7 +24,7 @@ export async function collectFactsCommand(
     generate: flags.generateWorkers,
     write: flags.write,
   });
-  const failed = outcome.workers.some((worker) => worker.error !== undefined);
+  const failed = !outcome.workers.every((worker) => worker.ok);
   return {
     // The document must be all there is on standard output: it is meant to become the file.
     text: flags.generateWorkers
@@ -57,42 +57,42 @@ function tableText(outcome: CollectOutcome, channel: Channel): string {
     "kernel",
     "os",
   ];
-  const rows = outcome.workers.map(({ workerIp, facts }) => [
-    workerIp,
-    facts?.memoryMb,
-    facts === undefined ? undefined : cpuCapacity(facts),
-    facts?.cores,
-    facts?.mhz === undefined ? undefined : Math.round(facts.mhz),
-    facts?.disk?.freeMb,
-    facts?.uptimeSeconds === undefined ? undefined : formatElapsed(facts.uptimeSeconds * 1000),
-    facts?.arch,
-    facts?.kernel,
-    facts?.os,
-  ]);
+  const rows = outcome.workers.map((worker) => {
+    const facts = worker.ok ? worker.value : undefined;
+    return [
+      worker.workerIp,
+      facts?.memoryMb,
+      facts === undefined ? undefined : cpuCapacity(facts),
+      facts?.cores,
+      facts?.mhz === undefined ? undefined : Math.round(facts.mhz),
+      facts?.disk?.freeMb,
+      facts?.uptimeSeconds === undefined ? undefined : formatElapsed(facts.uptimeSeconds * 1000),
+      facts?.arch,
+      facts?.kernel,
+      facts?.os,
+    ];
+  });
   const table = formatTable(columns, rows, { width: channel.width(), color: channel.paint.enabled });
   return outcome.file === undefined ? table : `${table}${workersPath}: ${fileWords[outcome.file]}\n`;
 }
 
-function factsJson({ workerIp, facts, error }: FactsResult): Record<string, unknown> {
+function factsJson(worker: FactsResult): Record<string, unknown> {
+  const { workerIp: worker_ip, ok } = worker;
+  if (!worker.ok) return { worker_ip, ok, error: errorJson(worker.error) };
+  const facts = worker.value;
   return {
-    worker_ip: workerIp,
-    ok: error === undefined,
-    ...(error === undefined ? {} : { error: errorJson(error) }),
-    ...(facts === undefined
-      ? {}
-      : {
-          hostname: facts.hostname ?? null,
-          os: facts.os ?? null,
-          kernel: facts.kernel ?? null,
-          arch: facts.arch ?? null,
-          cores: facts.cores ?? null,
-          mhz: facts.mhz ?? null,
-          cpu_mhz: cpuCapacity(facts) ?? null,
-          memory_mb: facts.memoryMb ?? null,
-          disk:
-            facts.disk === undefined ? null : { total_mb: facts.disk.totalMb, free_mb: facts.disk.freeMb },
-          uptime_seconds: facts.uptimeSeconds ?? null,
-          tools: facts.tools,
-        }),
+    worker_ip,
+    ok,
+    hostname: facts.hostname ?? null,
+    os: facts.os ?? null,
+    kernel: facts.kernel ?? null,
+    arch: facts.arch ?? null,
+    cores: facts.cores ?? null,
+    mhz: facts.mhz ?? null,
+    cpu_mhz: cpuCapacity(facts) ?? null,
+    memory_mb: facts.memoryMb ?? null,
+    disk: facts.disk === undefined ? null : { total_mb: facts.disk.totalMb, free_mb: facts.disk.freeMb },
+    uptime_seconds: facts.uptimeSeconds ?? null,
+    tools: facts.tools,
   };
 }

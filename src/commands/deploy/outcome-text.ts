@@ -6,8 +6,8 @@ import { formatTable } from "../../cli/output/table.ts";
 import type { Channel } from "../../cli/output/terminal.ts";
 import type { AllocationOutcome, DeployOutcome, JobOutcome } from "../../deploy/run/outcome.ts";
 import { hasFailed, wasIdle } from "../../deploy/run/outcome.ts";
-import { visible } from "../../events/visible.ts";
 import { formatPlace, type MaandError } from "../../model/error.ts";
+import { visible } from "../../support/visible.ts";
 
 /** The summary: a table of what was acted on, then every failure with its reason, then one closing line. */
 export function outcomeText(outcome: DeployOutcome, durationMs: number, channel: Channel): string {

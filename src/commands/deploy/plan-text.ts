@@ -3,6 +3,7 @@
 import type { Action } from "../../deploy/plan/action.ts";
 import type { DeployPlan, JobPlan } from "../../deploy/plan/plan.ts";
 import { hasWork, rolloutActions } from "../../deploy/plan/plan.ts";
+import { countOf } from "../../support/plural.ts";
 
 /** Characters of a hash that are enough to tell two apart by eye. */
 const shortHash = 8;
@@ -29,7 +30,7 @@ export function planText(plan: DeployPlan, mayChange: readonly string[]): string
     for (const job of busy) lines.push(...jobLines(job, mayChange.includes(job.job)));
   }
   const idle = plan.waves.flatMap((wave) => wave.jobs).flatMap((job) => job.skips).length;
-  const upToDate = `${idle} allocation${idle === 1 ? "" : "s"} left alone`;
+  const upToDate = `${countOf(idle, "allocation")} left alone`;
   if (lines.length === 0) return `nothing to do: ${upToDate}\n`;
   lines.push(`dry run: nothing was done; ${upToDate}`);
   return `${lines.join("\n")}\n`;

@@ -3,9 +3,10 @@
 import { endingOf } from "../../cli/exit-codes.ts";
 import type { BucketInvocation, Outcome } from "../../cli/invocation.ts";
 import { errorJson } from "../../cli/output/errors.ts";
-import { count, failureLines } from "../../cli/output/failure-lines.ts";
+import { failureLines } from "../../cli/output/failure-lines.ts";
 import type { GcAllocation, GcOutcome, GcWorker } from "../../gc/run.ts";
 import { collectGarbage } from "../../gc/run.ts";
+import { countOf } from "../../support/plural.ts";
 import type { GcFlags } from "./command.ts";
 
 export async function gcCommand({ session }: BucketInvocation, flags: GcFlags): Promise<Outcome> {
@@ -49,7 +50,7 @@ function outcomeText(outcome: GcOutcome): string {
 }
 
 function counted(number: number, noun: string): string {
-  return number === 0 ? "" : count(number, noun);
+  return number === 0 ? "" : countOf(number, noun);
 }
 
 function outcomeJson(outcome: GcOutcome): Record<string, unknown> {

@@ -3,12 +3,13 @@
 import { readCatalog } from "../../catalog/read.ts";
 import { endingOf } from "../../cli/exit-codes.ts";
 import type { BucketInvocation, Outcome } from "../../cli/invocation.ts";
-import { count } from "../../cli/output/failure-lines.ts";
-import { visible } from "../../events/visible.ts";
+import { hasNotPassed } from "../../health/gate.ts";
 import type { HealthReport } from "../../health/run.ts";
 import { checkHealth, isHealthy } from "../../health/run.ts";
 import { withHookHost } from "../../hooks/with-host.ts";
 import { requireJobs } from "../../lifecycle/select.ts";
+import { countOf } from "../../support/plural.ts";
+import { visible } from "../../support/visible.ts";
 import type { HealthCheckFlags } from "./command.ts";
 
 export async function healthCheckCommand(
@@ -37,18 +38,18 @@ export function healthText(report: HealthReport, verbose: boolean): string {
   const { workers, checks, skipped } = report;
   const lines: string[] = [];
   for (const worker of workers) {
-    if (!worker.ok) {
-      lines.push(`failed: worker ${worker.workerIp}: ${worker.error}`);
+    if (!worker.pass) {
+      lines.push(`failed: worker ${worker.workerIp}: ${worker.reason}`);
       if (worker.hint !== undefined) lines.push(`  do: ${worker.hint}`);
     } else if (verbose) lines.push(`ok: worker ${worker.workerIp}`);
   }
   for (const check of checks) {
     const who = `${check.job}@${check.workerIp}: ${check.check}`;
     const times = check.attempts === 1 ? "" : ` (${check.attempts} attempts)`;
-    if (!check.ok) lines.push(`failed: ${who}: ${check.error}${times}`);
+    if (!check.pass) lines.push(`failed: ${who}: ${check.reason}${times}`);
     else if (verbose) lines.push(`ok: ${who}${times}`);
   }
-  for (const job of new Set(checks.filter((check) => !check.ok).map((check) => check.job)))
+  for (const job of new Set(checks.filter(hasNotPassed).map((check) => check.job)))
     lines.push(
       `  do: see "maand job status ${job}" and "maand logs show --job ${job}", then fix or restart it`,
     );
@@ -58,17 +59,17 @@ export function healthText(report: HealthReport, verbose: boolean): string {
 }
 
 function closingLine({ workers, checks }: HealthReport): string {
-  const badWorkers = workers.filter((worker) => !worker.ok).length;
-  const badChecks = checks.filter((check) => !check.ok).length;
+  const badWorkers = workers.filter((worker) => !worker.pass).length;
+  const badChecks = checks.filter(hasNotPassed).length;
   if (badWorkers + badChecks === 0) {
     if (workers.length + checks.length === 0) return "health check: nothing to check";
-    const passed = [count(checks.length, "check")];
-    if (workers.length > 0) passed.unshift(count(workers.length, "worker"));
+    const passed = [countOf(checks.length, "check")];
+    if (workers.length > 0) passed.unshift(countOf(workers.length, "worker"));
     return `health check passed: ${passed.join(", ")}`;
   }
   const parts: string[] = [];
-  if (badWorkers > 0) parts.push(`${badWorkers} of ${count(workers.length, "worker")}`);
-  if (badChecks > 0) parts.push(`${badChecks} of ${count(checks.length, "check")}`);
+  if (badWorkers > 0) parts.push(`${badWorkers} of ${countOf(workers.length, "worker")}`);
+  if (badChecks > 0) parts.push(`${badChecks} of ${countOf(checks.length, "check")}`);
   return `health check failed: ${parts.join(", ")}`;
 }
 
@@ -79,14 +80,14 @@ export function healthJson(report: HealthReport): Record<string, unknown> {
       job: check.job,
       worker_ip: check.workerIp,
       check: check.check,
-      ok: check.ok,
-      ...(check.error === undefined ? {} : { error: check.error }),
+      ok: check.pass,
+      ...(check.pass ? {} : { error: check.reason }),
       attempts: check.attempts,
     })),
     workers: report.workers.map((worker) => ({
       worker_ip: worker.workerIp,
-      ok: worker.ok,
-      ...(worker.error === undefined ? {} : { error: worker.error }),
+      ok: worker.pass,
+      ...(worker.pass ? {} : { error: worker.reason }),
       ...(worker.hint === undefined ? {} : { hint: worker.hint }),
     })),
     skipped: report.skipped,

@@ -4,11 +4,12 @@ import { endingOf } from "../../cli/exit-codes.ts";
 import type { Outcome } from "../../cli/invocation.ts";
 import { formatDuration } from "../../cli/output/duration.ts";
 import { errorJson } from "../../cli/output/errors.ts";
-import { count, failureLines } from "../../cli/output/failure-lines.ts";
+import { failureLines } from "../../cli/output/failure-lines.ts";
 import { formatTable } from "../../cli/output/table.ts";
 import type { Channel } from "../../cli/output/terminal.ts";
 import type { HookResult } from "../../hooks/call.ts";
 import { foldResults } from "../../support/fold.ts";
+import { countOf } from "../../support/plural.ts";
 import type { HooksRun } from "./run-hook.ts";
 
 /** One row per allocation, then each distinct failure; as text and as JSON members. */
@@ -42,7 +43,7 @@ function hooksText({ hook, results, interrupted }: HooksRun, channel: Channel): 
     failureLines(group.map((result) => `${result.job}@${result.workerIp}`).join(", "), group[0]!.error!),
   );
   const bad = results.filter((result) => result.status !== "done").length;
-  const all = count(results.length, "allocation");
+  const all = countOf(results.length, "allocation");
   const end = interrupted
     ? "interrupted"
     : bad > 0

@@ -3,27 +3,28 @@
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { formatDefaultConf, parseConf } from "../../bucket/conf.ts";
+import { failed, type HintedVerdict, passed } from "../../model/result.ts";
 import { parseJson } from "../../workspace/json.ts";
 import { confPath, workersPath } from "../../workspace/paths.ts";
 import { canonicalHost, checkWorkers } from "../../workspace/workers.ts";
 import { formatWorkers } from "../../workspace/workers-file.ts";
 
-/** What to do about a text that maand.conf would not take as `ssh_user`; undefined when it would. */
-export function sshUserFault(user: string): string | undefined {
-  return parseConf(formatDefaultConf({ sshUser: user }), confPath).faults[0]?.hint;
+/** Whether maand.conf would take the text as `ssh_user`. */
+export function judgeSshUser(user: string): HintedVerdict {
+  const [fault] = parseConf(formatDefaultConf({ sshUser: user }), confPath).faults;
+  return fault === undefined ? passed : failed(fault.what, fault.hint);
 }
 
-/** The first host that workers.json would not take, or that is there twice. */
-export function workersFault(hosts: readonly string[]): { what: string; hint: string } | undefined {
+/** Whether workers.json would take these hosts, each named once; tells of the first that it would not. */
+export function judgeWorkers(hosts: readonly string[]): HintedVerdict {
   const seen = new Set<string>();
   for (const host of hosts) {
     const fault = checkWorkers(parseJson(workersPath, formatWorkers([{ host }]))).faults[0];
-    if (fault !== undefined) return { what: `"${host}" is no host`, hint: fault.hint };
-    if (seen.has(canonicalHost(host)))
-      return { what: `"${host}" is there twice`, hint: "name each worker once" };
+    if (fault !== undefined) return failed(`"${host}" is no host`, fault.hint);
+    if (seen.has(canonicalHost(host))) return failed(`"${host}" is there twice`, "name each worker once");
     seen.add(canonicalHost(host));
   }
-  return undefined;
+  return passed;
 }
 
 /** An absolute path; `~/` is the home directory, for shells that did not expand it. */

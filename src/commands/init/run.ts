@@ -8,7 +8,8 @@ import { takeLock } from "../../bucket/lock.ts";
 import type { Invocation, Outcome } from "../../cli/invocation.ts";
 import { intendedBucket, refuseInsideHook } from "../../cli/runner.ts";
 import { MaandError } from "../../model/error.ts";
-import { expandHome, sshUserFault, workersFault } from "./answers.ts";
+import { passed } from "../../model/result.ts";
+import { expandHome, judgeSshUser, judgeWorkers } from "./answers.ts";
 import type { InitFlags } from "./command.ts";
 import { initJson, initText } from "./report.ts";
 
@@ -49,13 +50,12 @@ function canAsk({ terminal }: Invocation): boolean {
  * @throws MaandError("usage") for values that no bucket can have.
  */
 function requestOf(flags: InitFlags, workingDirectory: string): InitRequest {
-  const userFault = flags.sshUser === undefined ? undefined : sshUserFault(flags.sshUser);
-  if (userFault !== undefined)
-    throw new MaandError("usage", `--ssh-user "${flags.sshUser}" is no user name`, { hint: userFault });
+  const user = flags.sshUser === undefined ? passed : judgeSshUser(flags.sshUser);
+  if (!user.pass)
+    throw new MaandError("usage", `--ssh-user "${flags.sshUser}" is no user name`, { hint: user.hint });
   const workers = (flags.worker ?? []).map((host) => host.trim());
-  const hostFault = workersFault(workers);
-  if (hostFault !== undefined)
-    throw new MaandError("usage", `--worker ${hostFault.what}`, { hint: hostFault.hint });
+  const hosts = judgeWorkers(workers);
+  if (!hosts.pass) throw new MaandError("usage", `--worker ${hosts.reason}`, { hint: hosts.hint });
   return {
     ...(flags.sshUser === undefined ? {} : { sshUser: flags.sshUser }),
     ...(flags.sshKey === undefined ? {} : { sshKeyPath: expandHome(flags.sshKey, workingDirectory) }),

@@ -9,7 +9,8 @@ import type { InitRequest } from "../../bucket/create.ts";
 import { isEmptyList } from "../../bucket/create-workspace.ts";
 import type { BucketPaths } from "../../bucket/locate.ts";
 import { MaandError } from "../../model/error.ts";
-import { expandHome, sshUserFault, workersFault } from "./answers.ts";
+import { passed } from "../../model/result.ts";
+import { expandHome, judgeSshUser, judgeWorkers } from "./answers.ts";
 
 /** Prompts go to standard error: standard output is for the result. */
 const streams = { input: process.stdin, output: process.stderr };
@@ -61,7 +62,10 @@ async function askUser(): Promise<string> {
     message: "User to sign in as on the workers",
     placeholder: usual,
     defaultValue: usual,
-    validate: (value) => (value === undefined || value === "" ? undefined : sshUserFault(value)),
+    validate: (value) => {
+      const verdict = value === undefined || value === "" ? passed : judgeSshUser(value);
+      return verdict.pass ? undefined : verdict.hint;
+    },
     ...streams,
   });
   return answered(answer);
@@ -92,8 +96,8 @@ async function askWorkers(): Promise<string[]> {
     placeholder: "10.0.0.1, 10.0.0.2",
     defaultValue: "",
     validate: (value) => {
-      const fault = workersFault(splitHosts(value ?? ""));
-      return fault === undefined ? undefined : `${fault.what}: ${fault.hint}`;
+      const verdict = judgeWorkers(splitHosts(value ?? ""));
+      return verdict.pass ? undefined : `${verdict.reason}: ${verdict.hint}`;
     },
     ...streams,
   });

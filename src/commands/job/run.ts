@@ -4,7 +4,7 @@ import { endingOf } from "../../cli/exit-codes.ts";
 import type { BucketInvocation, Outcome } from "../../cli/invocation.ts";
 import { formatDuration } from "../../cli/output/duration.ts";
 import { errorJson } from "../../cli/output/errors.ts";
-import { count, failureLines } from "../../cli/output/failure-lines.ts";
+import { failureLines } from "../../cli/output/failure-lines.ts";
 import { formatTable } from "../../cli/output/table.ts";
 import type { Terminal } from "../../cli/output/terminal.ts";
 import { isHealthy } from "../../health/run.ts";
@@ -12,6 +12,7 @@ import type { JobControlOutcome } from "../../job/control.ts";
 import { controlJob, isDone } from "../../job/control.ts";
 import type { TargetResult } from "../../job/records.ts";
 import { foldResults } from "../../support/fold.ts";
+import { countOf } from "../../support/plural.ts";
 import { healthJson, healthText } from "../health-check/run.ts";
 
 export interface JobFlags {
@@ -76,7 +77,7 @@ function outcomeText(outcome: JobControlOutcome, terminal: Terminal): string {
 function closingLine(outcome: JobControlOutcome): string {
   const { job, target, allocations, health } = outcome;
   const bad = allocations.filter((entry) => entry.status !== "done").length;
-  const all = count(allocations.length, "allocation");
+  const all = countOf(allocations.length, "allocation");
   const took = formatDuration(Math.max(...allocations.map((entry) => entry.durationMs)));
   if (outcome.interrupted) return `${target} of ${job}: interrupted, ${bad} of ${all} not done\n`;
   if (bad > 0) return `${target} of ${job}: ${bad} of ${all} failed\n`;

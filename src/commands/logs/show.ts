@@ -15,8 +15,8 @@ import {
   readRecords,
 } from "../../events/log-reader.ts";
 import type { LogFields } from "../../events/logline.ts";
-import { visible } from "../../events/visible.ts";
 import { MaandError, reasonOf } from "../../model/error.ts";
+import { visible } from "../../support/visible.ts";
 import { createLogView } from "./view.ts";
 
 export interface LogsOptions {
@@ -67,7 +67,7 @@ export async function showLogs(
       }
     }
   } catch (thrown) {
-    throw asReadError(thrown, options.logsDir);
+    throwReadError(thrown, options.logsDir);
   }
   writer.end(tally.broken);
   return { shown: writer.shown(), broken: tally.broken };
@@ -87,7 +87,7 @@ export function collectLogs(options: Omit<LogsOptions, "format" | "follow">): {
     const lines = [...records].flatMap((record) => (record.fields === undefined ? [] : [record.fields]));
     return { lines, broken: tally.broken };
   } catch (thrown) {
-    throw asReadError(thrown, options.logsDir);
+    throwReadError(thrown, options.logsDir);
   }
 }
 
@@ -122,9 +122,9 @@ function isDirectory(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
 }
 
-function asReadError(thrown: unknown, logsDir: string): unknown {
-  if (thrown instanceof MaandError || (thrown as NodeJS.ErrnoException).code === undefined) return thrown;
-  return new MaandError("local", "the logs could not be read", {
+function throwReadError(thrown: unknown, logsDir: string): never {
+  if (thrown instanceof MaandError || (thrown as NodeJS.ErrnoException).code === undefined) throw thrown;
+  throw new MaandError("local", "the logs could not be read", {
     where: { file: logsDir },
     why: reasonOf(thrown),
     hint: "check who owns the directory and its modes; maand makes them 0700 and 0600",

@@ -4,7 +4,7 @@ import { formatDuration } from "../../cli/output/duration.ts";
 import { scopeLabel } from "../../cli/output/event-lines.ts";
 import type { Paint } from "../../cli/output/paint.ts";
 import type { LogFields } from "../../events/logline.ts";
-import { visible } from "../../events/visible.ts";
+import { visible } from "../../support/visible.ts";
 
 /** Characters and groups kept back so that the lines of commands that ran side by side can be told apart. */
 const heldChars = 16 * 1024 * 1024;

@@ -3,13 +3,13 @@
 import { endingOf } from "../../cli/exit-codes.ts";
 import type { BucketInvocation, Outcome } from "../../cli/invocation.ts";
 import { errorJson } from "../../cli/output/errors.ts";
-import { count } from "../../cli/output/failure-lines.ts";
-import { visible } from "../../events/visible.ts";
 import type { RunCommandOutcome, ShellResult } from "../../fleet/run-command.ts";
 import { hasSucceeded, keptBytes, runCommand } from "../../fleet/run-command.ts";
 import { type SharedInput, shareInput } from "../../fleet/shared-input.ts";
 import { isHealthy } from "../../health/run.ts";
 import { foldResults } from "../../support/fold.ts";
+import { countOf } from "../../support/plural.ts";
+import { visible } from "../../support/visible.ts";
 import { healthJson, healthText } from "../health-check/run.ts";
 import type { RunCommandFlags } from "./command.ts";
 
@@ -30,7 +30,7 @@ export async function runCommandCommand(
   const { health } = outcome;
   const failed = !outcome.workers.every(hasSucceeded) || (health !== undefined && !isHealthy(health));
   return {
-    text: outcomeText(outcome, terminal.sameScreen),
+    text: summaryText(outcome, terminal.sameScreen),
     json: {
       interrupted: outcome.interrupted,
       workers: outcome.workers.map(resultJson),
@@ -49,7 +49,7 @@ function standardInput(): SharedInput | undefined {
  * The summary: one paragraph per distinct result, then a closing line. With `seen` the output has just scrolled by on
  * the same screen: then only what several workers have in common and the end of what failed are worth repeating.
  */
-export function outcomeText(outcome: RunCommandOutcome, seen = false): string {
+export function summaryText(outcome: RunCommandOutcome, seen = false): string {
   const { workers, health, interrupted } = outcome;
   if (workers.length === 0)
     return "no workers: the catalog has none; list them in workspace/workers.json and run maand build\n";
@@ -60,7 +60,7 @@ export function outcomeText(outcome: RunCommandOutcome, seen = false): string {
   const parts = told.map((group) => groupText(group, groups.length > 1, seen));
   if (health !== undefined) parts.push(healthText(health, false));
   const bad = workers.filter((result) => !hasSucceeded(result)).length;
-  const all = count(workers.length, "worker");
+  const all = countOf(workers.length, "worker");
   if (interrupted)
     parts.push(`interrupted: ${bad === 0 ? `all done on ${all}` : `${bad} of ${all} not done`}\n`);
   else if (bad > 0) parts.push(`${bad} of ${all} failed\n`);
@@ -86,7 +86,7 @@ function groupText(group: readonly ShellResult[], isOneOfSeveral: boolean, seen:
   } else if (result.exit !== 0) {
     const from = seen ? Math.max(0, body.length - lastLines) : 0;
     lines.push(`${who}: exit ${result.exit}`);
-    if (from > 0) lines.push(`  ... ${count(from, "line")} more above`);
+    if (from > 0) lines.push(`  ... ${countOf(from, "line")} more above`);
     lines.push(...body.slice(from).map((line) => `  ${line}`));
   } else if (body.length === 0) lines.push(`${who}: no output`);
   else if (body.length === 1) lines.push(`${who}: ${body[0]}`);

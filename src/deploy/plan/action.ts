@@ -2,6 +2,7 @@
 
 import picomatch from "picomatch";
 import type { Begun, Deployment } from "../../catalog/deployments.ts";
+import { assertNever } from "../../model/result.ts";
 import type { AllocationRow, JobRow, RuntimeState } from "../../model/state.ts";
 import { hasFiles, mayRun } from "../../model/state.ts";
 import type { TreeFile } from "../../model/tree.ts";
@@ -9,6 +10,20 @@ import { changedPaths } from "../../model/tree.ts";
 import { noVersion } from "../../model/version.ts";
 
 export type ActionKind = "start" | "restart" | "reload" | "sync" | "promote" | "skip" | "stop" | "remove";
+
+type Target = "start" | "restart" | "reload" | "stop";
+
+/** What each kind of action does: whether it touches its worker, and the Makefile target that it runs there. */
+const kinds: Record<ActionKind, { due: boolean; target: Target | undefined }> = {
+  start: { due: true, target: "start" },
+  restart: { due: true, target: "restart" },
+  reload: { due: true, target: "reload" },
+  sync: { due: true, target: undefined },
+  promote: { due: false, target: undefined },
+  skip: { due: false, target: undefined },
+  stop: { due: true, target: "stop" },
+  remove: { due: true, target: undefined },
+};
 
 /** What is to happen to one allocation, with everything that the run and the dry-run need to know about it. */
 export interface Action {
@@ -100,6 +115,8 @@ function activeAction(facts: AllocationFacts, options: ActionOptions): Action {
       if (isChanged(facts)) return upgrade(facts, options, changeReason(facts));
       if (options.force) return upgrade(facts, options, "--force");
       return makeAction(facts, "skip", "up to date", "running");
+    default:
+      return assertNever(deployment.state, "state of an allocation");
   }
 }
 
@@ -117,7 +134,8 @@ function unknownAction(facts: AllocationFacts, options: ActionOptions): Action {
 function upgrade(facts: AllocationFacts, options: ActionOptions, reason: string): Action {
   const { deployment, job } = facts;
   if (options.syncOnly) return makeAction(facts, "sync", `${reason}, --sync-only`, deployment.state);
-  switch (job.manifest.restartPolicy) {
+  const { restartPolicy } = job.manifest;
+  switch (restartPolicy) {
     case "always":
       return makeAction(facts, "restart", reason, "running");
     case "never":
@@ -127,6 +145,8 @@ function upgrade(facts: AllocationFacts, options: ActionOptions, reason: string)
       if (matched.length > 0) return { ...makeAction(facts, "restart", reason, "running"), matched };
       return makeAction(facts, "reload", reason, "running");
     }
+    default:
+      return assertNever(restartPolicy, "restart policy");
   }
 }
 
@@ -195,23 +215,30 @@ function makeAction(facts: AllocationFacts, kind: ActionKind, reason: string, le
 
 /** Whether an action touches its worker. */
 export function isDue(action: Action): boolean {
-  return action.kind !== "skip" && action.kind !== "promote";
+  return kinds[action.kind].due;
 }
 
 /** Makefile target that an action runs, if any. */
-export function targetOf(kind: ActionKind): "start" | "restart" | "reload" | "stop" | undefined {
-  return kind === "start" || kind === "restart" || kind === "reload" || kind === "stop" ? kind : undefined;
+export function targetOf(kind: ActionKind): Target | undefined {
+  return kinds[kind].target;
 }
 
 /** What is noted of an allocation while the action is under way. */
 export function begunBy(action: Action, deployment: Deployment): Begun | undefined {
-  switch (action.kind) {
+  const { kind } = action;
+  switch (kind) {
     case "start":
       return hasNeverRun(deployment) ? "first_start" : "start";
     case "reload":
     case "sync":
-      return action.kind;
-    default:
+      return kind;
+    case "restart":
+    case "promote":
+    case "skip":
+    case "stop":
+    case "remove":
       return undefined;
+    default:
+      return assertNever(kind, "kind of action");
   }
 }

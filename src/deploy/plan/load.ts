@@ -46,7 +46,7 @@ export async function loadFacts(
       job,
       allocations: [],
       demands: demandsOf(job),
-      postDeployDue: isDue(postDeploy.get(job.name)),
+      postDeployDue: isPostDeployDue(postDeploy.get(job.name)),
     };
     const order = storedOrder(kv, job.name);
     if (order !== undefined) facts.storedOrder = order;
@@ -76,7 +76,7 @@ export async function loadFacts(
   };
 }
 
-function isDue(postDeploy: PostDeployStatus | undefined): boolean {
+function isPostDeployDue(postDeploy: PostDeployStatus | undefined): boolean {
   return postDeploy === "failed" || postDeploy === "pending";
 }
 

@@ -1,8 +1,8 @@
 // The health gate of a batch: the manifest's probes, then the job's `health_check` hooks, until all pass or time is up.
 
 import { allocationChecks, hasProbes, waitOf } from "../../health/checks.ts";
-import type { CheckResult } from "../../health/gate.ts";
-import { runGate } from "../../health/gate.ts";
+import type { FailedCheck } from "../../health/gate.ts";
+import { hasNotPassed, runGate } from "../../health/gate.ts";
 import { askHealthHooks } from "../../health/hooks.ts";
 import { patientConnection } from "../../health/worker-gate.ts";
 import { MaandError } from "../../model/error.ts";
@@ -55,7 +55,9 @@ async function askProbes(run: DeployRun, job: JobRow, asked: readonly Attempt[])
   );
   const results = await runGate(checks, () => waitOf(job), session.shutdown.forced);
   for (const attempt of asked) {
-    const failed = results.filter((result) => result.workerIp === attempt.action.workerIp && !result.ok);
+    const failed = results
+      .filter(hasNotPassed)
+      .filter((result) => result.workerIp === attempt.action.workerIp);
     if (failed.length === 0) continue;
     attempt.error = unhealthy(run, attempt, failed);
   }
@@ -77,16 +79,16 @@ async function askHooks(
   };
   const results = await askHealthHooks(run.hooks, call, waitOf(job), run.session.shutdown.forced);
   for (const attempt of asked) {
-    const failed = results.filter((result) => result.allocId === attempt.action.allocId && !result.ok);
+    const failed = results.filter(hasNotPassed).filter((result) => result.allocId === attempt.action.allocId);
     if (failed.length === 0) continue;
     attempt.error = unhealthy(run, attempt, failed);
   }
 }
 
-function unhealthy(run: DeployRun, { action }: Attempt, failed: readonly CheckResult[]): MaandError {
+function unhealthy(run: DeployRun, { action }: Attempt, failed: readonly FailedCheck[]): MaandError {
   const { job, workerIp } = action;
   const why = failed
-    .map((result) => `${result.check}: ${result.error} (${result.attempts} attempts)`)
+    .map((result) => `${result.check}: ${result.reason} (${result.attempts} attempts)`)
     .join("; ");
   // Nobody waited for it to become healthy, so nothing is known of its health.
   if (run.session.shutdown.forced.aborted) return interruptedAt(action, why);

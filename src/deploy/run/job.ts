@@ -6,7 +6,7 @@ import { stageForHooks } from "../../content/stage-for-hooks.ts";
 import type { DeployPhase } from "../../hooks/plan.ts";
 import { batchWidth, cutBatches } from "../../lifecycle/batches.ts";
 import { isHookControlled } from "../../lifecycle/stop.ts";
-import { MaandError } from "../../model/error.ts";
+import type { MaandError } from "../../model/error.ts";
 import type { Action } from "../plan/action.ts";
 import { targetOf } from "../plan/action.ts";
 import type { JobPlan } from "../plan/plan.ts";
@@ -29,10 +29,10 @@ export async function rollOutJob(run: DeployRun, planned: JobPlan): Promise<JobO
   try {
     return await rollOut(run, planned, recorder);
   } catch (thrown) {
-    const fault = catalogFailure(thrown, run.session.paths.catalog);
-    if (!(fault instanceof MaandError)) throw thrown;
-    recorder.abandon(planned, fault);
-    return recorder.close(planned, fault.message);
+    const failure = catalogFailure(thrown, run.session.paths.catalog);
+    if (!failure.known) throw thrown;
+    recorder.abandon(planned, failure.error);
+    return recorder.close(planned, failure.error.message);
   }
 }
 

@@ -2,7 +2,7 @@
 
 import { makePrivateDirectory } from "../../bucket/private-files.ts";
 import { nextUpdateSeq } from "../../catalog/deployments.ts";
-import { catalogFailure } from "../../catalog/failure.ts";
+import { rethrow } from "../../catalog/failure.ts";
 import type { CatalogRead } from "../../catalog/read.ts";
 import { readCatalog } from "../../catalog/read.ts";
 import type { HookHost } from "../../hooks/host.ts";
@@ -68,7 +68,7 @@ export async function runDeploy(session: Session, options: DeployOptions): Promi
       return await carryOut(session, options, { facts, plan, hooks });
     });
   } catch (thrown) {
-    throw catalogFailure(thrown, session.paths.catalog);
+    rethrow(thrown, session.paths.catalog);
   }
 }
 

@@ -5,6 +5,7 @@ import { jobNamespace, jobSecretsNamespace, jobVarsNamespace } from "../../kv/na
 import type { KvOverlay } from "../../kv/overlay.ts";
 import { mayRead } from "../../kv/read-rules.ts";
 import { MaandError } from "../../model/error.ts";
+import { failed, passed, type Verdict } from "../../model/result.ts";
 import { Secret } from "../../model/secret.ts";
 import { eventRules } from "../plan.ts";
 import {
@@ -21,7 +22,7 @@ import {
 } from "./bodies.ts";
 import type { Semaphores } from "./semaphores.ts";
 import { semaphoreScope } from "./semaphores.ts";
-import type { Invocation } from "./tokens.ts";
+import type { HookInvocation } from "./tokens.ts";
 import type { WorkerAccess } from "./worker-access.ts";
 
 /** A hook elsewhere whose demand names a job and hook. */
@@ -43,7 +44,7 @@ export interface ApiServices {
 
 /** A request whose token has been checked and whose body has been parsed. */
 export interface ApiRequest {
-  invocation: Invocation;
+  invocation: HookInvocation;
   /** Body and query together; the body's fields count first. */
   fields: Record<string, unknown>;
   /** Aborted when the caller goes away or its hook ends. */
@@ -86,28 +87,28 @@ const getKey = accepts(keyBody, ({ namespace, key }, { invocation }, { kv }) => 
 });
 
 const putKey = accepts(valueBody, ({ namespace, key, value }, { invocation }, { kv, now }) => {
-  const refused = refuseWrite(invocation, namespace, key);
-  if (refused !== undefined) return refused;
+  const may = mayWriteKey(invocation, namespace, key);
+  if (!may.pass) return refuse(400, may.reason);
   kv.apply([{ namespace, key, value }], now());
   return done({ namespace, key, value });
 });
 
 const deleteKey = accepts(keyBody, ({ namespace, key }, { invocation }, services) => {
-  const refused = refuseWrite(invocation, namespace);
-  return refused ?? removeKey(services, namespace, key);
+  const may = mayWriteKey(invocation, namespace);
+  return may.pass ? removeKey(services, namespace, key) : refuse(400, may.reason);
 });
 
 const putSecret = accepts(valueBody, ({ namespace, key, value }, { invocation }, { kv, now }) => {
-  const refused = refuseSecret(invocation, namespace);
-  if (refused !== undefined) return refused;
+  const may = mayWriteSecret(invocation, namespace);
+  if (!may.pass) return refuse(400, may.reason);
   invocation.onSecret(value);
   kv.apply([{ namespace, key, value }], now());
   return done({ namespace, key });
 });
 
 const deleteSecret = accepts(keyBody, ({ namespace, key }, { invocation }, services) => {
-  const refused = refuseSecret(invocation, namespace);
-  return refused ?? removeKey(services, namespace, key);
+  const may = mayWriteSecret(invocation, namespace);
+  return may.pass ? removeKey(services, namespace, key) : refuse(400, may.reason);
 });
 
 const listKeys = accepts(keysBody, ({ namespace }, { invocation }, { kv }) => {
@@ -200,45 +201,42 @@ export const routes: Readonly<Record<string, Readonly<Record<string, Handler>>>>
   "/worker/ssh": { GET: sshSettings },
 };
 
-function readerOf(invocation: Invocation): { job: string; demands: readonly string[] } {
+function readerOf(invocation: HookInvocation): { job: string; demands: readonly string[] } {
   return { job: invocation.job, demands: invocation.demands };
 }
 
-function userOf(invocation: Invocation): { invocation: string; allocId: string } {
+function userOf(invocation: HookInvocation): { invocation: string; allocId: string } {
   return { invocation: invocation.id, allocId: invocation.allocId };
 }
 
-function scopeOf(invocation: Invocation, name: string): string {
+function scopeOf(invocation: HookInvocation, name: string): string {
   return semaphoreScope(invocation.job, invocation.event, name);
 }
 
-function forbidden(invocation: Invocation, namespace: string): Answer {
+function forbidden(invocation: HookInvocation, namespace: string): Answer {
   return refuse(400, `namespace "${namespace}" is not allowed for hooks of job "${invocation.job}"`);
 }
 
-/** What stands against writing a plain key; without `key` it is about deleting. */
-function refuseWrite({ job, event }: Invocation, namespace: string, key?: string): Answer | undefined {
+/** Whether a plain key may be written; without `key`, whether one may be deleted. */
+function mayWriteKey({ job, event }: HookInvocation, namespace: string, key?: string): Verdict {
   if (!eventRules[event].mayWriteKv) return readOnly(event);
-  if (namespace === jobVarsNamespace(job)) return undefined;
+  if (namespace === jobVarsNamespace(job)) return passed;
   if (namespace === jobNamespace(job) && key === "rollout_order") {
-    if (eventRules[event].maySetRolloutOrder) return undefined;
-    return refuse(400, `rollout_order can be set in pre_deploy and cli hooks, not in ${event}`);
+    if (eventRules[event].maySetRolloutOrder) return passed;
+    return failed(`rollout_order can be set in pre_deploy and cli hooks, not in ${event}`);
   }
   const hint = namespace === jobSecretsNamespace(job) ? "; secrets are written through /kv/secret" : "";
-  return refuse(400, `namespace "${namespace}" cannot be written by hooks of job "${job}"${hint}`);
+  return failed(`namespace "${namespace}" cannot be written by hooks of job "${job}"${hint}`);
 }
 
-function refuseSecret({ job, event }: Invocation, namespace: string): Answer | undefined {
+function mayWriteSecret({ job, event }: HookInvocation, namespace: string): Verdict {
   if (!eventRules[event].mayWriteKv) return readOnly(event);
-  if (namespace === jobSecretsNamespace(job)) return undefined;
-  return refuse(
-    400,
-    `secrets of job "${job}" go to namespace "${jobSecretsNamespace(job)}", not "${namespace}"`,
-  );
+  if (namespace === jobSecretsNamespace(job)) return passed;
+  return failed(`secrets of job "${job}" go to namespace "${jobSecretsNamespace(job)}", not "${namespace}"`);
 }
 
-function readOnly(event: string): Answer {
-  return refuse(400, `the KV is read-only in ${event} hooks`);
+function readOnly(event: string): Verdict {
+  return failed(`the KV is read-only in ${event} hooks`);
 }
 
 function removeKey({ kv, now }: ApiServices, namespace: string, key: string): Answer {

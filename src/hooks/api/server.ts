@@ -3,9 +3,10 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
+import { failed, passed, type Verdict } from "../../model/result.ts";
 import type { Answer, ApiServices } from "./routes.ts";
 import { refuse, routes } from "./routes.ts";
-import type { Invocation, Tokens } from "./tokens.ts";
+import type { HookInvocation, Tokens } from "./tokens.ts";
 
 /** Largest body. */
 const maxBodyBytes = 8 * 1024 * 1024;
@@ -20,7 +21,7 @@ export interface ApiServerOptions {
   tokens: Tokens;
   services: ApiServices;
   /** Hears of every answered request: what was asked, without values. */
-  onRequest?(invocation: Invocation, line: string): void;
+  onRequest?(invocation: HookInvocation, line: string): void;
   /** Hears of what must not happen: a fault in maand itself. */
   onFault(error: unknown): void;
 }
@@ -86,8 +87,8 @@ async function answerTo(
     response.setHeader("allow", Object.keys(route).join(", "));
     return refuse(405, `${url.pathname} knows ${Object.keys(route).join(", ")}, not ${method}`);
   }
-  const foreign = disagreement(request, invocation);
-  if (foreign !== undefined) return refuse(403, foreign);
+  const agrees = agreesWith(request, invocation);
+  if (!agrees.pass) return refuse(403, agrees.reason);
   const fields = parseFields(request, url, body);
   if ("status" in fields) return fields;
 
@@ -117,7 +118,7 @@ async function readBody(request: IncomingMessage): Promise<Buffer | undefined> {
 }
 
 /** Headers that say who asks must say what the token says. */
-function disagreement(request: IncomingMessage, invocation: Invocation): string | undefined {
+function agreesWith(request: IncomingMessage, invocation: HookInvocation): Verdict {
   const claims: [string, string][] = [
     ["x-allocation-id", invocation.allocId],
     ["event", invocation.event],
@@ -126,9 +127,9 @@ function disagreement(request: IncomingMessage, invocation: Invocation): string 
   for (const [name, truth] of claims) {
     const claimed = headerOf(request, name);
     if (claimed !== undefined && claimed !== truth)
-      return `header ${name.toUpperCase()} is not that of this token`;
+      return failed(`header ${name.toUpperCase()} is not that of this token`);
   }
-  return undefined;
+  return passed;
 }
 
 function parseFields(

@@ -4,7 +4,7 @@ import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
 import type { HookEvent } from "../../model/manifest.ts";
 
 /** Whom a token stands for. */
-export interface Invocation {
+export interface HookInvocation {
   /** Unique in this process. */
   id: string;
   job: string;
@@ -23,9 +23,9 @@ export interface Invocation {
 }
 
 export interface Tokens {
-  mint(invocation: Invocation): string;
+  mint(invocation: HookInvocation): string;
   /** The invocation that a token was minted for; undefined for a wrong one and for one whose invocation has ended. */
-  find(token: string): Invocation | undefined;
+  find(token: string): HookInvocation | undefined;
   revoke(token: string): void;
 }
 
@@ -33,7 +33,7 @@ export interface Tokens {
 const secretBytes = 32;
 
 export function createTokens(): Tokens {
-  const live = new Map<string, { digest: Buffer; invocation: Invocation }>();
+  const live = new Map<string, { digest: Buffer; invocation: HookInvocation }>();
   const digestOf = (secret: string): Buffer => createHash("sha256").update(secret, "utf8").digest();
   // The part before the dot is no secret: it only finds the entry whose secret part is then compared.
   const split = (token: string): [string, string] => {

@@ -1,6 +1,6 @@
 // What the helper modules do on workers, over the connections that this maand holds.
 
-import { allocationId } from "../../model/ids.ts";
+import { allocationIdOf } from "../../model/ids.ts";
 import type { CatalogState, DeploymentRow } from "../../model/state.ts";
 import { noVersion } from "../../model/version.ts";
 import type { Session } from "../../session/session.ts";
@@ -9,7 +9,7 @@ import type { ExecOptions } from "../../ssh/connect/connection.ts";
 import type { ShellText } from "../../ssh/exec/quote.ts";
 import { sh, sudo, withEnv } from "../../ssh/exec/quote.ts";
 import { graceSeconds, targetCommand } from "../../worker/commands.ts";
-import type { Invocation } from "./tokens.ts";
+import type { HookInvocation } from "./tokens.ts";
 
 /** How a command on a worker ended: its exit status and the last 4 MiB of each output. */
 export interface WorkerResult {
@@ -36,13 +36,13 @@ export interface WorkerAccess {
   /** Runs a target of jobs through the worker's `runner.py`. */
   runner(
     workerIp: string,
-    by: Invocation,
+    by: HookInvocation,
     request: Bounded & { target: string; jobs: string[] },
   ): Promise<WorkerResult>;
   /** Runs `make` in the directory of the hook's own job, with variables on its command line. */
   make(
     workerIp: string,
-    by: Invocation,
+    by: HookInvocation,
     request: Bounded & { target: string; variables: Record<string, string> },
   ): Promise<WorkerResult>;
   /** How to reach workers by other means. */
@@ -79,11 +79,11 @@ export function workerAccess(
   const versionsOf = (
     job: string,
     workerIp: string,
-    by: Invocation,
+    by: HookInvocation,
   ): { currentVersion: string; newVersion: string } => {
     if (job === by.job) return { currentVersion: by.currentVersion, newVersion: by.newVersion };
     const newVersion = state.jobs.find(({ name }) => name === job)?.version ?? noVersion;
-    const currentVersion = deployments.get(allocationId(job, workerIp))?.promotedVersion ?? noVersion;
+    const currentVersion = deployments.get(allocationIdOf(job, workerIp))?.promotedVersion ?? noVersion;
     return { currentVersion, newVersion };
   };
 

@@ -17,6 +17,11 @@ function entryPath(): string {
   return fileURLToPath(new URL("./thread-entry.ts", import.meta.url));
 }
 
+/** A script can reach the port: a message that is none of ours fails the hook and nothing else. */
+function notOurs(_message: never): string {
+  return "the hook wrote to the channel by which maand hears of its end";
+}
+
 /** Runs the script to its end; never throws for what the script does. */
 export async function runThread(request: RuntimeRequest): Promise<RuntimeEnd> {
   const { port1: port, port2 } = new MessageChannel();
@@ -41,6 +46,9 @@ export async function runThread(request: RuntimeRequest): Promise<RuntimeEnd> {
         return;
       case "failed":
         end.thrown = message.text;
+        return;
+      default:
+        end.thrown ??= notOurs(message);
     }
   };
   port.on("message", take);

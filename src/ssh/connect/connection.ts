@@ -1,7 +1,7 @@
 // One authenticated connection to one worker, used by everything that one run does there.
 
 import { MaandError } from "../../model/error.ts";
-import { createChannelGate } from "../exec/channel-gate.ts";
+import { createSlots } from "../../support/parallel.ts";
 import { type ExecOptions, type ExecResult, execOn } from "../exec/exec.ts";
 import type { ShellText } from "../exec/quote.ts";
 import { type Carrier, type RemoteProcess, startProcess } from "../exec/remote-process.ts";
@@ -28,6 +28,9 @@ export interface Connection {
   /** Ends the connection; commands under way fail. Resolves when it is down, which takes a second at most. */
   close(): Promise<void>;
 }
+
+/** sshd frees a slot a little late, so that 8 of its default 10 (MaxSessions) already fail now and then. */
+const channelsPerConnection = 4;
 
 /** What several connections of one run share, and who hears of new pins. */
 export interface ConnectContext {
@@ -107,7 +110,7 @@ function manage(
   const carrier: Carrier = {
     worker,
     client,
-    gate: createChannelGate(),
+    channels: createSlots(channelsPerConnection),
     openTimeoutSeconds: settings.connectTimeoutSeconds,
     lost: () => lost,
     onLost(listener) {

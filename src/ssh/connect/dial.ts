@@ -5,13 +5,7 @@ import { connect, isIP, type Socket } from "node:net";
 import { MaandError, reasonOf } from "../../model/error.ts";
 import type { Deadline } from "./deadline.ts";
 import type { Endpoint, SshSettings } from "./settings.ts";
-
-/** A step towards a connection that failed; `again` when trying once more may help. */
-export interface Failure {
-  ok: false;
-  error: MaandError;
-  again: boolean;
-}
+import { type ConnectStep, type FailedStep, givenUp, interruptedOn } from "./step.ts";
 
 /** A connected socket to the endpoint, or why there is none. Never throws. */
 export async function dial(
@@ -19,7 +13,7 @@ export async function dial(
   worker: string,
   settings: SshSettings,
   deadline: Deadline,
-): Promise<{ ok: true; socket: Socket } | Failure> {
+): Promise<ConnectStep<Socket>> {
   let addresses: string[];
   try {
     addresses = isIP(endpoint.host) === 0 ? await resolve(endpoint.host, deadline) : [endpoint.host];
@@ -31,9 +25,9 @@ export async function dial(
       hint: "correct `host` in workers.json or the name service of this host",
       cause,
     });
-    return { ok: false, error, again: false };
+    return givenUp(error);
   }
-  let last: Failure = timedOut(endpoint, worker, settings, "the TCP connection");
+  let last: FailedStep = timedOut(endpoint, worker, settings, "the TCP connection");
   for (const [index, address] of addresses.entries()) {
     if (deadline.passed()) break;
     // Each address gets an equal share of what is left, so that a dead IPv6 route leaves time for IPv4.
@@ -51,17 +45,17 @@ export function timedOut(
   worker: string,
   settings: SshSettings,
   awaited: string,
-): Failure {
+): FailedStep {
   const error = new MaandError("unreachable", "the worker did not answer in time", {
     where: { worker },
-    why: `${settings.connectTimeoutSeconds} s (connect_timeout) went by while waiting for ${awaited} of ${placeOf(endpoint)}`,
+    why: `${settings.connectTimeoutSeconds} s (connect_timeout) went by while waiting for ${awaited} of ${endpointText(endpoint)}`,
     hint: "see that the worker is up and reachable from here, or raise connect_timeout in maand.conf",
   });
-  return { ok: false, error, again: false };
+  return givenUp(error);
 }
 
 /** `user@host:port`, brackets around an IPv6 address. */
-export function placeOf(endpoint: Endpoint): string {
+export function endpointText(endpoint: Endpoint): string {
   const host = endpoint.host.includes(":") ? `[${endpoint.host}]` : endpoint.host;
   return `${endpoint.user}@${host}:${endpoint.port}`;
 }
@@ -78,18 +72,18 @@ function attempt(
   settings: SshSettings,
   ms: number,
   signal: AbortSignal | undefined,
-): Promise<{ ok: true; socket: Socket } | Failure> {
+): Promise<ConnectStep<Socket>> {
   return new Promise((done) => {
     const socket = connect({ host: address, port: endpoint.port, noDelay: true });
-    const finish = (outcome: { ok: true; socket: Socket } | Failure) => {
+    const finish = (outcome: ConnectStep<Socket>) => {
       clearTimeout(timer);
       signal?.removeEventListener("abort", abort);
       socket.removeListener("connect", connected);
       if (!outcome.ok) socket.destroy();
       done(outcome);
     };
-    const connected = () => finish({ ok: true, socket });
-    const abort = () => finish({ ok: false, error: interrupted(worker), again: false });
+    const connected = () => finish({ ok: true, value: socket });
+    const abort = () => finish(givenUp(interruptedOn(worker)));
     const timer = setTimeout(() => finish(timedOut(endpoint, worker, settings, "the TCP connection")), ms);
     socket.once("connect", connected);
     // Stays for the life of the socket: an error without a listener would end the process.
@@ -108,16 +102,13 @@ function refusedBy(endpoint: Endpoint, worker: string, cause: NodeJS.ErrnoExcept
     refused ? "the worker refused the connection" : "the worker cannot be reached",
     {
       where: { worker },
-      why: refused ? `nothing listens at ${placeOf(endpoint)}` : `${placeOf(endpoint)}: ${cause.message}`,
+      why: refused
+        ? `nothing listens at ${endpointText(endpoint)}`
+        : `${endpointText(endpoint)}: ${cause.message}`,
       hint: refused
         ? "start sshd on the worker, or correct ssh_port in maand.conf"
         : "see that the worker is up and that the network between here and there works",
       cause,
     },
   );
-}
-
-/** The error of everything that a caller's AbortSignal stopped. */
-export function interrupted(worker: string): MaandError {
-  return new MaandError("interrupted", "interrupted while working with the worker", { where: { worker } });
 }

@@ -7,8 +7,9 @@ import { MaandError, reasonOf } from "../../model/error.ts";
 import { preferredAlgorithms } from "../host-keys/host-keys.ts";
 import { createHostVerifier, type HostKeyQuestion } from "../host-keys/verifier.ts";
 import type { Deadline } from "./deadline.ts";
-import { type Failure, interrupted, placeOf, timedOut } from "./dial.ts";
+import { endpointText, timedOut } from "./dial.ts";
 import type { Endpoint } from "./settings.ts";
+import { type ConnectStep, interruptedOn } from "./step.ts";
 
 /** All that a handshake needs to know about the other side and about us. */
 export interface Introduction extends HostKeyQuestion {
@@ -46,16 +47,13 @@ const hostKeyAlgorithms = [
  * Signs in over `stream`. The client that comes back is authenticated and has an `error` listener for good.
  * Never throws; on failure the stream is destroyed.
  */
-export function shakeHands(
-  stream: Duplex,
-  introduction: Introduction,
-): Promise<{ ok: true; client: SshClient } | Failure> {
+export function shakeHands(stream: Duplex, introduction: Introduction): Promise<ConnectStep<SshClient>> {
   const { endpoint, worker, settings, deadline } = introduction;
   return new Promise((done) => {
     const client = new ssh2.Client();
     let awaited = "the SSH greeting";
     let settled = false;
-    const finish = (outcome: { ok: true; client: SshClient } | Failure) => {
+    const finish = (outcome: ConnectStep<SshClient>) => {
       if (settled) return;
       settled = true;
       clearTimeout(timer);
@@ -68,7 +66,7 @@ export function shakeHands(
       done(outcome);
     };
     const fail = (error: MaandError, again = false) => finish({ ok: false, error, again });
-    const abort = () => fail(interrupted(worker));
+    const abort = () => fail(interruptedOn(worker));
     const timer = setTimeout(() => finish(timedOut(endpoint, worker, settings, awaited)), deadline.leftMs());
     deadline.signal?.addEventListener("abort", abort, { once: true });
 
@@ -89,7 +87,7 @@ export function shakeHands(
     });
     client.on("ready", () => {
       host.recorded().then(
-        () => finish({ ok: true, client }),
+        () => finish({ ok: true, value: client }),
         (error: MaandError) => fail(error),
       );
     });
@@ -141,7 +139,7 @@ function keyRefused(introduction: Introduction): MaandError {
     endpoint.keyPaths.length === 1 ? `the key ${endpoint.keyPaths[0]}` : `all ${identities.length} keys`;
   return new MaandError("unreachable", `the worker refused ${keys} for user ${endpoint.user}`, {
     where: { worker },
-    why: `sshd at ${placeOf(endpoint)} does not let this user in with it`,
+    why: `sshd at ${endpointText(endpoint)} does not let this user in with it`,
     hint: `add the public key to authorized_keys of ${endpoint.user} on the worker, or correct ssh_user and ssh_key in maand.conf`,
   });
 }
@@ -158,7 +156,7 @@ function droppedBy(
   const said = line === "" || line.startsWith("SSH-") ? "" : ` and said "${line}"`;
   return new MaandError("unreachable", "the worker dropped the connection before we were signed in", {
     where: { worker },
-    why: `${placeOf(endpoint)} closed it${said} while we waited for ${awaited}${cause === undefined ? "" : ` (${cause.message})`}`,
+    why: `${endpointText(endpoint)} closed it${said} while we waited for ${awaited}${cause === undefined ? "" : ` (${cause.message})`}`,
     hint: "look at the log of sshd on the worker: MaxStartups, PerSourcePenalties and fail2ban do this",
     ...(cause === undefined ? {} : { cause }),
   });
@@ -167,7 +165,7 @@ function droppedBy(
 function notAgreed(endpoint: Endpoint, worker: string, cause: Error): MaandError {
   return new MaandError("unreachable", "the SSH handshake with the worker failed", {
     where: { worker },
-    why: `${placeOf(endpoint)}: ${reasonOf(cause)}`,
+    why: `${endpointText(endpoint)}: ${reasonOf(cause)}`,
     hint: "see that an SSH server of OpenSSH 7 or newer answers at that port",
     cause,
   });

@@ -2,9 +2,10 @@
 
 import type { Client as SshClient } from "ssh2";
 import { MaandError, reasonOf } from "../../model/error.ts";
-import { dial, type Failure, placeOf } from "./dial.ts";
+import { dial, endpointText } from "./dial.ts";
 import type { Endpoint, SshSettings } from "./settings.ts";
-import { type OpenStream, signIn } from "./sign-in.ts";
+import { signIn } from "./sign-in.ts";
+import { type FailedStep, givenUp, type OpenStream } from "./step.ts";
 
 /** The jump hosts of one run. */
 export interface JumpHosts {
@@ -19,7 +20,7 @@ export function createJumpHosts(settings: SshSettings): JumpHosts {
   const clients = new Map<string, Promise<SshClient>>();
 
   const connectTo = (chain: readonly Endpoint[], worker: string): Promise<SshClient> => {
-    const key = chain.map(placeOf).join(" ");
+    const key = chain.map(endpointText).join(" ");
     const known = clients.get(key);
     if (known !== undefined) return known;
     const endpoint = chain.at(-1)!;
@@ -35,8 +36,7 @@ export function createJumpHosts(settings: SshSettings): JumpHosts {
 
   const streamTo: JumpHosts["streamTo"] = (endpoint, jumps, worker) => async (deadline) => {
     if (jumps.length === 0) {
-      const outcome = await dial(endpoint, worker, settings, deadline);
-      return outcome.ok ? { ok: true, stream: outcome.socket } : outcome;
+      return await dial(endpoint, worker, settings, deadline);
     }
     const jump = jumps.at(-1)!;
     let client: SshClient;
@@ -57,7 +57,7 @@ export function createJumpHosts(settings: SshSettings): JumpHosts {
           if (error === undefined || error === null) {
             stream.on("error", () => undefined);
             if (late) stream.destroy();
-            else resolve({ ok: true, stream });
+            else resolve({ ok: true, value: stream });
           } else resolve(notThrough(jump, worker, error));
         });
       } catch (cause) {
@@ -81,14 +81,14 @@ export function createJumpHosts(settings: SshSettings): JumpHosts {
   };
 }
 
-function notThrough(jump: Endpoint, worker: string, cause: unknown): Failure {
+function notThrough(jump: Endpoint, worker: string, cause: unknown): FailedStep {
   const own = cause instanceof MaandError ? cause : undefined;
   const why = [reasonOf(cause), own?.why].filter((t) => t !== undefined).join(": ");
   const error = new MaandError("unreachable", "the worker cannot be reached through its jump host", {
     where: { ...own?.where, worker },
-    why: `${placeOf(jump)}: ${why}`,
+    why: `${endpointText(jump)}: ${why}`,
     hint: own?.hint ?? "see that the jump host is up, allows TCP forwarding and reaches the worker",
     cause,
   });
-  return { ok: false, error, again: false };
+  return givenUp(error);
 }

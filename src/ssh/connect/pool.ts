@@ -2,7 +2,7 @@
 
 import type { EventStream } from "../../events/event.ts";
 import { createLimiter } from "../../support/parallel.ts";
-import { fingerprint, keyTypeOf } from "../host-keys/known-hosts.ts";
+import { keyFingerprint, keyTypeOf } from "../host-keys/known-hosts.ts";
 import { type Connection, openConnection } from "./connection.ts";
 import { createJumpHosts } from "./jump.ts";
 import type { SshSettings } from "./settings.ts";
@@ -39,7 +39,7 @@ export function createPool(
   const stop = signal === undefined ? ending.signal : AbortSignal.any([signal, ending.signal]);
 
   const onPinned = (worker: string, key: Buffer) => {
-    const text = `host key recorded: ${keyTypeOf(key)} ${fingerprint(key)}`;
+    const text = `host key recorded: ${keyTypeOf(key)} ${keyFingerprint(key)}`;
     events?.emit({ type: "step", scope: { worker }, text });
   };
   const open = (host: string): Promise<Connection> => {

@@ -2,16 +2,14 @@
 
 import type { Duplex } from "node:stream";
 import type { Client as SshClient } from "ssh2";
+import type { MaandError } from "../../model/error.ts";
 import { certifyHostKey } from "../host-keys/host-certificate.ts";
 import { readKnownHosts } from "../host-keys/host-keys.ts";
-import { type Deadline, deadlineIn } from "./deadline.ts";
-import { type Failure, interrupted } from "./dial.ts";
+import { deadlineIn } from "./deadline.ts";
 import { shakeHands } from "./handshake.ts";
 import { loadIdentities } from "./identities.ts";
 import type { Endpoint, SshSettings } from "./settings.ts";
-
-/** Makes a byte stream to an endpoint, straight or through another host. Never throws. */
-export type OpenStream = (deadline: Deadline) => Promise<{ ok: true; stream: Duplex } | Failure>;
+import { type ConnectStep, interruptedOn, type OpenStream } from "./step.ts";
 
 /** An authenticated client and the stream below it. */
 export interface SignedIn {
@@ -45,24 +43,24 @@ export async function signIn(request: SignInRequest): Promise<SignedIn> {
     readKnownHosts(endpoint, settings),
     loadIdentities(endpoint.keyPaths, endpoint.user, worker),
   ]);
-  let refusal: Failure["error"] | undefined;
+  let refusal: MaandError | undefined;
   for (let attempt = 1; ; attempt++) {
     const outcome = await once();
-    if (outcome.ok) return outcome;
+    if (outcome.ok) return outcome.value;
     // A try that the deadline cuts short says less than the refusal before it.
     const error = deadline.passed() && signal?.aborted !== true ? (refusal ?? outcome.error) : outcome.error;
     if (!outcome.again || attempt === maxAttempts) throw error;
     refusal = outcome.error;
     // 50 ms, doubled up to 1 s, ± 50 %: many workers behind one sshd must not come back at the same moment.
     await deadline.pause(Math.min(1000, 50 * 2 ** (attempt - 1)) * (0.5 + Math.random()));
-    if (signal?.aborted === true) throw interrupted(worker);
+    if (signal?.aborted === true) throw interruptedOn(worker);
     if (deadline.passed()) throw outcome.error;
   }
 
-  async function once(): Promise<({ ok: true } & SignedIn) | Failure> {
+  async function once(): Promise<ConnectStep<SignedIn>> {
     const opened = await openStream(deadline);
     if (!opened.ok) return opened;
-    const { stream } = opened;
+    const stream = opened.value;
     const outcome = await shakeHands(stream, {
       endpoint,
       worker,
@@ -74,6 +72,6 @@ export async function signIn(request: SignInRequest): Promise<SignedIn> {
         certifyHostKey({ endpoint, worker, entries, authorities, key, openStream, deadline }),
       ...(onPinned === undefined ? {} : { onPinned }),
     });
-    return outcome.ok ? { ok: true, client: outcome.client, stream } : outcome;
+    return outcome.ok ? { ok: true, value: { client: outcome.value, stream } } : outcome;
   }
 }

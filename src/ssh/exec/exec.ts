@@ -1,7 +1,7 @@
 // Runs one remote command to its end: input in, output out, never longer than its deadline.
 
 import { MaandError } from "../../model/error.ts";
-import { interrupted } from "../connect/dial.ts";
+import { interruptedOn } from "../connect/step.ts";
 import { createLineSplitter, createTail } from "./capture.ts";
 import type { ShellText } from "./quote.ts";
 import { type Carrier, type Exit, type RemoteProcess, startProcess } from "./remote-process.ts";
@@ -68,7 +68,7 @@ export async function execOn(
       settle(act);
       process.stop();
     };
-    const abort = () => leave(() => reject(interrupted(carrier.worker)));
+    const abort = () => leave(() => reject(interruptedOn(carrier.worker)));
     const timer = setTimeout(() => {
       leave(() => {
         if (exit !== undefined) resolve(exit);

@@ -4,8 +4,8 @@ import { constants } from "node:os";
 import type { Readable, Writable } from "node:stream";
 import type { ClientChannel, Client as SshClient } from "ssh2";
 import { MaandError } from "../../model/error.ts";
-import { interrupted } from "../connect/dial.ts";
-import type { ChannelGate, Place } from "./channel-gate.ts";
+import type { Slot, Slots } from "../../support/parallel.ts";
+import { interruptedOn } from "../connect/step.ts";
 import type { ShellText } from "./quote.ts";
 
 /** How a remote command ended. */
@@ -36,7 +36,8 @@ export interface RemoteProcess {
 export interface Carrier {
   worker: string;
   client: SshClient;
-  gate: ChannelGate;
+  /** One place per channel that is open or being opened; fewer than at first once the worker has refused one. */
+  channels: Slots;
   /** Seconds that the worker has to answer a request for a channel. */
   openTimeoutSeconds: number;
   /** Why the connection is gone; undefined while it lives. */
@@ -77,8 +78,8 @@ export async function startProcess(
       throw error;
     }
     ticket = place.ticket;
-    const others = carrier.gate.taken - 1;
-    carrier.gate.lower(others);
+    const others = carrier.channels.taken - 1;
+    carrier.channels.lower(others);
     place.leave();
     // With others open, the next place comes free when one of them ends: that is progress, not a refusal.
     if (others > 0) refusals = 0;
@@ -87,12 +88,12 @@ export async function startProcess(
   }
 }
 
-async function enter(carrier: Carrier, signal: AbortSignal | undefined, ticket?: number): Promise<Place> {
-  let place: Place;
+async function enter(carrier: Carrier, signal: AbortSignal | undefined, ticket?: number): Promise<Slot> {
+  let place: Slot;
   try {
-    place = await carrier.gate.enter(signal, ticket);
+    place = await carrier.channels.enter({ signal, ticket });
   } catch {
-    throw interrupted(carrier.worker);
+    throw interruptedOn(carrier.worker);
   }
   const lost = carrier.lost();
   if (lost === undefined) return place;
@@ -101,7 +102,7 @@ async function enter(carrier: Carrier, signal: AbortSignal | undefined, ticket?:
 }
 
 /** Opens a channel and asks for the command on it; "refused" when the server allows no further channel now. */
-function openExec(carrier: Carrier, command: ShellText, place: Place): Promise<RemoteProcess | "refused"> {
+function openExec(carrier: Carrier, command: ShellText, place: Slot): Promise<RemoteProcess | "refused"> {
   return new Promise((resolve, reject) => {
     let late = false;
     const timer = setTimeout(() => {
@@ -145,7 +146,7 @@ function openExec(carrier: Carrier, command: ShellText, place: Place): Promise<R
   });
 }
 
-function wrap(carrier: Carrier, channel: ClientChannel, place: Place): RemoteProcess {
+function wrap(carrier: Carrier, channel: ClientChannel, place: Slot): RemoteProcess {
   let exit: Exit | undefined;
   let told: (exit: Exit) => void = () => undefined;
   const exited = new Promise<Exit>((resolve) => {

@@ -1,6 +1,7 @@
 // OpenSSH host certificates (PROTOCOL.certkeys): reading them and checking what they vouch for. Pure.
 
 import { createPublicKey, type JsonWebKey, verify } from "node:crypto";
+import { failed, passed, type Verdict } from "../../model/result.ts";
 import { matchesWildcard } from "./known-hosts.ts";
 import { readWire, type WireReader, wireString } from "./wire.ts";
 
@@ -23,7 +24,7 @@ export interface HostCertificate {
 const suffix = "-cert-v01@openssh.com";
 
 /** Reads a certificate in wire format; undefined for anything else. */
-export function parseCertificate(blob: Buffer): HostCertificate | undefined {
+export function parseHostCertificate(blob: Buffer): HostCertificate | undefined {
   try {
     const reader = readWire(blob);
     const type = reader.string().toString("latin1");
@@ -63,29 +64,29 @@ export function parseCertificate(blob: Buffer): HostCertificate | undefined {
 }
 
 /**
- * Why this certificate does not vouch for `key` on `host` at `now` (seconds since 1970); undefined when it does.
- * `isAuthority` tells which signing keys are trusted for the host.
+ * Whether this certificate vouches for `key` on `host` at `now` (seconds since 1970). `isAuthority` tells which signing
+ * keys are trusted for the host.
  */
-export function objectionTo(
+export function judgeCertificate(
   certificate: HostCertificate,
   host: string,
   key: Buffer,
   isAuthority: (key: Buffer) => boolean,
   now: bigint,
-): string | undefined {
-  if (!certificate.isHost) return "its certificate is one for users";
-  if (!certificate.key.equals(key)) return "its certificate is for another key";
-  if (!isAuthority(certificate.authority)) return "its certificate is signed by another authority";
-  if (!hasValidSignature(certificate)) return "the signature of its certificate is wrong";
-  if (now < certificate.validAfter) return "its certificate is not valid yet";
-  if (now >= certificate.validBefore) return "its certificate has expired";
-  if (certificate.criticalOptions > 0) return "its certificate carries conditions that are not known";
+): Verdict {
+  if (!certificate.isHost) return failed("its certificate is one for users");
+  if (!certificate.key.equals(key)) return failed("its certificate is for another key");
+  if (!isAuthority(certificate.authority)) return failed("its certificate is signed by another authority");
+  if (!hasValidSignature(certificate)) return failed("the signature of its certificate is wrong");
+  if (now < certificate.validAfter) return failed("its certificate is not valid yet");
+  if (now >= certificate.validBefore) return failed("its certificate has expired");
+  if (certificate.criticalOptions > 0) return failed("its certificate carries conditions that are not known");
   const name = host.toLowerCase();
   // Without any principal a certificate would fit every host.
   if (!certificate.principals.some((p) => matchesWildcard(p.toLowerCase(), name))) {
-    return `its certificate is for ${certificate.principals.join(", ") || "no host"}`;
+    return failed(`its certificate is for ${certificate.principals.join(", ") || "no host"}`);
   }
-  return undefined;
+  return passed;
 }
 
 function hasValidSignature(certificate: HostCertificate): boolean {

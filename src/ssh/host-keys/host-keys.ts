@@ -2,13 +2,14 @@
 
 import { readFile } from "node:fs/promises";
 import { MaandError, reasonOf } from "../../model/error.ts";
+import { assertNever } from "../../model/result.ts";
 import type { Endpoint, SshSettings } from "../connect/settings.ts";
 import {
   entriesFor,
-  fingerprint,
   type HostKeyVerdict,
   judgeHostKey,
   type KnownHostEntry,
+  keyFingerprint,
   keyTypeOf,
   knownHostLine,
   parseKnownHosts,
@@ -88,13 +89,15 @@ export function decideHostKey(
       }
       if (settings.hostKeyChecking === "accept-new") return { action: "pin" };
       return { action: "refuse", error: unknownKey(endpoint, key, settings, worker) };
+    default:
+      return assertNever(judged, "verdict on a host key");
   }
 }
 
 function revokedKey(entry: KnownHostEntry, key: Buffer, worker: string): MaandError {
   return new MaandError("unreachable", "the worker showed a revoked host key", {
     where: { file: entry.file, line: entry.line, worker },
-    why: `${keyTypeOf(key)} ${fingerprint(key)} is marked @revoked there`,
+    why: `${keyTypeOf(key)} ${keyFingerprint(key)} is marked @revoked there`,
     hint: "give the worker a new host key, or find out who answers at its address",
   });
 }
@@ -105,11 +108,11 @@ function changedKey(
   worker: string,
 ): MaandError {
   const places = judged.entries.map((e) => `line ${e.line} of ${e.file}`).join(" and ");
-  const expected = judged.entries.map((e) => `${e.keyType} ${fingerprint(e.key)}`).join(" or ");
+  const expected = judged.entries.map((e) => `${e.keyType} ${keyFingerprint(e.key)}`).join(" or ");
   const first = judged.entries[0]!;
   return new MaandError("unreachable", "the host key of the worker has changed", {
     where: { file: first.file, line: first.line, worker },
-    why: `on record is ${expected}, the worker showed ${keyTypeOf(key)} ${fingerprint(key)}`,
+    why: `on record is ${expected}, the worker showed ${keyTypeOf(key)} ${keyFingerprint(key)}`,
     hint: `if the worker was set up anew, remove ${places} and run again; if not, someone else answers at its address`,
   });
 }
@@ -118,7 +121,7 @@ function unknownKey(endpoint: Endpoint, key: Buffer, settings: SshSettings, work
   const { host, port } = recordName(endpoint);
   return new MaandError("unreachable", "the host key of the worker is not known", {
     where: { worker },
-    why: `${keyTypeOf(key)} ${fingerprint(key)} is not on record and host_key_checking is "strict"`,
+    why: `${keyTypeOf(key)} ${keyFingerprint(key)} is not on record and host_key_checking is "strict"`,
     hint: `compare the fingerprint on the worker (ssh-keygen -lf /etc/ssh/ssh_host_*_key.pub), then add this line to ${settings.knownHostsPath}: ${knownHostLine(host, port, key)}`,
   });
 }

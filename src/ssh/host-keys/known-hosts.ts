@@ -77,7 +77,7 @@ export function entriesFor(entries: readonly KnownHostEntry[], host: string, por
 }
 
 /** `SHA256:` and the base64 digest without padding, as `ssh-keygen -l` prints it. */
-export function fingerprint(key: Buffer): string {
+export function keyFingerprint(key: Buffer): string {
   return `SHA256:${createHash("sha256").update(key).digest("base64").replace(/=+$/, "")}`;
 }
 

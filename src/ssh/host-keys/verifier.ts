@@ -1,7 +1,9 @@
 // The host key check of one connection: judged when it is shown, recorded once it is proved.
 
 import type { MaandError } from "../../model/error.ts";
+import { assertNever, type Result } from "../../model/result.ts";
 import type { Endpoint, SshSettings } from "../connect/settings.ts";
+import type { HostCertificate } from "./certificate.ts";
 import { decideHostKey } from "./host-keys.ts";
 import type { KnownHostEntry } from "./known-hosts.ts";
 import { pinHostKey } from "./pins.ts";
@@ -14,8 +16,8 @@ export interface HostKeyQuestion {
   settings: SshSettings;
   /** The lines of known_hosts that name the host. */
   entries: readonly KnownHostEntry[];
-  /** Asks whether one of the authorities vouches for this key; undefined is yes, else the reason to refuse. */
-  certify(authorities: readonly KnownHostEntry[], key: Buffer): Promise<MaandError | undefined>;
+  /** Asks for a certificate by which one of the authorities vouches for this key. Never throws. */
+  certify(authorities: readonly KnownHostEntry[], key: Buffer): Promise<Result<HostCertificate>>;
   /** Told after a new key was recorded. */
   onPinned?(key: Buffer): void;
 }
@@ -23,41 +25,52 @@ export interface HostKeyQuestion {
 /** Judges the host key of one connection, once; key exchanges later on must show the same key again. */
 export function createHostVerifier(question: HostKeyQuestion) {
   const { endpoint, worker, settings, entries } = question;
-  let accepted: Buffer | undefined;
+  let judged: Result<Buffer> | undefined;
   let pin = false;
-  let refusal: MaandError | undefined;
   let recorded: Promise<void> = Promise.resolve();
   const verify = (key: Buffer, answer: (ok: boolean) => void): void => {
-    if (accepted !== undefined) {
-      answer(accepted.equals(key));
+    if (judged?.ok === true) {
+      answer(judged.value.equals(key));
       return;
     }
     const shown = Buffer.from(key);
     const decision = decideHostKey(entries, endpoint, shown, settings, worker);
-    const conclude = (error: MaandError | undefined) => {
-      refusal = error;
-      if (error === undefined) accepted = shown;
-      answer(error === undefined);
+    const conclude = (result: Result<Buffer>) => {
+      judged = result;
+      answer(result.ok);
     };
-    if (decision.action === "ask-certificate") {
-      void question.certify(decision.authorities, shown).then(conclude);
-      return;
+    switch (decision.action) {
+      case "accept":
+        conclude({ ok: true, value: shown });
+        return;
+      case "pin":
+        pin = true;
+        conclude({ ok: true, value: shown });
+        return;
+      case "ask-certificate":
+        void question
+          .certify(decision.authorities, shown)
+          .then((certified) => conclude(certified.ok ? { ok: true, value: shown } : certified));
+        return;
+      case "refuse":
+        conclude({ ok: false, error: decision.error });
+        return;
+      default:
+        assertNever(decision, "decision on a host key");
     }
-    pin = decision.action === "pin";
-    conclude(decision.action === "refuse" ? decision.error : undefined);
   };
   return {
     /** In the form that ssh2 wants: the answer may come later. */
     verify,
     /** Why the key was refused; undefined when it was not. */
-    refusal: () => refusal,
+    refusal: (): MaandError | undefined => (judged?.ok === false ? judged.error : undefined),
     /** Settles when a new key is on disk; rejects with "local" when it cannot be written. */
     recorded: () => recorded,
     /** The other side has proved that it holds the key: only now is it worth recording. */
     exchanged: () => {
-      if (!pin || accepted === undefined) return;
+      if (!pin || judged?.ok !== true) return;
       pin = false;
-      const key = accepted;
+      const key = judged.value;
       recorded = pinHostKey(settings.knownHostsPath, endpoint, key).then(() => question.onPinned?.(key));
       // Looked at when the sign-in is through; until then it must not count as unhandled.
       recorded.catch(() => undefined);

@@ -7,6 +7,7 @@ import { createServer, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { MaandError, reasonOf } from "../../model/error.ts";
+import type { Result } from "../../model/result.ts";
 import type { Connection } from "../connect/connection.ts";
 import type { ShellText } from "../exec/quote.ts";
 import type { RemoteProcess } from "../exec/remote-process.ts";
@@ -16,8 +17,8 @@ import { frameHead, frameType, type RshHello } from "./rsh-protocol.ts";
 export interface RsyncBridge {
   /** Arguments for `maand __rsh`: socket path and secret. */
   args: [socket: string, id: string];
-  /** What went wrong on our side: a lost connection, a refused channel; undefined when nothing did. */
-  fault(): MaandError | undefined;
+  /** How our side of it went so far: the error is that of a lost connection or a refused channel. */
+  carried(): Result<void>;
   /** Cuts everything: the remote command, the child's socket; removes the socket from the disk. */
   close(): Promise<void>;
 }
@@ -41,7 +42,7 @@ export async function openBridge(
   });
   const path = join(dir, "s");
   const remove = () => rm(dir, { recursive: true, force: true });
-  let fault: MaandError | undefined;
+  let carried: Result<void> = { ok: true, value: undefined };
   let child: Socket | undefined;
   let remote: RemoteProcess | undefined;
   let closed = false;
@@ -62,7 +63,7 @@ export async function openBridge(
           remote.stderr.on("data", onStderr);
           await carry(socket, remote, rest);
         } catch (error) {
-          fault ??= error instanceof MaandError ? error : undefined;
+          if (carried.ok && error instanceof MaandError) carried = { ok: false, error };
           socket.destroy();
         }
       },
@@ -78,7 +79,7 @@ export async function openBridge(
   }
   return {
     args: [path, id],
-    fault: () => fault,
+    carried: () => carried,
     async close() {
       closed = true;
       server.close();

@@ -4,7 +4,7 @@ import { spawn } from "node:child_process";
 import { MaandError, reasonOf } from "../../model/error.ts";
 import { selfCommand } from "../../support/self.ts";
 import type { Connection } from "../connect/connection.ts";
-import { interrupted } from "../connect/dial.ts";
+import { interruptedOn } from "../connect/step.ts";
 import { createLineSplitter, createTail } from "../exec/capture.ts";
 import type { OutputStream } from "../exec/exec.ts";
 import { type ShellText, sh, sudo } from "../exec/quote.ts";
@@ -46,15 +46,15 @@ const maxCapture = 256 * 1024;
  */
 export async function runRsync(connection: Connection, options: RsyncOptions): Promise<RsyncResult> {
   const worker = connection.host;
-  if (options.signal?.aborted === true) throw interrupted(worker);
+  if (options.signal?.aborted === true) throw interruptedOn(worker);
   if (connection.lost !== undefined) throw connection.lost;
   const output = collector(options);
   const bridge = await openBridge(connection, (command) => remoteCommand(command, options), output.stderr);
   try {
     const shell = [...(options.self ?? selfCommand()), "__rsh", ...bridge.args].map(rsyncWord).join(" ");
     const exitCode = await runLocal(["-e", shell, ...options.args], options, worker, output);
-    const fault = bridge.fault();
-    if (fault !== undefined) throw fault;
+    const carried = bridge.carried();
+    if (!carried.ok) throw carried.error;
     return { exitCode, ...output.end() };
   } finally {
     await bridge.close();
@@ -94,7 +94,7 @@ function runLocal(
       child.kill("SIGTERM");
       hardStop = setTimeout(() => child.kill("SIGKILL"), 2000);
     };
-    const abort = () => stop(interrupted(worker));
+    const abort = () => stop(interruptedOn(worker));
     const timer = setTimeout(() => stop(tooSlow(worker, timeoutSeconds)), timeoutSeconds * 1000);
     const settle = (act: () => void) => {
       clearTimeout(timer);

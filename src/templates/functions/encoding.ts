@@ -1,10 +1,11 @@
 // Functions between text and other forms: toJson, fromJson, b64enc, b64dec.
 
 import { CallFault } from "../go/fault.ts";
-import type { FunctionTable, TemplateFunction } from "../go/function.ts";
 import { type Budget, spendSize } from "../go/limits.ts";
+import { keysInOrder } from "../go/order.ts";
 import { decodeText, encodeText } from "../go/text.ts";
-import { list, map, sortedKeys, typeName, unhide, type Value } from "../go/value.ts";
+import type { FunctionTable, TemplateFunction } from "../go/value.ts";
+import { anyList, anyMap, typeName, unhide, type Value } from "../go/value.ts";
 
 /** Deepest nesting of JSON in either direction. */
 const maxDepth = 200;
@@ -42,7 +43,7 @@ function jsonText(given: Value, depth: number): string {
     case "list":
       return `[${value.items.map((item) => jsonText(item, depth + 1)).join(",")}]`;
     case "map":
-      return `{${sortedKeys(value)
+      return `{${keysInOrder(value)
         .map((key) => member(key, value.entries.get(key)))
         .join(",")}}`;
     case "struct":
@@ -87,9 +88,9 @@ function jsonValue(value: unknown, depth: number): Value {
       return value;
     default:
   }
-  if (Array.isArray(value)) return list(value.map((item) => jsonValue(item, depth + 1)));
+  if (Array.isArray(value)) return anyList(value.map((item) => jsonValue(item, depth + 1)));
   if (value === null || value === undefined) return null;
-  return map(Object.entries(value).map(([key, item]) => [key.toWellFormed(), jsonValue(item, depth + 1)]));
+  return anyMap(Object.entries(value).map(([key, item]) => [key.toWellFormed(), jsonValue(item, depth + 1)]));
 }
 
 function encode64(text: string, budget: Budget): string {

@@ -1,7 +1,7 @@
 // Functions on integers: add, sub, mul, div, min, max, int. 64 bits, and a fault instead of a wrong number.
 
 import { CallFault } from "../go/fault.ts";
-import type { FunctionTable, TemplateFunction } from "../go/function.ts";
+import type { FunctionTable, TemplateFunction } from "../go/value.ts";
 import { typeName, unhide, type Value } from "../go/value.ts";
 
 /** Integer functions. Strings of decimal digits count as integers, because every value of the KV is a string. */

@@ -4,8 +4,9 @@ import { Secret } from "../../model/secret.ts";
 import { suggestName } from "../../support/nearest.ts";
 import type { TemplateEnvironment } from "../environment.ts";
 import { CallFault } from "../go/fault.ts";
-import type { FunctionTable, TemplateFunction } from "../go/function.ts";
-import { compareText, stringList, type Value } from "../go/value.ts";
+import { compareBytes } from "../go/order.ts";
+import type { FunctionTable, TemplateFunction } from "../go/value.ts";
+import { stringList, type Value } from "../go/value.ts";
 
 /** The functions that read keys, for one environment. */
 export function storeFunctions(environment: TemplateEnvironment): FunctionTable {
@@ -33,7 +34,7 @@ export function storeFunctions(environment: TemplateEnvironment): FunctionTable 
         call: ([name, other]) => port(environment, name as string, (other as string | undefined) ?? job),
       },
     ],
-    ["keys", ofOne((namespace) => stringList([...environment.store.keys(namespace)].sort(compareText)))],
+    ["keys", ofOne((namespace) => stringList([...environment.store.keys(namespace)].sort(compareBytes)))],
   ]);
   if (ip !== undefined) {
     table.set(
@@ -73,7 +74,7 @@ function missing(environment: TemplateEnvironment, namespace: string, key: strin
       },
     );
   }
-  const known = [...environment.store.keys(namespace)].sort(compareText);
+  const known = [...environment.store.keys(namespace)].sort(compareBytes);
   return new CallFault(
     `key ${JSON.stringify(key)} does not exist in namespace ${JSON.stringify(namespace)}`,
     {
@@ -109,7 +110,7 @@ function port(environment: TemplateEnvironment, name: string, job: string): Valu
     .keys(namespace)
     .filter((key) => key.startsWith("port_"))
     .map((key) => key.slice("port_".length))
-    .sort(compareText);
+    .sort(compareBytes);
   throw new CallFault(`job ${JSON.stringify(job)} has no port named ${JSON.stringify(name)}`, {
     quotesArguments: true,
     hint: ports.length === 0 ? "declare it under resources.ports of its manifest" : suggestName(name, ports),

@@ -3,10 +3,10 @@
 import { CallFault } from "../go/fault.ts";
 import { printValue } from "../go/format/print.ts";
 import { quoteText } from "../go/format/quote.ts";
-import type { FunctionTable, TemplateFunction } from "../go/function.ts";
 import { type Budget, spendSize, spendWork } from "../go/limits.ts";
 import { normalizeText } from "../go/text.ts";
 import { isTrue } from "../go/truth.ts";
+import type { FunctionTable, TemplateFunction } from "../go/value.ts";
 import { stringList, typeName, type Value } from "../go/value.ts";
 
 // What Go counts as space at the ends of a string (Unicode White_Space).

@@ -6,9 +6,9 @@ import { escapeHtml, escapeJs, escapeQuery } from "./escape.ts";
 import { CallFault } from "./fault.ts";
 import { sprint, sprintln } from "./format/print.ts";
 import { sprintf } from "./format/printf.ts";
-import type { FunctionTable, TemplateFunction } from "./function.ts";
 import { type Budget, spendSize, spendWork } from "./limits.ts";
 import { isTrue } from "./truth.ts";
+import type { FunctionTable, TemplateFunction } from "./value.ts";
 import { typeName, unhide, type Value } from "./value.ts";
 
 /** `and` and `or` stop at the argument that decides; the evaluator does that before it calls them. */

@@ -2,10 +2,10 @@
 
 import { MaandError } from "../../model/error.ts";
 import { CallFault, SourceFault } from "./fault.ts";
-import type { ParameterType, TemplateFunction } from "./function.ts";
 import { type Budget, spendWork } from "./limits.ts";
 import type { Operand } from "./node.ts";
 import { nodeText } from "./node-text.ts";
+import type { ParameterType, TemplateFunction } from "./value.ts";
 import { containsHidden, hide, isHidden, typeName, unhide, unhideAll, type Value } from "./value.ts";
 
 /** Where a call stands, for messages. */
@@ -79,7 +79,7 @@ export function runFunction(
     const result = target.call(secret ? args.map(unhideAll) : args, budget);
     return secret ? hide(result) : result;
   } catch (thrown) {
-    throw explain(site, thrown, secret);
+    throwExplained(site, thrown, secret);
   }
 }
 
@@ -92,22 +92,23 @@ function sizeOf(value: Value): number {
   return plain.kind === "list" ? plain.items.length * 32 : 0;
 }
 
-function explain(site: CallSite, thrown: unknown, secret: boolean): unknown {
+/** Throws what was thrown, as a fault of the template where it is one. */
+function throwExplained(site: CallSite, thrown: unknown, secret: boolean): never {
   const isOwn = thrown instanceof MaandError || thrown instanceof CallFault;
   // Not the template's fault: the exit code must say so.
-  if (thrown instanceof MaandError && (thrown.kind === "catalog" || thrown.kind === "local")) return thrown;
+  if (thrown instanceof MaandError && (thrown.kind === "catalog" || thrown.kind === "local")) throw thrown;
   if (isOwn && secret && (thrown instanceof MaandError || thrown.quotesArguments)) {
-    return faultAt(site, `${site.name} failed; the reason is not shown because an argument is a secret`);
+    throw faultAt(site, `${site.name} failed; the reason is not shown because an argument is a secret`);
   }
   if (thrown instanceof CallFault) {
     const shown = thrown.shown === undefined ? "" : `: ${secret ? "***" : thrown.shown}`;
-    return faultAt(site, thrown.message + shown, thrown.hint);
+    throw faultAt(site, thrown.message + shown, thrown.hint);
   }
   if (thrown instanceof MaandError) {
     const { message, why, hint } = thrown;
-    return new SourceFault("render", site.offset, message, { action: site.action, why, hint });
+    throw new SourceFault("render", site.offset, message, { action: site.action, why, hint });
   }
-  return thrown;
+  throw thrown;
 }
 
 /** A fault of this call. */

@@ -1,7 +1,8 @@
 // eq ne lt le gt ge: only values of one kind compare, and integers whatever their size.
 
 import { CallFault } from "./fault.ts";
-import { compareText, type PlainValue, typeName, unhide, type Value } from "./value.ts";
+import { compareBytes } from "./order.ts";
+import { type PlainValue, typeName, unhide, type Value } from "./value.ts";
 
 type Basic =
   | { kind: "bool"; value: boolean }
@@ -60,7 +61,7 @@ export function order(a: Value, b: Value): number {
   if (x.kind !== y.kind) incompatible(unhide(a), unhide(b));
   if (x.kind === "int" && y.kind === "int") return x.value < y.value ? -1 : x.value > y.value ? 1 : 0;
   if (x.kind === "float" && y.kind === "float") return x.value < y.value ? -1 : x.value > y.value ? 1 : 0;
-  if (x.kind === "string" && y.kind === "string") return compareText(x.value, y.value);
+  if (x.kind === "string" && y.kind === "string") return compareBytes(x.value, y.value);
   throw new CallFault(`values of type ${typeName(a)} have no order`);
 }
 

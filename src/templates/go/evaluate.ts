@@ -12,7 +12,6 @@ import {
   runFunction,
 } from "./calls.ts";
 import { SourceFault } from "./fault.ts";
-import type { FunctionTable, TemplateFunction } from "./function.ts";
 import { type Budget, limits, spendStep } from "./limits.ts";
 import type {
   ChainNode,
@@ -25,10 +24,11 @@ import type {
 } from "./node.ts";
 import { nodeText } from "./node-text.ts";
 import { isTrue } from "./truth.ts";
+import type { FunctionTable, TemplateFunction } from "./value.ts";
 import { hide, isHidden, typeName, unhide, type Value } from "./value.ts";
 
 /** What evaluation needs besides dot. */
-export interface Scope {
+export interface Evaluation {
   /** Innermost last. */
   readonly variables: { readonly name: string; value: Value }[];
   readonly functions: FunctionTable;
@@ -41,7 +41,7 @@ interface Passed {
 }
 
 /** Evaluates a pipeline and sets its variables. Nil comes out as no value, as in Go. Throws `SourceFault`. */
-export function evaluatePipe(scope: Scope, dot: Value, pipe: PipeNode): Value {
+export function evaluatePipe(scope: Evaluation, dot: Value, pipe: PipeNode): Value {
   enter(scope, pipe.offset);
   let passed: Passed | undefined;
   for (const command of pipe.commands) {
@@ -58,7 +58,7 @@ export function evaluatePipe(scope: Scope, dot: Value, pipe: PipeNode): Value {
 }
 
 /** Goes one level deeper, up to the limit. The caller goes back up; after an error nobody needs to. */
-export function enter(scope: Scope, offset: number): void {
+export function enter(scope: Evaluation, offset: number): void {
   spendStep(scope.budget);
   scope.budget.depth++;
   if (scope.budget.depth > limits.depth) {
@@ -74,7 +74,7 @@ export function enter(scope: Scope, offset: number): void {
 }
 
 /** Sets a variable that exists already. */
-export function assign(scope: Scope, name: string, value: Value, offset: number): void {
+export function assign(scope: Evaluation, name: string, value: Value, offset: number): void {
   const variable = scope.variables.findLast((candidate) => candidate.name === name);
   if (variable === undefined) {
     throw new SourceFault("render", offset, `variable "${name}" is not defined`, {
@@ -84,7 +84,12 @@ export function assign(scope: Scope, name: string, value: Value, offset: number)
   variable.value = value;
 }
 
-function evaluateCommand(scope: Scope, dot: Value, command: CommandNode, passed: Passed | undefined): Value {
+function evaluateCommand(
+  scope: Evaluation,
+  dot: Value,
+  command: CommandNode,
+  passed: Passed | undefined,
+): Value {
   const [first, ...rest] = command.words;
   const hasArguments = rest.length > 0 || passed !== undefined;
   switch (first.kind) {
@@ -106,7 +111,7 @@ function evaluateCommand(scope: Scope, dot: Value, command: CommandNode, passed:
 }
 
 /** Evaluates an operand that stands alone or as an argument. */
-export function evaluateOperand(scope: Scope, dot: Value, operand: Operand): Value {
+export function evaluateOperand(scope: Evaluation, dot: Value, operand: Operand): Value {
   switch (operand.kind) {
     case "boolean":
     case "string":
@@ -130,7 +135,7 @@ export function evaluateOperand(scope: Scope, dot: Value, operand: Operand): Val
 }
 
 function evaluatePath(
-  scope: Scope,
+  scope: Evaluation,
   dot: Value,
   node: FieldNode | VariableNode | ChainNode,
   hasArguments: boolean,
@@ -145,7 +150,7 @@ function evaluatePath(
   return value;
 }
 
-function variableValue(scope: Scope, node: VariableNode): Value {
+function variableValue(scope: Evaluation, node: VariableNode): Value {
   const variable = scope.variables.findLast((candidate) => candidate.name === node.name);
   if (variable === undefined) throw renderFault(node, `variable "${node.name}" is not defined`);
   return variable.value;
@@ -178,7 +183,7 @@ function fieldOf(
 }
 
 function evaluateCall(
-  scope: Scope,
+  scope: Evaluation,
   dot: Value,
   node: IdentifierNode,
   action: string,
@@ -208,7 +213,7 @@ function evaluateCall(
 }
 
 function evaluateArguments(
-  scope: Scope,
+  scope: Evaluation,
   dot: Value,
   site: CallSite,
   target: TemplateFunction,
@@ -233,7 +238,7 @@ function constantFor(operand: Operand, type: string): bigint | undefined {
 
 // The first argument whose truth is `decides`, or the last.
 function evaluateUntil(
-  scope: Scope,
+  scope: Evaluation,
   dot: Value,
   operands: readonly Operand[],
   passed: Passed | undefined,

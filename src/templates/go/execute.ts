@@ -1,18 +1,19 @@
 // The tree and its data → output: walking nodes, branches, loops and templates within templates.
 
-import { assign, enter, evaluatePipe, type Scope } from "./evaluate.ts";
+import { assign, type Evaluation, enter, evaluatePipe } from "./evaluate.ts";
 import { CallFault, SourceFault } from "./fault.ts";
 import { printValue } from "./format/print.ts";
-import type { FunctionTable } from "./function.ts";
 import { newBudget, spendOutput, spendSize, spendStep } from "./limits.ts";
 import type { BranchNode, Node, PipeNode, TemplateNode } from "./node.ts";
 import { nodeText } from "./node-text.ts";
+import { keysInOrder } from "./order.ts";
 import type { TemplateBodies } from "./parser.ts";
 import { normalizeText } from "./text.ts";
 import { isTrue } from "./truth.ts";
-import { hide, isHidden, sortedKeys, typeName, unhide, type Value } from "./value.ts";
+import type { FunctionTable } from "./value.ts";
+import { hide, isHidden, typeName, unhide, type Value } from "./value.ts";
 
-interface Run extends Scope {
+interface Run extends Evaluation {
   readonly templates: TemplateBodies;
   readonly output: string[];
 }
@@ -150,7 +151,7 @@ function* elementsOf(run: Run, node: BranchNode, value: Value): Iterable<[Value,
   }
   if (typeof plain === "object" && plain.kind === "map") {
     spendSize(run.budget, plain.entries.size);
-    for (const key of sortedKeys(plain)) yield [cover(key), cover(plain.entries.get(key))];
+    for (const key of keysInOrder(plain)) yield [cover(key), cover(plain.entries.get(key))];
     return;
   }
   throw rangeFault(node, `range cannot go over a ${typeName(plain)}`);

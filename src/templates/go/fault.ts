@@ -48,7 +48,7 @@ export class SourceFault extends Error {
 }
 
 /** Line and column, both from 1, of an offset; columns count characters, as editors do. */
-export function placeOf(source: string, offset: number): { line: number; column: number } {
+export function positionIn(source: string, offset: number): { line: number; column: number } {
   const before = source.slice(0, offset);
   const lineStart = before.lastIndexOf("\n") + 1;
   let line = 1;
@@ -62,7 +62,7 @@ export function placeOf(source: string, offset: number): { line: number; column:
 export function templateError(file: string, source: string, fault: SourceFault): MaandError {
   const what = fault.action === undefined ? fault.message : `<${shorten(fault.action)}>: ${fault.message}`;
   return new MaandError("render", what, {
-    where: { file, ...placeOf(source, fault.offset) },
+    where: { file, ...positionIn(source, fault.offset) },
     ...(fault.hint === undefined ? {} : { hint: fault.hint }),
     ...(fault.why === undefined ? {} : { why: fault.why }),
   });

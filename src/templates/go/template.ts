@@ -4,9 +4,8 @@ import { MaandError } from "../../model/error.ts";
 import { builtins } from "./builtins.ts";
 import { execute } from "./execute.ts";
 import { SourceFault, templateError } from "./fault.ts";
-import type { FunctionTable } from "./function.ts";
 import { parseSource, type TemplateBodies } from "./parser.ts";
-import type { Value } from "./value.ts";
+import type { FunctionTable, Value } from "./value.ts";
 
 /** A parsed template: holds no data, so one serves any number of executions. */
 export interface ParsedTemplate {

@@ -1,8 +1,7 @@
 // The values that a template works on, each with exactly one Go type.
 
 import { Secret } from "../../model/secret.ts";
-import type { TemplateFunction } from "./function.ts";
-import { encodeText } from "./text.ts";
+import type { Budget } from "./limits.ts";
 
 /**
  * | here | in Go |
@@ -75,6 +74,29 @@ export interface FunctionValue {
   readonly target: TemplateFunction;
 }
 
+/**
+ * The type of a parameter. `any` takes every value, nil included. `value` does so too and tells a value that is
+ * missing (`undefined`) from nil (`null`), as Go's own built-ins do.
+ */
+export type ParameterType = "string" | "int" | "any" | "value" | "list";
+
+export interface TemplateFunction {
+  /** The parameters in order; a call may leave out the last ones down to `least`. */
+  readonly parameters: readonly ParameterType[];
+  /** Type of any further arguments; without it there may be none. */
+  readonly rest?: ParameterType;
+  /** How many arguments are needed. Default: all of `parameters`. */
+  readonly least?: number;
+  /**
+   * The body. Arguments have the declared types and hide nothing: the caller covers the result again when one of them was
+   * a secret. It throws `CallFault` for what the template's author did wrong.
+   */
+  call(args: readonly Value[], budget: Budget): Value;
+}
+
+/** Functions by the name that templates call them. A table may add to the built-ins but not replace them. */
+export type FunctionTable = ReadonlyMap<string, TemplateFunction>;
+
 /** What was made from a secret: a password in base64, the number in a PIN. */
 export interface HiddenValue {
   readonly kind: "hidden";
@@ -84,7 +106,7 @@ export interface HiddenValue {
 export type ElementType = "any" | "string";
 
 /** A `[]any`. */
-export function list(items: readonly Value[]): ListValue {
+export function anyList(items: readonly Value[]): ListValue {
   return { kind: "list", element: "any", items };
 }
 
@@ -94,7 +116,7 @@ export function stringList(items: readonly (string | Secret | HiddenValue)[]): L
 }
 
 /** A `map[string]any`. */
-export function map(entries: Iterable<readonly [string, Value]>): MapValue {
+export function anyMap(entries: Iterable<readonly [string, Value]>): MapValue {
   return { kind: "map", element: "any", entries: new Map(entries) };
 }
 
@@ -198,23 +220,4 @@ type ObjectValue =
 
 function isObject(value: Value): value is ObjectValue {
   return typeof value === "object" && value !== null && !(value instanceof Secret);
-}
-
-/** The keys of a map in Go's order, which is the order of their bytes. */
-export function sortedKeys(value: MapValue): string[] {
-  return [...value.entries.keys()].sort(compareText);
-}
-
-/** Order of two strings by their UTF-8 bytes. UTF-16 order differs above U+FFFF, hence by code point. */
-export function compareText(a: string, b: string): number {
-  if (a === b) return 0;
-  const length = Math.min(a.length, b.length);
-  for (let i = 0; i < length; i++) {
-    if (a[i] === b[i]) continue;
-    const x = a.charCodeAt(i);
-    const y = b.charCodeAt(i);
-    if (x < 0xd800 && y < 0xd800) return x - y;
-    return Buffer.compare(encodeText(a.slice(Math.max(0, i - 1))), encodeText(b.slice(Math.max(0, i - 1))));
-  }
-  return a.length - b.length;
 }

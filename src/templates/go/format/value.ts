@@ -2,8 +2,9 @@
 
 import { CallFault } from "../fault.ts";
 import { spendSize } from "../limits.ts";
+import { keysInOrder } from "../order.ts";
 import { normalizeText } from "../text.ts";
-import { type PlainValue, sortedKeys, typeName, unhide, type Value } from "../value.ts";
+import { type PlainValue, typeName, unhide, type Value } from "../value.ts";
 import { type Directive, pad } from "./directive.ts";
 import { formatComplex, formatFloat } from "./float.ts";
 import { formatInteger } from "./integer.ts";
@@ -83,7 +84,7 @@ function formatContainer(directive: Directive, verb: string, value: PlainValue):
     return directive.sharpV ? `${typeName(value)}{${inside}}` : `[${inside}]`;
   }
   if (value.kind === "map") {
-    for (const key of sortedKeys(value))
+    for (const key of keysInOrder(value))
       add(`${formatInside(directive, verb, key)}:`, value.entries.get(key));
     const inside = parts.join(separator);
     return directive.sharpV ? `${typeName(value)}{${inside}}` : `map[${inside}]`;

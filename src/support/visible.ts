@@ -6,6 +6,7 @@
  */
 const unsafe = /[\p{Cc}\p{Zl}\p{Zp}\p{Cs}\p{Bidi_Control}\ufeff]/gu;
 const unsafeButTab = /(?!\t)[\p{Cc}\p{Zl}\p{Zp}\p{Cs}\p{Bidi_Control}\ufeff]/gu;
+const invisible = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu;
 /** JSON text needs no change for the newlines of its own layout; inside strings they are escaped already. */
 const unsafeInJson = /(?!\n)[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}\ufeff]/gu;
 
@@ -20,13 +21,21 @@ export function visibleCell(text: string): string {
 }
 
 /**
+ * As `visibleCell`, with everything else that has no width of its own, such as a zero-width space, as `\u200b` too:
+ * for names and values that are quoted because something is wrong with them.
+ */
+export function visibleQuote(text: string): string {
+  return text.replace(invisible, escapeCharacter);
+}
+
+/**
  * JSON text of a value that is safe to show: the same value as `JSON.stringify` gives, with the unsafe
  * characters that JSON allows in strings escaped as well. `indent` is the number of spaces per level.
  */
 export function safeJson(value: unknown, indent = 0): string {
   return (JSON.stringify(value, null, indent) ?? "null").replace(
     unsafeInJson,
-    (character) => `\\u${hex(character, 4)}`,
+    (character) => `\\u${hex(character.charCodeAt(0), 4)}`,
   );
 }
 
@@ -35,9 +44,11 @@ const short: Record<string, string> = { "\n": "\\n", "\r": "\\r", "\t": "\\t" };
 function escapeCharacter(character: string): string {
   const known = short[character];
   if (known !== undefined) return known;
-  return character.charCodeAt(0) < 0x100 ? `\\x${hex(character, 2)}` : `\\u${hex(character, 4)}`;
+  const code = character.codePointAt(0)!;
+  if (code > 0xffff) return `\\u{${code.toString(16)}}`;
+  return code < 0x100 ? `\\x${hex(code, 2)}` : `\\u${hex(code, 4)}`;
 }
 
-function hex(character: string, digits: number): string {
-  return character.charCodeAt(0).toString(16).padStart(digits, "0");
+function hex(code: number, digits: number): string {
+  return code.toString(16).padStart(digits, "0");
 }
