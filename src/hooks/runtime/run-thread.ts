@@ -19,7 +19,7 @@ function entryPath(): string {
 
 /** A script can reach the port: a message that is none of ours fails the hook and nothing else. */
 function notOurs(_message: never): string {
-  return "the hook wrote to the channel by which maand hears of its end";
+  return "the hook wrote to the channel by which the host hears of its end";
 }
 
 /** Runs the script to its end; never throws for what the script does. */
