@@ -7,7 +7,7 @@ import { join } from "node:path";
 import fc from "fast-check";
 import type { MaandError } from "../../src/model/error.ts";
 import { openConnection } from "../../src/ssh/connect/connection.ts";
-import { raw } from "../../src/ssh/exec/quote.ts";
+import { sh } from "../../src/ssh/exec/quote.ts";
 import { type HostCertificate, objectionTo, parseCertificate } from "../../src/ssh/host-keys/certificate.ts";
 import { makeDir, makeKey, publicKey, type Sshd, startSshd } from "./sshd.ts";
 
@@ -51,7 +51,7 @@ async function attempt(
   writeFileSync(path, knownHosts);
   const settings = sshd.settings({ hostKeyChecking: mode });
   const outcome = openConnection(await sshd.target(), settings).then(async (connection) => {
-    expect((await connection.exec(raw("true"))).exitCode).toBe(0);
+    expect((await connection.exec(sh`true`)).exitCode).toBe(0);
     await connection.close();
   });
   const error = await outcome.then(

@@ -4,16 +4,7 @@ import { expect, test } from "bun:test";
 import { execFileSync } from "node:child_process";
 import fc from "fast-check";
 import { MaandError } from "../../src/model/error.ts";
-import {
-  bash,
-  joinShell,
-  quoteWord,
-  raw,
-  type ShellText,
-  sh,
-  sudo,
-  withEnv,
-} from "../../src/ssh/exec/quote.ts";
+import { bash, joinShell, quoteWord, type ShellText, sh, sudo, withEnv } from "../../src/ssh/exec/quote.ts";
 
 /** The words that bash sees, each ended by NUL. */
 function wordsOf(command: ShellText): string[] {
@@ -76,17 +67,17 @@ test("plain words stay readable, all else is quoted", () => {
 });
 
 test("shell text goes in unchanged, also from a list of commands", () => {
-  const both = joinShell("&&", [sh`cd ${"a b"}`, raw("ls")]);
+  const both = joinShell("&&", [sh`cd ${"a b"}`, sh`ls`]);
   expect(sh`(${both})`.text).toBe("(cd 'a b' && ls)");
-  expect(joinShell(";", [raw("a"), raw("b")]).text).toBe("a; b");
+  expect(joinShell(";", [sh`a`, sh`b`]).text).toBe("a; b");
 });
 
 test("sudo and env go in front", () => {
-  expect(sudo(true, withEnv({ A: "1 2", B: "x" }, raw("make start"))).text).toBe(
+  expect(sudo(true, withEnv({ A: "1 2", B: "x" }, sh`make start`)).text).toBe(
     "sudo -n env A='1 2' B=x make start",
   );
-  expect(sudo(false, raw("true")).text).toBe("true");
-  expect(withEnv({}, raw("true")).text).toBe("true");
+  expect(sudo(false, sh`true`).text).toBe("true");
+  expect(withEnv({}, sh`true`).text).toBe("true");
 });
 
 test("what cannot be a word is refused", () => {
@@ -97,8 +88,8 @@ test("what cannot be a word is refused", () => {
     () => sh`echo ${Number.NaN}`,
     () => sh`echo '${"x"}'`,
     () => sh`echo "a ${"x"} b"`,
-    () => withEnv({ "A B": "x" }, raw("true")),
-    () => withEnv({ A: "\0" }, raw("true")),
+    () => withEnv({ "A B": "x" }, sh`true`),
+    () => withEnv({ A: "\0" }, sh`true`),
   ];
   for (const make of bad) {
     expect(make).toThrow(MaandError);

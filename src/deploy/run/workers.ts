@@ -15,8 +15,7 @@ import type { Connection } from "../../ssh/connect/connection.ts";
 import { syncTree } from "../../ssh/rsync/sync.ts";
 import { createLimiter, mapLimited } from "../../support/parallel.ts";
 import type { WorkerFiles } from "../../worker/commands.ts";
-import { checkCommand, readCheck } from "../../worker/commands.ts";
-import runner from "../../worker/runner.py" with { type: "text" };
+import { checkCommand, readCheck, runnerText } from "../../worker/commands.ts";
 
 /** Local rsync processes at once: more gain nothing on a small host and each takes memory. */
 const parallelTransfers = 16;
@@ -59,7 +58,7 @@ export function workerFiles(state: CatalogState, workerIp: string, updateSeq: nu
       labels: worker?.labels ?? [],
     })}\n`,
     jobsJson: `${JSON.stringify(here.map((a: AllocationRow) => ({ job: a.job, disabled: a.disabled ? 1 : 0 })))}\n`,
-    runner,
+    runner: runnerText,
   };
 }
 
@@ -91,7 +90,7 @@ export async function linkWorkers(session: Session, options: LinkOptions): Promi
     { refresh, space }: { refresh: boolean; space: boolean },
   ): Promise<void> => {
     const files = refresh && !link.departed ? { refresh: filesOf(link.workerIp) } : {};
-    const result = await connection.exec(checkCommand(directory, useSudo, runner, { space, ...files }), {
+    const result = await connection.exec(checkCommand(directory, useSudo, runnerText, { space, ...files }), {
       signal: session.shutdown.forced,
     });
     const answer = readCheck(result, useSudo);
