@@ -4,7 +4,19 @@ import { expect, test } from "bun:test";
 import { execFileSync } from "node:child_process";
 import fc from "fast-check";
 import { MaandError } from "../../src/model/error.ts";
-import { bash, joinShell, quoteWord, type ShellText, sh, sudo, withEnv } from "../../src/ssh/exec/quote.ts";
+import {
+  bash,
+  joinShell,
+  quoteWord,
+  runScript,
+  type ScriptFile,
+  type ShellText,
+  script,
+  sh,
+  sudo,
+  withEnv,
+  withoutComments,
+} from "../../src/ssh/exec/quote.ts";
 
 /** The words that bash sees, each ended by NUL. */
 function wordsOf(command: ShellText): string[] {
@@ -70,6 +82,30 @@ test("shell text goes in unchanged, also from a list of commands", () => {
   const both = joinShell("&&", [sh`cd ${"a b"}`, sh`ls`]);
   expect(sh`(${both})`.text).toBe("(cd 'a b' && ls)");
   expect(joinShell(";", [sh`a`, sh`b`]).text).toBe("a; b");
+});
+
+test("a script gets its values as arguments, whatever they are, and a command as its words", () => {
+  const file = `# Prints its arguments.\nprintf '%s\\0' "$@"\n` as ScriptFile;
+  fc.assert(
+    fc.property(fc.array(usableText, { maxLength: 4 }), usableText, (list, one) => {
+      const command = runScript("sh", script(file), one, list, 3, sh`a ${"b c"}`);
+      expect(wordsOf(command)).toEqual([one, ...list, "3", "a", "b c"]);
+    }),
+    { numRuns: 50 },
+  );
+  expect(runScript("bash", script(file), "x").text).toBe(`bash -c 'printf '\\''%s\\0'\\'' "$@"' bash x`);
+});
+
+test("only lines that are a comment or blank are taken out of a script", () => {
+  const file = '#!/bin/sh\n# one\n\n  # two\nset -- "$#" # kept\n\techo "#$1"\n  \n' as ScriptFile;
+  expect(script(file).text).toBe('set -- "$#" # kept\n\techo "#$1"');
+  expect(withoutComments("")).toBe("");
+});
+
+test("a string that was put together is no script", () => {
+  const text: string = ["tr", "ue"].join("");
+  // @ts-expect-error only the text of an imported file is one
+  expect(script(text).text).toBe("true");
 });
 
 test("sudo and env go in front", () => {
