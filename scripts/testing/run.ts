@@ -28,6 +28,7 @@ const checks: Record<string, string[]> = {
     ".",
   ],
   types: [bun, "node_modules/typescript/bin/tsc", "--pretty", "false"],
+  unused: [bun, "node_modules/knip/bin/knip.js", "--config", "scripts/testing/knip.jsonc"],
   shell: [bun, "scripts/testing/check-shell.ts"],
   // They run with the python3 of a worker or of the operator's host, which may be old.
   python: [

@@ -10,7 +10,7 @@ export type Described = Pick<
 >;
 
 /** How the command is called, without its flags: `maand render <job> [path]`. */
-export function usageLine({ name, positional = [] }: Described): string {
+function usageLine({ name, positional = [] }: Described): string {
   const places = positional.map((place) => (place.endsWith("?") ? `[${place.slice(0, -1)}]` : `<${place}>`));
   return ["maand", name, ...places].join(" ");
 }

@@ -24,7 +24,7 @@ export interface WorkerFiles {
 export const workerTools = ["bash", "make", "python3", "rsync", "timeout"] as const;
 
 /** Free space below which a deploy does not begin on a worker: room for a small job and its temporary files, in KiB. */
-export const minimumFreeKib = 8 * 1024;
+const minimumFreeKib = 8 * 1024;
 
 /** Seconds between the polite and the forced end of a command that overran its time. */
 const killAfterSeconds = 10;

@@ -1,9 +1,9 @@
 // The checks of the sources: what they look at, and that each refuses what it is there for.
 
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { renderScaffolds, shellSources } from "../../scripts/testing/check-shell.ts";
 import { runProcess } from "../support/process.ts";
 
@@ -87,4 +87,40 @@ def start(name: str) -> int:
     return os.fork()
 `;
   expect(await python(text)).toBe("");
+});
+
+test("unused: files, exports, types and dependencies are refused, under the configuration of this repository", async () => {
+  const project = join(dir, "project");
+  const put = (path: string, text: string) => {
+    mkdirSync(dirname(join(project, path)), { recursive: true });
+    writeFileSync(join(project, path), text);
+  };
+  put("package.json", `{"name":"p","dependencies":{"left-out":"1.0.0"},"devDependencies":{"bun":"1.0.0"}}`);
+  put("scripts/testing/knip.jsonc", readFileSync(join(root, "scripts/testing/knip.jsonc"), "utf8"));
+  put("src/main.ts", `import { used, type Shape } from "./a.ts";\nconsole.log(used satisfies Shape);\n`);
+  put("src/hooks/runtime/thread-entry.ts", `import { tested } from "../../b.ts";\nconsole.log(tested);\n`);
+  put(
+    "src/a.ts",
+    "export type Shape = number;\nexport type Idle = 1;\nexport const used = 1;\nexport const idle = 2;\n",
+  );
+  put("src/b.ts", "export const tested = 1;\nexport const onlyTested = 2;\n");
+  put("src/idle-file.ts", "export const x = 1;\n");
+  put("tests/b.test.ts", `import { onlyTested } from "../src/b.ts";\nconsole.log(onlyTested);\n`);
+  const knip = join(root, "node_modules/knip/bin/knip.js");
+  const run = (...args: string[]) =>
+    runProcess([process.execPath, knip, "--config", "scripts/testing/knip.jsonc", ...args], { cwd: project });
+  const { code, stdout } = await run("--reporter", "json");
+  const { issues } = JSON.parse(stdout) as { issues: Record<string, { name: string }[] & string>[] };
+  const found = issues.flatMap((issue) =>
+    ["files", "exports", "types", "dependencies", "devDependencies"].flatMap((kind) =>
+      (issue[kind] ?? []).map(({ name }) => `${kind} ${name}`),
+    ),
+  );
+  expect(found.sort()).toEqual([
+    "dependencies left-out",
+    "exports idle",
+    "files src/idle-file.ts",
+    "types Idle",
+  ]);
+  expect(code).not.toBe(0);
 });

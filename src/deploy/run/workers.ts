@@ -46,7 +46,7 @@ export interface Links {
 }
 
 /** `worker.json`, `jobs.json` and the runner as they shall lie on a worker. */
-export function workerFiles(state: CatalogState, workerIp: string, updateSeq: number): WorkerFiles {
+function workerFiles(state: CatalogState, workerIp: string, updateSeq: number): WorkerFiles {
   const worker = state.workers.find((candidate) => candidate.host === workerIp);
   const here = state.allocations.filter((a) => a.workerIp === workerIp && !a.removed);
   return {

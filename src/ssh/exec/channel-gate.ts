@@ -1,7 +1,7 @@
 // How many channels one connection has open at once: first come first served, fewer when the server says so.
 
 /** sshd frees a slot a little late, so that 8 of its default 10 already fail now and then. */
-export const channelsPerConnection = 4;
+const channelsPerConnection = 4;
 
 export interface ChannelGate {
   /**

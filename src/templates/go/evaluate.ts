@@ -106,7 +106,7 @@ function evaluateCommand(scope: Scope, dot: Value, command: CommandNode, passed:
 }
 
 /** Evaluates an operand that stands alone or as an argument. */
-export function evaluateOperand(scope: Scope, dot: Value, operand: Operand): Value {
+function evaluateOperand(scope: Scope, dot: Value, operand: Operand): Value {
   switch (operand.kind) {
     case "boolean":
     case "string":
