@@ -17,8 +17,11 @@ async function main(): Promise<number> {
     const { hookMain } = await import("./hooks/runtime/child-main.ts");
     return hookMain(argv.slice(1));
   }
-  const { runCommandLine } = await import("./cli/command-line.ts");
-  return runCommandLine(argv);
+  const [{ runCommandLine }, { commands }] = await Promise.all([
+    import("./cli/command-line.ts"),
+    import("./commands/application.ts"),
+  ]);
+  return runCommandLine(commands, argv);
 }
 
 main().then(

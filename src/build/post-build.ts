@@ -1,4 +1,4 @@
-// `post_build` hooks: after the commit, in wave order, each job's KV writes durable when its hooks succeed.
+// `post_build` hooks: after the commit, in wave order, job by job.
 
 import { readCatalog } from "../catalog/read.ts";
 import { createContentRenderer } from "../content/renderer.ts";
@@ -40,11 +40,7 @@ export async function runPostBuild(session: Session): Promise<PostBuildOutcome> 
       const { error, interrupted } = await hooks.run({ event: "post_build", job: job.name });
       outcome.jobs.push(job.name);
       outcome.interrupted ||= interrupted;
-      if (error === undefined && !interrupted) hooks.checkpoint(job.name);
-      else {
-        hooks.discard(job.name);
-        if (error !== undefined) outcome.failures.push({ job: job.name, error });
-      }
+      if (error !== undefined) outcome.failures.push({ job: job.name, error });
     }
     return outcome;
   } finally {

@@ -1,30 +1,44 @@
 // What `maand <command> --help` prints, from the command's own declaration.
 
-import { commonFlags } from "../help/commands.ts";
-import type { Declaration, Flag } from "./define.ts";
+import type { AnyCommand, Command, Flag, ParentCommand } from "./declaration.ts";
+import { isParent, ownWord, runnable, typedFlag } from "./declaration.ts";
+import { globalFlags } from "./globals.ts";
 
-/** What help needs of a declaration. */
-export type Described = Pick<
-  Declaration<Record<string, Flag>>,
-  "name" | "brief" | "description" | "examples" | "flags" | "aliases" | "positional" | "spellings"
->;
+/** Two columns of a help text. */
+export type HelpRow = readonly [left: string, right: string];
 
-/** How the command is called, without its flags: `maand render <job> [path]`. */
-function usageLine({ name, positional = [] }: Described): string {
-  const places = positional.map((place) => (place.endsWith("?") ? `[${place.slice(0, -1)}]` : `<${place}>`));
+/** How a command is called, without its flags: `maand render <job> [path]`. */
+export function usageLine({ name, positional }: Command): string {
+  const places = Object.entries(positional).map(([place, { optional }]) =>
+    optional === true ? `[${place}]` : `<${place}>`,
+  );
   return ["maand", name, ...places].join(" ");
 }
 
-/** All there is to say about one command; ends with a newline. */
-export function commandHelp(command: Described): string {
-  const spellings = (command.spellings ?? []).map((name) => `maand ${name}`);
-  const own = Object.entries(command.flags).map(([name, flag]): readonly [string, string] => [
-    flagWords(command, name, flag),
-    flag.brief,
+/** The flags of every command, as they are typed. */
+export function globalFlagRows(): HelpRow[] {
+  return globalFlags.map(({ brief, flag, placeholder }) => [
+    placeholder === undefined ? flag : `${flag} ${placeholder}`,
+    brief,
   ]);
-  const common = commonFlags.map(([flag, brief]): readonly [string, string] => [`    ${flag}`, brief]);
+}
+
+/** What `--help` prints after the words of a command; ends with a newline. */
+export function helpOf(command: AnyCommand): string {
+  if (!isParent(command)) return commandHelp(command);
+  const inside = parentHelp(command);
+  return command.standIn === undefined ? inside : `${commandHelp(command.standIn)}\n${inside}`;
+}
+
+function commandHelp(command: Command): string {
+  const parents = command.name.slice(0, -ownWord(command).length);
+  const spellings = (command.spellings ?? []).map((word) => `maand ${parents}${word}`);
+  const own = Object.entries(command.flags).map(
+    ([name, flag]): HelpRow => [flagWords(name, flag), flag.brief],
+  );
+  const common = globalFlagRows().map(([flag, brief]): HelpRow => [`    ${flag}`, brief]);
   const width = Math.max(...[...own, ...common].map(([left]) => left.length));
-  const rows = (pairs: readonly (readonly [string, string])[]): string[] =>
+  const rows = (pairs: readonly HelpRow[]): string[] =>
     pairs.map(([left, right]) => `  ${left.padEnd(width)}  ${right}`);
   return [
     `maand ${command.name}: ${command.brief}`,
@@ -44,8 +58,8 @@ export function commandHelp(command: Described): string {
   ].join("\n");
 }
 
-/** What a group of commands is for, and its commands; ends with a newline. */
-export function groupHelp(name: string, brief: string, commands: readonly Described[]): string {
+function parentHelp({ brief, name, subcommands }: ParentCommand): string {
+  const commands = runnable(subcommands);
   const width = Math.max(...commands.map((command) => usageLine(command).length));
   return [
     `maand ${name}: ${brief}`,
@@ -59,11 +73,9 @@ export function groupHelp(name: string, brief: string, commands: readonly Descri
 }
 
 /** `-n, --dry-run`, `    --jobs a,b`: as it is typed. */
-function flagWords({ aliases = {} }: Described, name: string, flag: Flag): string {
-  const letter = Object.keys(aliases).find((alias) => aliases[alias] === name);
-  const long = `--${name.replaceAll(/[A-Z]/g, (capital) => `-${capital.toLowerCase()}`)}`;
+function flagWords(name: string, flag: Flag): string {
   const value = flag.kind === "boolean" ? "" : ` ${flag.placeholder ?? defaultPlaceholder[flag.kind]}`;
-  return `${letter === undefined ? "   " : `-${letter},`} ${long}${value}`;
+  return `${flag.letter === undefined ? "   " : `-${flag.letter},`} ${typedFlag(name)}${value}`;
 }
 
 const defaultPlaceholder: Record<Exclude<Flag["kind"], "boolean">, string> = {

@@ -2,8 +2,19 @@
 
 import type { EventStream, RunIdentity } from "../events/event.ts";
 import type { Session, Shutdown } from "../session/session.ts";
-import type { Globals } from "./globals.ts";
+import type { Ending } from "./exit-codes.ts";
 import type { Terminal } from "./output/terminal.ts";
+
+/** What the flags say that every command takes. */
+export interface Globals {
+  bucket?: string;
+  json: boolean;
+  quiet: boolean;
+  color: boolean;
+  progress: boolean;
+  /** Seconds to wait for another maand on the same bucket. */
+  lockWaitSeconds: number;
+}
 
 /** One call of maand. */
 export interface Invocation {
@@ -27,8 +38,8 @@ export interface Outcome {
   text?: string;
   /** Members of the JSON document beside `ok`, `command` and `run_id`. */
   json?: Record<string, unknown>;
-  /** 0 when absent. */
-  exitCode?: number;
+  /** `done` when absent. */
+  ending?: Ending;
 }
 
 /** How a command uses the bucket: not at all, reading beside a writer, or as its one writer. */

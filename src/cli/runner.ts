@@ -1,6 +1,5 @@
-// Around every command: lock, session, signals, logs, history; then the result or the error on the right stream.
+// The command runner: lock, session, signals, logs and history around every command; then the result or the error on the right stream.
 
-import { randomUUID } from "node:crypto";
 import { resolve } from "node:path";
 import { bucketPaths, locateBucket } from "../bucket/locate.ts";
 import type { Lock } from "../bucket/lock.ts";
@@ -8,31 +7,19 @@ import { createEventStream } from "../events/event.ts";
 import { MaandError } from "../model/error.ts";
 import { operatorName } from "../session/operator.ts";
 import type { Session } from "../session/session.ts";
-import type { Globals } from "./globals.ts";
-import type { Access, BucketInvocation, Invocation, Outcome } from "./invocation.ts";
+import type { CommandCall } from "./declaration.ts";
+import { exitCodeOf } from "./exit-codes.ts";
+import type { BucketInvocation, Globals, Invocation, Outcome } from "./invocation.ts";
 import { errorJson, formatError, toMaandError } from "./output/errors.ts";
-import { exitCodeOf, exitCodes } from "./output/exit-codes.ts";
-import { createJsonOutput } from "./output/json.ts";
+import { createJsonOutput, type JsonOutput } from "./output/json.ts";
 import type { Renderer } from "./output/renderer.ts";
 import { createRenderer } from "./output/renderer.ts";
 import type { Terminal } from "./output/terminal.ts";
 
-export interface RunnableCommand {
-  /** As it is called, such as `job restart`. */
-  name: string;
-  access: Access;
-  /** Its runs are kept in the catalog's history. */
-  recorded: boolean;
-  /** Ctrl-C lets running work finish; without it the command just ends. */
-  graceful: boolean;
-  /** Arguments for the history, as typed. */
-  arguments: readonly string[];
-  run(invocation: BucketInvocation): Promise<Outcome>;
-}
-
-/** Runs one command from lock to exit code. Never throws. */
+/** Runs one command from lock to exit code; `typed` are its arguments for the history. Never throws. */
 export async function executeCommand(
-  command: RunnableCommand,
+  command: CommandCall,
+  typed: readonly string[],
   globals: Globals,
   terminal: Terminal,
 ): Promise<number> {
@@ -41,7 +28,7 @@ export async function executeCommand(
   events.subscribe(renderer.listen);
   const graceful = new AbortController();
   const forced = new AbortController();
-  const identity = { runId: randomUUID(), command: command.name };
+  const identity = { runId: crypto.randomUUID(), command: command.name };
   const invocation: Invocation = {
     globals,
     terminal,
@@ -51,22 +38,27 @@ export async function executeCommand(
     workingDirectory: process.cwd(),
     environment: process.env,
   };
+  const json = createJsonOutput(terminal.stdout);
   const restoreSignals = command.graceful ? watchSignals(graceful, forced, invocation) : () => undefined;
   try {
     const outcome =
       command.access === "none"
         ? await command.run(invocation as BucketInvocation)
-        : await runOnBucket(command, invocation);
-    return report(command, invocation, renderer, outcome);
+        : await runOnBucket(command, typed, invocation);
+    return report(invocation, renderer, json, outcome);
   } catch (thrown) {
-    return reportError(toMaandError(thrown), invocation, renderer);
+    return reportError(invocation, renderer, json, toMaandError(thrown));
   } finally {
     restoreSignals();
     renderer.close();
   }
 }
 
-async function runOnBucket(command: RunnableCommand, invocation: Invocation): Promise<Outcome> {
+async function runOnBucket(
+  command: CommandCall,
+  typed: readonly string[],
+  invocation: Invocation,
+): Promise<Outcome> {
   const { globals, environment } = invocation;
   const paths = locateBucket({
     flag: globals.bucket,
@@ -79,7 +71,7 @@ async function runOnBucket(command: RunnableCommand, invocation: Invocation): Pr
   const lock = command.access === "write" ? await lockBucket(paths.lock, command, invocation) : undefined;
   let session: Session | undefined;
   let closeLog: (() => void) | undefined;
-  let exitCode: number = exitCodes.failed;
+  let exitCode = exitCodeOf("failed");
   const { closeSession, openSession } = await import("../session/open.ts");
   try {
     session = openSession({
@@ -90,9 +82,9 @@ async function runOnBucket(command: RunnableCommand, invocation: Invocation): Pr
       readonly: command.access === "read",
     });
     if (command.access === "write") closeLog = await openLog(invocation, session);
-    if (recorded) await recordStart(command, session);
+    if (recorded) await recordStart(command, typed, session);
     const outcome = await command.run({ ...invocation, session });
-    exitCode = outcome.exitCode ?? exitCodes.done;
+    exitCode = exitCodeOf(outcome.ending ?? "done");
     return outcome;
   } catch (thrown) {
     const error = toMaandError(thrown);
@@ -129,7 +121,7 @@ export function refuseInsideHook(name: string, environment: Record<string, strin
   });
 }
 
-async function lockBucket(path: string, command: RunnableCommand, invocation: Invocation): Promise<Lock> {
+async function lockBucket(path: string, command: CommandCall, invocation: Invocation): Promise<Lock> {
   const { takeLock } = await import("../bucket/lock.ts");
   return takeLock({
     path,
@@ -159,13 +151,13 @@ async function openLog(invocation: Invocation, session: Session): Promise<() => 
   return () => log.close();
 }
 
-async function recordStart(command: RunnableCommand, session: Session): Promise<void> {
+async function recordStart(command: CommandCall, typed: readonly string[], session: Session): Promise<void> {
   const { beginRun } = await import("../catalog/history.ts");
   const { readUpdateSeq } = await import("../catalog/deployments.ts");
   beginRun(session.catalog, {
     runId: session.identity.runId,
     command: command.name,
-    arguments: command.arguments,
+    arguments: typed,
     operator: operatorName(process.env),
     updateSeq: readUpdateSeq(session.catalog),
     startedAt: session.now(),
@@ -198,31 +190,33 @@ function watchSignals(
   };
 }
 
-function report(
-  command: RunnableCommand,
-  invocation: Invocation,
-  renderer: Renderer,
-  outcome: Outcome,
-): number {
-  const exitCode = outcome.exitCode ?? exitCodes.done;
+function report(invocation: Invocation, renderer: Renderer, json: JsonOutput, outcome: Outcome): number {
+  const { ending = "done" } = outcome;
+  const { identity, terminal } = invocation;
   renderer.clear();
-  if (invocation.terminal.json) {
-    createJsonOutput(invocation.terminal.stdout).write({
-      ok: exitCode === exitCodes.done,
-      command: command.name,
-      run_id: invocation.identity.runId,
+  if (terminal.json) {
+    json.write({
+      ok: ending === "done",
+      command: identity.command,
+      run_id: identity.runId,
       ...outcome.json,
     });
-  } else if (outcome.text !== undefined) invocation.terminal.stdout.write(outcome.text);
-  return exitCode;
+  } else if (outcome.text !== undefined) terminal.stdout.write(outcome.text);
+  return exitCodeOf(ending);
 }
 
-function reportError(error: MaandError, invocation: Invocation, renderer: Renderer): number {
+function reportError(
+  invocation: Invocation,
+  renderer: Renderer,
+  json: JsonOutput,
+  error: MaandError,
+): number {
   renderer.clear();
-  const { terminal, identity } = invocation;
+  const { identity, terminal } = invocation;
   terminal.stderr.write(formatError(error, terminal.stderr.paint));
-  if (terminal.json) {
-    createJsonOutput(terminal.stdout).write({
+  // What failed may have been the writing of the document itself.
+  if (terminal.json && !json.written) {
+    json.write({
       ok: false,
       command: identity.command,
       run_id: identity.runId,

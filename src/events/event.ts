@@ -1,4 +1,4 @@
-// What happened, as typed values: the terminal, the log files and `--json` all read this one stream.
+// What happens, as typed values: the terminal and the log files read this one stream (`--json` prints the command's outcome).
 
 /** The parts of a run that a line can belong to. */
 export const phases = [

@@ -2,12 +2,12 @@
 
 import { readDeployments } from "../catalog/deployments.ts";
 import type { Catalog } from "../catalog/open.ts";
+import { deleteAllocations, deleteUnusedContent } from "../catalog/purge.ts";
 import { readState } from "../catalog/state.ts";
+import { deleteOldVersions } from "../kv/purge.ts";
 import { orphanedNamespaces } from "../kv/retention.ts";
 import type { KvStore } from "../kv/store.ts";
-import { keptVersions } from "../kv/store.ts";
 import type { AllocationRow } from "../model/state.ts";
-import { decodeTree } from "../model/tree.ts";
 import { ownerlessNamespaces, runtimeStates } from "./plan.ts";
 
 /** Counts of what was deleted. */
@@ -34,32 +34,11 @@ export interface PurgeOptions {
 /** Deletes everything in one transaction. */
 export function purgeCatalog(catalog: Catalog, kv: KvStore, options: PurgeOptions): CatalogPurge {
   return catalog.transaction((): CatalogPurge => {
-    const jobs = deleteRows(catalog, options.purged);
+    const jobs = deleteAllocations(catalog, options.purged);
     const kvKeys = deleteKeys(catalog, kv, options);
-    const kvVersions = deleteVersions(catalog, options.tombstonesUntil);
-    return { jobs, kvKeys, kvVersions, ...deleteContent(catalog) };
+    const kvVersions = deleteOldVersions(catalog, options.tombstonesUntil);
+    return { jobs, kvKeys, kvVersions, ...deleteUnusedContent(catalog) };
   })();
-}
-
-/** Rows of the allocations (their deployments go with them), then jobs that have left and have no allocation any more. */
-function deleteRows(catalog: Catalog, purged: readonly AllocationRow[]): number {
-  const allocation = catalog.query("DELETE FROM allocation WHERE alloc_id = ? AND removed = 1");
-  const certificate = catalog.query("DELETE FROM certificate WHERE job = ? AND worker_ip = ?");
-  for (const row of purged) {
-    allocation.run(row.allocId);
-    certificate.run(row.job, row.workerIp);
-  }
-  const left = catalog
-    .query<{ name: string }, []>(
-      "SELECT name FROM job WHERE removed = 1 AND name NOT IN (SELECT job FROM allocation) ORDER BY name",
-    )
-    .all();
-  for (const { name } of left) {
-    for (const table of ["job_file", "port", "certificate", "job_rollout"])
-      catalog.query(`DELETE FROM ${table} WHERE job = ?`).run(name);
-    catalog.query("DELETE FROM job WHERE name = ?").run(name);
-  }
-  return left.length;
 }
 
 function deleteKeys(catalog: Catalog, kv: KvStore, options: PurgeOptions): number {
@@ -80,50 +59,4 @@ function deleteKeys(catalog: Catalog, kv: KvStore, options: PurgeOptions): numbe
     kv.keys(namespace).map((key) => ({ namespace, key })),
   );
   return kv.apply(changes, options.now);
-}
-
-/** Tombstones take all versions of their key with them; keys that live keep their last versions. */
-function deleteVersions(catalog: Catalog, until: number): number {
-  const history = catalog
-    .query(
-      `DELETE FROM kv_history WHERE EXISTS (
-         SELECT 1 FROM kv WHERE kv.namespace = kv_history.namespace AND kv.key = kv_history.key
-           AND ((kv.deleted = 1 AND kv.changed_at <= ?1) OR kv_history.version <= kv.version - ?2))`,
-    )
-    .run(until, keptVersions);
-  const tombstones = catalog.query("DELETE FROM kv WHERE deleted = 1 AND changed_at <= ?").run(until);
-  return history.changes + tombstones.changes;
-}
-
-/** Trees that no deployment names, then content that neither a job file nor a kept tree names. */
-function deleteContent(catalog: Catalog): { trees: number; blobs: number } {
-  const trees = catalog
-    .query(
-      `DELETE FROM tree WHERE hash NOT IN (
-         SELECT promoted_hash FROM deployment WHERE promoted_hash IS NOT NULL
-         UNION SELECT previous_hash FROM deployment WHERE previous_hash IS NOT NULL
-         UNION SELECT attempt_hash FROM deployment WHERE attempt_hash IS NOT NULL)`,
-    )
-    .run().changes;
-  const kept = new Set(
-    catalog
-      .query<{ sha256: string }, []>("SELECT DISTINCT sha256 FROM job_file WHERE sha256 IS NOT NULL")
-      .all()
-      .map((row) => row.sha256),
-  );
-  for (const { files } of catalog.query<{ files: string }, []>("SELECT files FROM tree").all())
-    for (const file of decodeTree(files)) if (file.kind === "file") kept.add(file.ref);
-  const remove = catalog.query("DELETE FROM blob WHERE sha256 = ?");
-  const unused = catalog
-    .query<{ sha256: string }, []>("SELECT sha256 FROM blob")
-    .all()
-    .filter((row) => !kept.has(row.sha256));
-  for (const { sha256 } of unused) remove.run(sha256);
-  return { trees, blobs: unused.length };
-}
-
-/** Gives the space of deleted rows back to the file system. */
-export function compactCatalog(catalog: Catalog): void {
-  catalog.run("VACUUM");
-  catalog.run("PRAGMA wal_checkpoint(TRUNCATE)");
 }

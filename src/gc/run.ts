@@ -1,11 +1,13 @@
 // gc: stops and deletes what is left of removed allocations on workers, then purges the catalog, logs and staging.
 
 import { forgetPromotions } from "../catalog/deployments.ts";
-import { recordAllocation } from "../catalog/history.ts";
+import { compactCatalog } from "../catalog/purge.ts";
 import { type CatalogRead, readCatalog } from "../catalog/read.ts";
 import { failureText } from "../health/failure.ts";
 import type { HookHost } from "../hooks/host.ts";
 import { withHookHost } from "../hooks/with-host.ts";
+import { notStarted, workError } from "../lifecycle/errors.ts";
+import { recordAllocations } from "../lifecycle/record.ts";
 import { runLogged } from "../lifecycle/target.ts";
 import { MaandError } from "../model/error.ts";
 import type { Session } from "../session/session.ts";
@@ -14,10 +16,10 @@ import type { Connection } from "../ssh/connect/connection.ts";
 import type { ShellText } from "../ssh/exec/quote.ts";
 import { mapLimited } from "../support/parallel.ts";
 import { deleteBucketCommand, deleteJobCommand } from "../worker/commands.ts";
-import { type CatalogPurge, compactCatalog, purgeCatalog } from "./catalog.ts";
+import { type CatalogPurge, purgeCatalog } from "./catalog.ts";
 import { daysBefore, deleteRunLogs, emptyStaging, jobDirectories, runLogDays } from "./files.ts";
 import { type Garbage, planGc, stopWaves } from "./plan.ts";
-import { asError, type Call, interrupted, reach, stopOne } from "./worker.ts";
+import { stopGarbage, type VisitedWorker, visitWorker } from "./worker.ts";
 
 export interface GcRequest {
   /** Days that tombstones are kept. */
@@ -26,6 +28,7 @@ export interface GcRequest {
 
 /** What became of one removed allocation. */
 export interface GcAllocation {
+  allocId: string;
   job: string;
   workerIp: string;
   /** `kept`: its rows stay for the next gc. */
@@ -77,31 +80,39 @@ async function collect(
       .map(({ row }) => row.job),
     ["job_control"],
   );
-  const calls = await mapLimited(plan.visits, session.conf.maxParallelWorkers, (visit) =>
-    reach(session, visit),
+  const visited = await mapLimited(plan.visits, session.conf.maxParallelWorkers, (visit) =>
+    visitWorker(session, visit),
   );
-  const callOf = new Map(calls.map((call) => [call.visit.workerIp, call]));
+  const workerOf = new Map(visited.map((worker) => [worker.visit.workerIp, worker]));
   for (const wave of stopWaves(plan)) {
     await mapLimited(wave, session.conf.maxParallelWorkers, (garbage) =>
-      stopOne(session, hooks, callOf.get(garbage.row.workerIp)!, garbage),
+      stopGarbage(session, hooks, workerOf.get(garbage.row.workerIp)!, garbage),
     );
   }
-  const workers = await mapLimited(calls, session.conf.maxParallelWorkers, (call) => deleteOn(session, call));
+  const workers = await mapLimited(visited, session.conf.maxParallelWorkers, (worker) =>
+    deleteOn(session, worker),
+  );
 
   const allocations = [
-    ...calls.flatMap((call) => call.visit.garbage.map((garbage) => outcomeOf(call, garbage))),
+    ...visited.flatMap((worker) => worker.visit.garbage.map((garbage) => garbageOutcome(worker, garbage))),
     ...plan.rowsOnly.map(
-      ({ row }): GcAllocation => ({ job: row.job, workerIp: row.workerIp, status: "purged", stopped: false }),
+      ({ row: { allocId, job, workerIp } }): GcAllocation => ({
+        allocId,
+        job,
+        workerIp,
+        status: "purged",
+        stopped: false,
+      }),
     ),
   ];
-  record(session, allocations);
-  const purgedKeys = new Set(
-    allocations.filter((entry) => entry.status === "purged").map((entry) => `${entry.job}@${entry.workerIp}`),
+  recordGarbage(session, allocations);
+  const purgedIds = new Set(
+    allocations.filter((entry) => entry.status === "purged").map((entry) => entry.allocId),
   );
   const garbage = [...plan.visits.flatMap((visit) => visit.garbage), ...plan.rowsOnly];
   const now = session.now();
   const purge = purgeCatalog(catalog, session.kv, {
-    purged: garbage.map(({ row }) => row).filter((row) => purgedKeys.has(`${row.job}@${row.workerIp}`)),
+    purged: garbage.map(({ row }) => row).filter((row) => purgedIds.has(row.allocId)),
     workspaceJobs: jobDirectories(paths.workspace),
     tombstonesUntil: daysBefore(now, request.retainDays),
     now,
@@ -120,20 +131,20 @@ async function collect(
 }
 
 /** Deletes what can go on one worker; tells what became of the worker itself when it has left the workspace. */
-async function deleteOn(session: Session, call: Call): Promise<GcWorker | undefined> {
-  const { visit, connection, failure, faults } = call;
+async function deleteOn(session: Session, visited: VisitedWorker): Promise<GcWorker | undefined> {
+  const { visit, connection, failure, failures } = visited;
   const { workerIp } = visit;
   if (connection === undefined)
     return visit.departed ? departedUnreached(session, workerIp, failure!) : undefined;
   const directory = remoteDirectory(session);
   const { useSudo } = session.conf;
-  const free = visit.garbage.filter(({ row }) => !faults.has(row.allocId));
+  const free = visit.garbage.filter(({ row }) => !failures.has(row.allocId));
   // Before the files go: a pair that comes back after a crash has to be deployed as new.
   forgetPromotions(
     session.catalog,
     free.filter(({ remove }) => remove).map(({ row }) => row.allocId),
   );
-  if (visit.departed && faults.size === 0) {
+  if (visit.departed && failures.size === 0) {
     try {
       await deleteRemote(
         session,
@@ -144,8 +155,8 @@ async function deleteOn(session: Session, call: Call): Promise<GcWorker | undefi
       );
       return { workerIp, status: "deleted" };
     } catch (thrown) {
-      const error = asError(thrown, { worker: workerIp });
-      for (const { row } of free) faults.set(row.allocId, error);
+      const error = workError(session, thrown, { worker: workerIp });
+      for (const { row } of free) failures.set(row.allocId, error);
       return { workerIp, status: "kept", error };
     }
   }
@@ -161,10 +172,10 @@ async function deleteOn(session: Session, call: Call): Promise<GcWorker | undefi
         deleteJobCommand(directory, row.job, useSudo),
       );
     } catch (thrown) {
-      faults.set(row.allocId, asError(thrown, where));
+      failures.set(row.allocId, workError(session, thrown, where));
     }
   }
-  return visit.departed ? { workerIp, status: "kept", error: [...faults.values()][0]! } : undefined;
+  return visit.departed ? { workerIp, status: "kept", error: [...failures.values()][0]! } : undefined;
 }
 
 function departedUnreached(session: Session, workerIp: string, error: MaandError): GcWorker {
@@ -182,7 +193,7 @@ async function deleteRemote(
   path: string,
   command: ShellText,
 ): Promise<void> {
-  if (session.shutdown.graceful.aborted) throw interrupted();
+  if (session.shutdown.graceful.aborted) throw notStarted("interrupted", where);
   const scope = { ...where, phase: "gc" as const, action: "delete" };
   const title = `rm -rf ${path}`;
   const result = await runLogged(session, connection, {
@@ -199,27 +210,31 @@ async function deleteRemote(
   });
 }
 
-function outcomeOf(call: Call, { row }: Garbage): GcAllocation {
-  const of = { job: row.job, workerIp: row.workerIp, stopped: call.stopped.has(row.allocId) };
-  const unreached = call.connection === undefined;
-  if (unreached && call.visit.departed && call.failure!.kind === "unreachable")
+function garbageOutcome(visited: VisitedWorker, { row }: Garbage): GcAllocation {
+  const { visit, connection, failure, failures, stopped } = visited;
+  const of = {
+    allocId: row.allocId,
+    job: row.job,
+    workerIp: row.workerIp,
+    stopped: stopped.has(row.allocId),
+  };
+  if (connection === undefined && visit.departed && failure!.kind === "unreachable")
     return { ...of, status: "purged" };
-  const error = unreached ? call.failure : call.faults.get(row.allocId);
+  const error = connection === undefined ? failure : failures.get(row.allocId);
   return error === undefined ? { ...of, status: "purged" } : { ...of, status: "kept", error };
 }
 
-function record(session: Session, allocations: readonly GcAllocation[]): void {
-  session.catalog.transaction(() => {
-    for (const entry of allocations) {
-      recordAllocation(session.catalog, {
-        runId: session.identity.runId,
-        job: entry.job,
-        workerIp: entry.workerIp,
-        action: "gc",
-        status: entry.status === "purged" ? "done" : "failed",
-        ...(entry.error === undefined ? {} : { reason: entry.error.message }),
-        at: session.now(),
-      });
-    }
-  })();
+function recordGarbage(session: Session, allocations: readonly GcAllocation[]): void {
+  recordAllocations(
+    session,
+    allocations.map(({ allocId, job, workerIp, status, error }) => ({
+      allocId,
+      job,
+      workerIp,
+      phase: "gc",
+      action: "gc",
+      status: status === "purged" ? "done" : "failed",
+      ...(error === undefined ? {} : { error }),
+    })),
+  );
 }

@@ -5,6 +5,7 @@ import certs from "./certs.md" with { type: "text" };
 import collect from "./collect.md" with { type: "text" };
 import deploy from "./deploy.md" with { type: "text" };
 import gc from "./gc.md" with { type: "text" };
+import glossary from "./glossary.md" with { type: "text" };
 import health from "./health.md" with { type: "text" };
 import hooks from "./hooks.md" with { type: "text" };
 import jobs from "./jobs.md" with { type: "text" };
@@ -23,14 +24,15 @@ export interface Topic {
   name: string;
   brief: string;
   text: string;
-  /** Other words that ask for the same topic: commands, mostly. */
-  aliases?: readonly string[];
+  /** Commands by whose name the topic may be asked for. */
+  explains?: readonly string[];
 }
 
 /** In reading order. */
 export const topics: readonly Topic[] = [
-  { name: "quickstart", brief: "from nothing to a running job", text: quickstart, aliases: ["init"] },
+  { name: "quickstart", brief: "from nothing to a running job", text: quickstart, explains: ["init"] },
   { name: "model", brief: "the words, the bucket, what lies on a worker", text: model },
+  { name: "glossary", brief: "each word that maand uses, in a sentence or two", text: glossary },
   { name: "workspace", brief: "every file you edit and every field in it", text: workspace },
   { name: "placement", brief: "which job runs where: labels, capacity, ports, waves", text: placement },
   { name: "build", brief: "from workspace to catalog", text: build },
@@ -39,24 +41,14 @@ export const topics: readonly Topic[] = [
     name: "templates",
     brief: "files rendered per worker: Go's language and Eta",
     text: templates,
-    aliases: ["render"],
+    explains: ["render"],
   },
   { name: "certs", brief: "the CA and certificates of jobs", text: certs },
   { name: "deploy", brief: "plan, batches, gates, and going on after a failure", text: deploy },
-  {
-    name: "health",
-    brief: "worker gate, probes, waiting",
-    text: health,
-    aliases: ["health_check", "health-check"],
-  },
-  {
-    name: "hooks",
-    brief: "scripts on this host: events, environment, runtime API",
-    text: hooks,
-    aliases: ["hook"],
-  },
-  { name: "jobs", brief: "the Makefile contract, and job control", text: jobs, aliases: ["job"] },
-  { name: "run_command", brief: "ad-hoc shell on workers", text: runCommand, aliases: ["run-command"] },
+  { name: "health", brief: "worker gate, probes, waiting", text: health, explains: ["health_check"] },
+  { name: "hooks", brief: "scripts on this host: events, environment, runtime API", text: hooks },
+  { name: "jobs", brief: "the Makefile contract, and job control", text: jobs, explains: ["job"] },
+  { name: "run_command", brief: "ad-hoc shell on workers", text: runCommand },
   { name: "collect", brief: "memory and CPU of workers, probed", text: collect },
   { name: "gc", brief: "what is purged, and when", text: gc },
   { name: "logs", brief: "what is logged, and reading it", text: logs },

@@ -1,5 +1,6 @@
 // What a caller asks the hook host to run, and what comes back.
 
+import type { BatchPlace } from "../lifecycle/batches.ts";
 import type { MaandError } from "../model/error.ts";
 import type { HookEvent } from "../model/manifest.ts";
 import type { AllocationRow } from "../model/state.ts";
@@ -24,7 +25,12 @@ export interface HookCall {
   /** `DEPLOY_PHASE`; also decides the batch width. "" when absent. */
   phase?: DeployPhase;
   /** The place of these allocations in a rollout: they are one batch of it and stay together. */
-  batch?: { index: number; count: number };
+  batch?: BatchPlace;
+  /**
+   * What is written to the KV waits for the batch: it is kept or dropped with what becomes of the allocations, by
+   * `keepWrites` or `dropWrites`. Without it the run keeps what was written when all hooks succeed, and else drops it.
+   */
+  writesWithBatch?: boolean;
   /** For `job_control`. */
   control?: JobControl;
   /** Only the hook of this name: `maand hooks`. */
@@ -57,4 +63,6 @@ export interface HookRun {
   error?: MaandError;
   /** Something was skipped because of Ctrl-C. */
   interrupted: boolean;
+  /** What became of the KV writes; `pending` where the call says that they wait for the batch. */
+  writes: "kept" | "dropped" | "pending";
 }

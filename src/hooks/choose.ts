@@ -1,5 +1,6 @@
 // Which jobs `maand hooks <hook> [job]` runs a hook of, and what is said when there is none: from the catalog alone.
 
+import { findJob } from "../lifecycle/select.ts";
 import { MaandError } from "../model/error.ts";
 import type { CatalogState, JobRow } from "../model/state.ts";
 import { suggestName } from "../support/nearest.ts";
@@ -10,14 +11,7 @@ import { compareText } from "../support/order.ts";
  * @throws MaandError("usage") for an unknown job or hook, and for a hook that is not declared for `cli`
  */
 export function jobsWithHook(state: CatalogState, hook: string, job?: string): JobRow[] {
-  const all = state.jobs.filter((candidate) => !candidate.removed);
-  const known = all.map((candidate) => candidate.name);
-  if (job !== undefined && !known.includes(job)) {
-    throw new MaandError("usage", `there is no job "${job}" in the catalog`, {
-      hint: `${suggestName(job, known)} (a new job needs "maand build" first)`,
-    });
-  }
-  const asked = all.filter((candidate) => job === undefined || candidate.name === job);
+  const asked = job === undefined ? state.jobs.filter(({ removed }) => !removed) : [findJob(state, job)];
   const declaring = asked.filter((candidate) => candidate.manifest.hooks.some(({ name }) => name === hook));
   const found = declaring.filter((candidate) =>
     candidate.manifest.hooks.some(({ name, executedOn }) => name === hook && executedOn.includes("cli")),

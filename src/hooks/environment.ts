@@ -1,8 +1,9 @@
 // What one invocation of a hook sees in its environment: a pure function.
 
+import type { RolloutOrder } from "../lifecycle/order.ts";
 import type { HookEvent } from "../model/manifest.ts";
 import type { AllocationRow } from "../model/state.ts";
-import type { DeployPhase, RolloutOrder } from "./plan.ts";
+import type { DeployPhase } from "./plan.ts";
 
 /** What `job_control` hooks are told besides; lists hold worker addresses. */
 export interface JobControl {

@@ -3,6 +3,9 @@
 import { demandsOf } from "../content/store.ts";
 import type { KvOverlay } from "../kv/overlay.ts";
 import { overlayKv } from "../kv/overlay.ts";
+import { batchWidth } from "../lifecycle/batches.ts";
+import type { RolloutOrder } from "../lifecycle/order.ts";
+import { ignoredOrderWarning, inRolloutOrder, rolloutOrder, storedOrder } from "../lifecycle/order.ts";
 import { MaandError } from "../model/error.ts";
 import type { HookDeclaration, HookEvent } from "../model/manifest.ts";
 import type { AllocationRow, CatalogState, DeploymentRow, JobFileRow, JobRow } from "../model/state.ts";
@@ -16,7 +19,7 @@ import type { Engine } from "./engine.ts";
 import { combineFailures } from "./failure.ts";
 import { invokeHook } from "./invoke.ts";
 import { hooksSource, layOutHooks } from "./layout.ts";
-import { batchWidth, hookBatches, hooksFor, inOrder, rolloutOrder, stopsAtFailure } from "./plan.ts";
+import { batchKind, eventRules, type HookBatch, hookBatches, hooksFor } from "./plan.ts";
 import { noPython, pythonFor, runtimeOf } from "./runtimes.ts";
 
 export interface HookHostOptions {
@@ -48,13 +51,16 @@ export interface HookHost {
    * @throws MaandError("local")
    */
   requireRuntimes(jobs: readonly string[], events: readonly HookEvent[]): void;
-  /** Runs the hooks of one event of one job. What hooks do wrong is in the result. */
+  /**
+   * Runs the hooks of one event of one job. What hooks do wrong is in the result, and so is whether what they wrote to
+   * the KV was kept.
+   */
   run(call: HookCall): Promise<HookRun>;
-  /** Makes what hooks of the job have written durable. */
-  checkpoint(job: string): void;
-  /** Forgets what hooks of the job have written since the last checkpoint. */
-  discard(job: string): void;
-  /** Ends the runtime API and whatever hooks have left running. Writes without a checkpoint are lost. */
+  /** Makes what hooks of the job have written for a batch durable: its allocations are promoted. */
+  keepWrites(job: string): void;
+  /** Forgets what hooks of the job have written for a batch. */
+  dropWrites(job: string): void;
+  /** Ends the runtime API and whatever hooks have left running. Writes that were not kept are lost. */
   close(): Promise<void>;
 }
 
@@ -160,20 +166,20 @@ export function createHookHost(session: Session, options: HookHostOptions): Hook
   const planFor = (call: HookCall): Plan => {
     const job = jobNamed(call.job);
     const all = allocations.get(call.job) ?? [];
-    const order = rolloutOrder(call.job, all, kv);
-    if (order.ignored !== undefined && !warnedOrders.has(order.ignored)) {
-      warnedOrders.add(order.ignored);
-      const text = `rollout_order (${order.ignored}) does not list exactly the active workers (${order.workers.join(",")}): going by worker position`;
-      session.events.emit({ type: "warning", scope: { worker: "-", job: call.job, phase: "hook" }, text });
+    const order = rolloutOrder(storedOrder(kv, call.job), all);
+    const text = ignoredOrderWarning(call.job, order);
+    if (text !== undefined && !warnedOrders.has(text)) {
+      warnedOrders.add(text);
+      session.events.emit({ type: "warning", scope: { worker: "-", phase: "hook" }, text });
     }
     return {
       call,
       job,
       order,
       hooks: hooksFor(job, call.event).filter((hook) => call.hook === undefined || hook.name === call.hook),
-      targets: inOrder(
+      targets: inRolloutOrder(
         call.targets ?? liveTargets(all),
-        order.workers,
+        order,
         (target) => target.allocation.workerIp,
       ),
       demands: demandsOf(job),
@@ -181,9 +187,20 @@ export function createHookHost(session: Session, options: HookHostOptions): Hook
     };
   };
 
+  /** Hooks that cannot write have nothing to settle, and must not touch what hooks of the same batch wrote. */
+  const settleWrites = (call: HookCall, complete: boolean): HookRun["writes"] => {
+    if (call.writesWithBatch === true || !eventRules[call.event].mayWriteKv) return "pending";
+    if (!complete) {
+      kv.discard(call.job);
+      return "dropped";
+    }
+    kv.checkpoint(call.job, session.now());
+    return "kept";
+  };
+
   const run = async (call: HookCall): Promise<HookRun> => {
     const plan = planFor(call);
-    const width = batchWidth(plan.job, call.phase ?? "");
+    const width = batchWidth(plan.job.manifest, batchKind(call.phase ?? ""));
     const results: HookResult[] = [];
     const graceful = call.finishing === true ? session.shutdown.forced : session.shutdown.graceful;
     let interrupted = false;
@@ -191,7 +208,7 @@ export function createHookHost(session: Session, options: HookHostOptions): Hook
       for (const batch of hookBatches(plan.targets, width, call.batch)) {
         const failed = results.some((result) => result.status === "failed");
         interrupted ||= graceful.aborted;
-        if (interrupted || (failed && stopsAtFailure(call.event))) {
+        if (interrupted || (failed && eventRules[call.event].stopsAtFailure)) {
           results.push(...batch.members.map((target) => skipped(hook, target)));
         } else {
           results.push(
@@ -202,9 +219,9 @@ export function createHookHost(session: Session, options: HookHostOptions): Hook
     }
     interrupted ||= results.some((result) => result.error?.kind === "interrupted");
     const error = combineFailures(results.flatMap((result) => result.error ?? []));
-    return { results, interrupted, ...(error === undefined ? {} : { error }) };
+    const writes = settleWrites(call, error === undefined && !interrupted);
+    return { results, interrupted, writes, ...(error === undefined ? {} : { error }) };
   };
-
   return {
     kv,
     run,
@@ -219,8 +236,8 @@ export function createHookHost(session: Session, options: HookHostOptions): Hook
       );
       if (missing.length > 0) throw noPython(missing);
     },
-    checkpoint: (job) => void kv.checkpoint(job, session.now()),
-    discard: (job) => kv.discard(job),
+    keepWrites: (job) => void kv.checkpoint(job, session.now()),
+    dropWrites: (job) => kv.discard(job),
     async close() {
       const started = await engine?.catch(() => undefined);
       if (started === undefined) return;
@@ -234,7 +251,7 @@ export function createHookHost(session: Session, options: HookHostOptions): Hook
 interface Plan {
   call: HookCall;
   job: JobRow;
-  order: ReturnType<typeof rolloutOrder>;
+  order: RolloutOrder;
   hooks: HookDeclaration[];
   targets: HookTarget[];
   /** Jobs that hooks of the job demand. */
@@ -242,11 +259,7 @@ interface Plan {
   timeoutSeconds: number;
 }
 
-interface Batch {
-  index: number;
-  count: number;
-  members: HookTarget[];
-}
+type Batch = HookBatch<HookTarget>;
 
 function liveTargets(allocations: readonly AllocationRow[]): HookTarget[] {
   return allocations.filter((allocation) => !allocation.removed).map((allocation) => ({ allocation }));

@@ -6,15 +6,17 @@ import { readCatalog } from "../catalog/read.ts";
 import { createContentRenderer } from "../content/renderer.ts";
 import { stageForHooks } from "../content/stage-for-hooks.ts";
 import type { AllocationStatus } from "../events/event.ts";
-import { failureText } from "../health/failure.ts";
 import type { HealthReport } from "../health/run.ts";
 import { checkJob, isChecked, isHealthy } from "../health/run.ts";
 import type { HookHost } from "../hooks/host.ts";
 import { withHookHost } from "../hooks/with-host.ts";
-import { jobNamespace } from "../kv/namespaces.ts";
-import { connectKnownWorker } from "../lifecycle/identity.ts";
-import { operatorFault } from "../lifecycle/operator-fault.ts";
-import { runTarget } from "../lifecycle/target.ts";
+import type { BatchPlace } from "../lifecycle/batches.ts";
+import { leftRunning, notStarted, workError } from "../lifecycle/errors.ts";
+import { storedOrder } from "../lifecycle/order.ts";
+import { controlCall, isHookControlled } from "../lifecycle/stop.ts";
+import type { TargetRun } from "../lifecycle/target.ts";
+import { runTarget, targetError } from "../lifecycle/target.ts";
+import { connectKnownWorker } from "../lifecycle/worker.ts";
 import { MaandError } from "../model/error.ts";
 import type { CatalogState } from "../model/state.ts";
 import { isActive } from "../model/state.ts";
@@ -23,8 +25,8 @@ import type { Connection } from "../ssh/connect/connection.ts";
 import { mapLimited } from "../support/parallel.ts";
 import type { Chosen, JobControlPlan, JobRequest } from "./plan.ts";
 import { planJobControl } from "./plan.ts";
-import type { TargetResult } from "./records.ts";
-import { recordResults, settleBatch, versionsOf } from "./records.ts";
+import type { BatchNotes, TargetResult } from "./records.ts";
+import { recordBatch, versionsOf } from "./records.ts";
 import { makesUnknown } from "./state.ts";
 
 export interface JobControlRequest extends JobRequest {
@@ -63,7 +65,13 @@ async function control(
   hooks: HookHost,
   request: JobControlRequest,
 ): Promise<JobControlOutcome> {
-  const plan = planJobControl(state, deployments, request, rolloutOrder(session, request.job));
+  const plan = planJobControl(state, deployments, request, storedOrder(session.kv, request.job));
+  if (plan.warning !== undefined)
+    session.events.emit({
+      type: "warning",
+      scope: { worker: "-", phase: "job_control" },
+      text: plan.warning,
+    });
   const results: TargetResult[] = [];
   await prepareHooks(session, state, hooks, plan);
   const links = await reach(session, state, plan);
@@ -73,23 +81,30 @@ async function control(
     if (session.shutdown.graceful.aborted) stopped = "interrupted";
     if (stopped !== undefined) {
       const status = session.shutdown.graceful.aborted ? "interrupted" : "pending";
-      results.push(...batch.map(({ row }) => withoutRun(row.workerIp, status, notBegun(stopped!))));
+      const left = batch.map(({ row }) => withoutRun(row.workerIp, status, notStarted(stopped!)));
+      recordBatch(session, plan, batch, left, notBegun);
+      results.push(...left);
       continue;
     }
-    if (plan.batches.length > 1) step(session, plan, `batch ${index + 1} of ${plan.batches.length}`);
+    if (plan.batches.length > 1) tellStep(session, plan, `batch ${index + 1} of ${plan.batches.length}`);
     const ran = await runBatch(session, hooks, plan, { batch, index }, links);
     if (request.healthCheck && ran.some((result) => result.exit === 0)) {
       const isLast = index === plan.batches.length - 1;
       health = await checkJob(session, state, hooks, plan.job, toCheck(session, state, plan, batch, isLast));
     }
-    settleBatch(session, plan, batch, ran, health?.checks, isChecked(hooks, plan.job));
+    recordBatch(session, plan, batch, ran, {
+      checks: health?.checks,
+      isChecked: isChecked(hooks, plan.job),
+      silent: false,
+    });
     results.push(...ran);
     if (ran.some((result) => result.status === "failed")) stopped = "an earlier batch failed";
     else if (health !== undefined && !isHealthy(health))
       stopped = "the health check after an earlier batch failed";
   }
-  results.push(...plan.refused.map(({ row, error }) => withoutRun(row.workerIp, "failed", error)));
-  recordResults(session, plan, results);
+  const refused = plan.refused.map(({ row, error }) => withoutRun(row.workerIp, "failed", error));
+  recordBatch(session, plan, plan.refused, refused, notBegun);
+  results.push(...refused);
   return {
     job: plan.job.name,
     target: plan.target,
@@ -107,15 +122,13 @@ async function prepareHooks(
   plan: JobControlPlan,
 ): Promise<void> {
   const { name } = plan.job;
-  if (!hooks.hasHooks(name, "job_control") || plan.batches.length === 0) return;
+  if (!isHookControlled(hooks, name) || plan.batches.length === 0) return;
   hooks.requireRuntimes([name], ["job_control"]);
   await stageForHooks(session, state, createContentRenderer(session, state, hooks.kv), name);
 }
 
-function rolloutOrder(session: Session, job: string): string[] | undefined {
-  const order = session.kv.get(jobNamespace(job), "rollout_order");
-  return typeof order === "string" && order !== "" ? order.split(",") : undefined;
-}
+/** For allocations on which nothing was run. */
+const notBegun: BatchNotes = { checks: undefined, isChecked: true, silent: true };
 
 type Links = ReadonlyMap<string, Connection | MaandError>;
 
@@ -130,7 +143,7 @@ async function reach(session: Session, state: CatalogState, plan: JobControlPlan
       const expected = { bucketId: session.bucketId, workerId, updateSeq };
       links.set(workerIp, await connectKnownWorker(session, workerIp, expected));
     } catch (thrown) {
-      links.set(workerIp, asError(thrown, plan, workerIp));
+      links.set(workerIp, workError(session, thrown, { job: plan.job.name, worker: workerIp }));
     }
   });
   return links;
@@ -150,7 +163,7 @@ async function runBatch(
       .filter(({ deployment }) => makesUnknown(deployment, plan.effect))
       .map(({ row }) => ({ allocId: row.allocId })),
   );
-  const byHook = hooks.hasHooks(plan.job.name, "job_control")
+  const byHook = isHookControlled(hooks, plan.job.name)
     ? await runByHook(hooks, plan, reached, { index, count: plan.batches.length })
     : undefined;
   return mapLimited(batch, session.conf.maxParallelWorkers, async (chosen) => {
@@ -166,38 +179,20 @@ async function runByHook(
   hooks: HookHost,
   plan: JobControlPlan,
   batch: readonly Chosen[],
-  place: { index: number; count: number },
+  place: BatchPlace,
 ): Promise<Map<string, TargetResult>> {
-  const { name } = plan.job;
-  const ips = batch.map(({ row }) => row.workerIp);
-  const { results } = await hooks.run({
-    event: "job_control",
-    job: name,
-    targets: batch.map(({ row, deployment }) => ({ allocation: row, ...versionsOf(plan, deployment) })),
-    phase: plan.effect === "stop" ? "stop" : "",
-    batch: place,
-    finishing: true,
-    control: {
-      target: plan.target,
-      newAllocations: [],
-      updatedAllocations: plan.effect === "stop" || plan.effect === "none" ? [] : ips,
-      stoppedAllocations: plan.effect === "stop" ? ips : [],
-    },
-  });
-  const complete = results.every((result) => result.status === "done");
-  if (!complete) hooks.discard(name);
-  else hooks.checkpoint(name);
+  const targets = batch.map(({ row, deployment }) => ({ allocation: row, ...versionsOf(plan, deployment) }));
+  const { results } = await hooks.run(controlCall(plan.job.name, plan, targets, place));
   return new Map(
-    ips.map((workerIp): [string, TargetResult] => {
+    batch.map(({ row: { workerIp } }): [string, TargetResult] => {
       const own = results.filter((result) => result.workerIp === workerIp);
       const error = own.find((result) => result.error !== undefined)?.error;
       const durationMs = own.reduce((sum, result) => sum + result.durationMs, 0);
       const ended = { workerIp, begun: true, stdout: "", stderr: "", durationMs };
-      const wasSkipped = own.some((result) => result.status === "skipped");
-      if (error === undefined && wasSkipped)
-        return [workerIp, { ...ended, status: "interrupted", error: notBegun("interrupted") }];
-      if (error === undefined) return [workerIp, { ...ended, status: "done", exit: 0 }];
-      return [workerIp, { ...ended, status: "failed", exit: 1, error }];
+      if (error !== undefined) return [workerIp, { ...ended, status: "failed", exit: 1, error }];
+      if (own.length === 0 || own.some((result) => result.status !== "done"))
+        return [workerIp, { ...ended, status: "interrupted", error: notStarted("interrupted") }];
+      return [workerIp, { ...ended, status: "done", exit: 0 }];
     }),
   );
 }
@@ -209,13 +204,13 @@ async function runOne(
   connection: Connection,
 ): Promise<TargetResult> {
   const started = performance.now();
-  const run = {
-    job: plan.job.name,
+  const run: TargetRun = {
+    job: plan.job,
     workerIp: row.workerIp,
     target: plan.target,
     ...versionsOf(plan, deployment),
-    timeoutSeconds: plan.job.manifest.lifecycleTimeout ?? session.conf.commandTimeoutSeconds,
-    phase: "job_control" as const,
+    phase: "job_control",
+    retry: "the command",
   };
   try {
     const result = await runTarget(session, connection, run);
@@ -223,27 +218,18 @@ async function runOne(
     const durationMs = Math.round(performance.now() - started);
     const ended = { workerIp: row.workerIp, begun: true, exit, stdout, stderr, durationMs };
     if (exit === 0) return { ...ended, status: "done" };
-    return { ...ended, status: "failed", error: operatorFault(run, result, "the command") };
+    return { ...ended, status: "failed", error: targetError(session, run, result) };
   } catch (thrown) {
-    const failure = asError(thrown, plan, row.workerIp);
+    const where = { job: plan.job.name, worker: row.workerIp };
+    const failure = workError(session, thrown, where);
     const status = failure.kind === "interrupted" ? "interrupted" : "failed";
-    const error = status === "interrupted" ? leftBehind(failure, plan) : failure;
+    const error = status === "interrupted" ? leftRunning(`make ${plan.target}`, where, failure) : failure;
     return {
       ...withoutRun(row.workerIp, status, error),
       begun: true,
       durationMs: Math.round(performance.now() - started),
     };
   }
-}
-
-/** A second Ctrl-C ends our waiting, not what runs over there. */
-function leftBehind(cause: MaandError, plan: JobControlPlan): MaandError {
-  return new MaandError("interrupted", `interrupted before make ${plan.target} ended`, {
-    where: cause.where,
-    why: "it may still be running on the worker",
-    hint: `see "maand job status ${plan.job.name}"`,
-    cause,
-  });
 }
 
 /** Between batches only what was acted on is asked; at the end the whole job, but for what is stopped by hand. */
@@ -265,7 +251,7 @@ function toCheck(
   });
 }
 
-function step(session: Session, plan: JobControlPlan, text: string): void {
+function tellStep(session: Session, plan: JobControlPlan, text: string): void {
   const scope = { worker: "-", job: plan.job.name, phase: "job_control" as const, action: plan.target };
   session.events.emit({ type: "step", scope, text });
 }
@@ -277,14 +263,4 @@ function unreachedStatus(error: MaandError): AllocationStatus {
 
 function withoutRun(workerIp: string, status: AllocationStatus, error: MaandError): TargetResult {
   return { workerIp, status, begun: false, stdout: "", stderr: "", error, durationMs: 0 };
-}
-
-function notBegun(why: string): MaandError {
-  return new MaandError("interrupted", "not started", { why });
-}
-
-function asError(thrown: unknown, plan: JobControlPlan, workerIp: string): MaandError {
-  if (thrown instanceof MaandError) return thrown;
-  const where = { job: plan.job.name, worker: workerIp };
-  return new MaandError("remote", failureText(thrown), { where, cause: thrown });
 }

@@ -1,16 +1,17 @@
 // What a manual lifecycle action will do: which allocations, in which batches, and which are refused.
 
+import { type BatchKind, batchWidth, cutBatches } from "../lifecycle/batches.ts";
+import { ignoredOrderWarning, inRolloutOrder, rolloutOrder } from "../lifecycle/order.ts";
+import { findJob } from "../lifecycle/select.ts";
+import type { Effect } from "../lifecycle/stop.ts";
 import { MaandError } from "../model/error.ts";
 import type { AllocationRow, CatalogState, DeploymentRow, JobRow } from "../model/state.ts";
 import { suggestName } from "../support/nearest.ts";
 
-/** What a Makefile target does to the process, as far as maand knows by its name. */
-export type Effect = "start" | "restart" | "reload" | "stop" | "none";
-
 interface Traits {
   effect: Effect;
-  /** Which width of the manifest cuts the allocations into batches; "all" takes them together. */
-  batches: "starts" | "upgrades" | "all";
+  /** Which width cuts the allocations into batches. */
+  batches: BatchKind;
   /** Whether it may be asked of a disabled allocation that is named. */
   onDisabled: boolean;
 }
@@ -49,19 +50,21 @@ export interface JobControlPlan {
   effect: Effect;
   batches: Chosen[][];
   /** Allocations that only a deploy can bring into a known state, with the reason. */
-  refused: { row: AllocationRow; error: MaandError }[];
+  refused: (Chosen & { error: MaandError })[];
+  /** A `rollout_order` that is not followed. */
+  warning?: string;
 }
 
 /**
  * Works out what `maand job` does.
- * @param rolloutOrder worker addresses as the KV has them, undefined when there are none
+ * @param stored `rollout_order` as the KV has it, undefined when there is none
  * @throws MaandError("usage") for an unknown job, a target that is no target, and allocations that cannot be named here
  */
 export function planJobControl(
   state: CatalogState,
   deployments: ReadonlyMap<string, DeploymentRow>,
   request: JobRequest,
-  rolloutOrder?: readonly string[],
+  stored?: string,
 ): JobControlPlan {
   const job = findJob(state, request.job);
   const { target } = request;
@@ -74,32 +77,28 @@ export function planJobControl(
   const present = state.allocations.filter(
     (allocation) => allocation.job === job.name && !allocation.removed,
   );
-  const rows = inOrder(chooseAllocations(present, request, traits), present, rolloutOrder);
+  const order = rolloutOrder(stored, present);
+  const named = chooseAllocations(present, request, traits);
+  const rows = inRolloutOrder(named, order, (row) => row.workerIp);
   const chosen: Chosen[] = [];
   const refused: JobControlPlan["refused"] = [];
   for (const row of rows) {
     const deployment = deployments.get(row.allocId) ?? { allocId: row.allocId, state: "absent" };
     const error = refusal(row, deployment, target, traits);
     if (error === undefined) chosen.push({ row, deployment });
-    else refused.push({ row, error });
+    else refused.push({ row, deployment, error });
   }
-  const { maxConcurrentStarts, maxConcurrentUpgrades } = job.manifest;
-  const width = { starts: maxConcurrentStarts, upgrades: maxConcurrentUpgrades, all: 0 }[traits.batches];
-  return { job, target, effect: traits.effect, batches: cut(chosen, width), refused };
-}
-
-function findJob(state: CatalogState, name: string): JobRow {
-  const job = state.jobs.find((candidate) => candidate.name === name);
-  if (job !== undefined && !job.removed) return job;
-  const known = state.jobs.filter((candidate) => !candidate.removed).map((candidate) => candidate.name);
-  if (job !== undefined) {
-    throw new MaandError("usage", `job "${name}" has left the workspace`, {
-      hint: "maand deploy stops what still runs of it, maand gc deletes the rest",
-    });
-  }
-  throw new MaandError("usage", `job "${name}" is not in the catalog`, {
-    hint: `${suggestName(name, known)} (a new job needs "maand build" first)`,
-  });
+  const batches = cutBatches(chosen, batchWidth(job.manifest, traits.batches));
+  // Where all are taken together there is no order to follow.
+  const warning = traits.batches === "all" ? undefined : ignoredOrderWarning(job.name, order);
+  return {
+    job,
+    target,
+    effect: traits.effect,
+    batches,
+    refused,
+    ...(warning === undefined ? {} : { warning }),
+  };
 }
 
 function chooseAllocations(
@@ -157,28 +156,4 @@ function refusal(
     );
   }
   return undefined;
-}
-
-/** Rollout order where the KV's list names exactly the active workers, else worker position. */
-function inOrder(
-  rows: readonly AllocationRow[],
-  present: readonly AllocationRow[],
-  order: readonly string[] | undefined,
-): AllocationRow[] {
-  const active = present
-    .filter((allocation) => !allocation.disabled)
-    .map((allocation) => allocation.workerIp);
-  const rank = new Map((order ?? []).map((host, i) => [host, i]));
-  const usable = order?.length === active.length && active.every((host) => rank.has(host));
-  if (!usable) return [...rows];
-  const rankOf = (row: AllocationRow): number => rank.get(row.workerIp) ?? rank.size;
-  return [...rows].sort((a, b) => rankOf(a) - rankOf(b));
-}
-
-/** Lists of at most `width`; 0 is one list of all. */
-function cut<T>(items: readonly T[], width: number): T[][] {
-  const size = width > 0 ? width : Math.max(1, items.length);
-  const lists: T[][] = [];
-  for (let from = 0; from < items.length; from += size) lists.push(items.slice(from, from + size));
-  return lists;
 }

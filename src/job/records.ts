@@ -1,10 +1,11 @@
 // What a manual lifecycle action leaves in the catalog: the state of each allocation and a line of history.
 
-import { setStates } from "../catalog/deployments.ts";
-import { recordAllocation } from "../catalog/history.ts";
 import type { AllocationStatus } from "../events/event.ts";
 import { failureText } from "../health/failure.ts";
 import type { CheckResult } from "../health/gate.ts";
+import type { AllocationRecord, StateChange } from "../lifecycle/record.ts";
+import { recordAllocations } from "../lifecycle/record.ts";
+import type { Versions } from "../lifecycle/target.ts";
 import type { MaandError } from "../model/error.ts";
 import { noVersion } from "../model/version.ts";
 import type { Session } from "../session/session.ts";
@@ -27,75 +28,72 @@ export interface TargetResult {
 }
 
 /** What the files on the worker are of: the new version is the promoted one unless a deploy was cut short there. */
-export function versionsOf(
-  plan: JobControlPlan,
-  deployment: Chosen["deployment"],
-): { currentVersion: string; newVersion: string } {
+export function versionsOf(plan: JobControlPlan, deployment: Chosen["deployment"]): Versions {
   const currentVersion = deployment.promotedVersion ?? noVersion;
   const isPromoted = hasPromotedFiles(deployment) || deployment.state === "drained";
   return { currentVersion, newVersion: isPromoted ? currentVersion : plan.job.version };
 }
 
-/** Writes down what a batch has shown of its allocations, in one commit, and tells it. */
-export function settleBatch(
+/** What is known of a batch beside its results. */
+export interface BatchNotes {
+  /** What the health checks after it said; undefined when nothing was asked. */
+  checks: readonly CheckResult[] | undefined;
+  /** Whether the job has any check at all. */
+  isChecked: boolean;
+  /** Nothing was begun: the table at the end tells it. */
+  silent: boolean;
+}
+
+/** Writes down what a batch has shown of its allocations, in one commit with the history, and tells it. */
+export function recordBatch(
   session: Session,
   plan: JobControlPlan,
   batch: readonly Chosen[],
   results: readonly TargetResult[],
-  checks: readonly CheckResult[] | undefined,
-  isChecked: boolean,
+  notes: BatchNotes,
 ): void {
-  const changes = batch.flatMap(({ row, deployment }) => {
-    const result = results.find((candidate) => candidate.workerIp === row.workerIp)!;
-    if (!result.begun || !makesUnknown(deployment, plan.effect)) return [];
-    const failed = checks?.filter((check) => check.workerIp === row.workerIp && !check.ok) ?? [];
-    const failure =
-      failed.map((check) => `${check.check}: ${check.error}`).join("; ") || result.error?.message;
-    const after = stateAfter(deployment, plan.effect, row.disabled, {
-      ok: result.exit === 0,
-      health: isChecked ? verdictOf(row.workerIp, checks) : "no_checks",
-      ...(failure === undefined ? {} : { failure }),
-    });
-    return [{ allocId: row.allocId, ...after }];
+  const rows = new Map(batch.map((chosen) => [chosen.row.workerIp, chosen]));
+  recordAllocations(
+    session,
+    results.map((result): AllocationRecord => {
+      const chosen = rows.get(result.workerIp)!;
+      const change = changeOf(plan, chosen, result, notes);
+      const { error } = result;
+      return {
+        allocId: chosen.row.allocId,
+        job: plan.job.name,
+        workerIp: result.workerIp,
+        phase: "job_control",
+        action: plan.target,
+        status: result.status,
+        ...versionsOf(plan, chosen.deployment),
+        ...(error === undefined ? {} : { error, reason: failureText(error) }),
+        ...(change === undefined ? {} : { change }),
+        silent: notes.silent,
+      };
+    }),
+  );
+}
+
+function changeOf(
+  plan: JobControlPlan,
+  { row, deployment }: Chosen,
+  result: TargetResult,
+  { checks, isChecked }: BatchNotes,
+): StateChange | undefined {
+  if (!result.begun || !makesUnknown(deployment, plan.effect)) return undefined;
+  const failed = checks?.filter((check) => check.workerIp === row.workerIp && !check.ok) ?? [];
+  const failure = failed.map((check) => `${check.check}: ${check.error}`).join("; ") || result.error?.message;
+  const after = stateAfter(deployment, plan.effect, row.disabled, {
+    ok: result.exit === 0,
+    health: isChecked ? verdictOf(row.workerIp, checks) : "no_checks",
+    ...(failure === undefined ? {} : { failure }),
   });
-  setStates(session.catalog, changes);
-  for (const result of results) {
-    session.events.emit({
-      type: "allocation",
-      scope: { worker: result.workerIp, job: plan.job.name, phase: "job_control", action: plan.target },
-      status: result.status,
-      ...(result.error === undefined ? {} : { reason: failureText(result.error) }),
-    });
-  }
+  return { kind: "state", ...after };
 }
 
 function verdictOf(workerIp: string, checks: readonly CheckResult[] | undefined): HealthVerdict {
   const own = checks?.filter((check) => check.workerIp === workerIp) ?? [];
   if (own.length === 0) return "not_asked";
   return own.every((check) => check.ok) ? "passed" : "failed";
-}
-
-/** Puts the results into the history. */
-export function recordResults(
-  session: Session,
-  plan: JobControlPlan,
-  results: readonly TargetResult[],
-): void {
-  const versions = new Map(
-    plan.batches.flat().map(({ row, deployment }) => [row.workerIp, versionsOf(plan, deployment)]),
-  );
-  session.catalog.transaction(() => {
-    for (const result of results) {
-      recordAllocation(session.catalog, {
-        runId: session.identity.runId,
-        job: plan.job.name,
-        workerIp: result.workerIp,
-        action: plan.target,
-        status: result.status,
-        ...versions.get(result.workerIp),
-        ...(result.error === undefined ? {} : { reason: result.error.message }),
-        at: session.now(),
-      });
-    }
-  })();
 }

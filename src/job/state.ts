@@ -1,8 +1,8 @@
 // What is known of an allocation before and after a manual action: never more than the action has shown.
 
+import type { Effect } from "../lifecycle/stop.ts";
 import type { DeploymentRow, RuntimeState } from "../model/state.ts";
 import { mayRun } from "../model/state.ts";
-import type { Effect } from "./plan.ts";
 
 /** What the health checks after the action said of the allocation. */
 export type HealthVerdict =

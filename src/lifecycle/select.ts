@@ -1,7 +1,8 @@
-// Which workers a command works on: all, those named, or those with any of the labels.
+// What a command works on: workers by address or label, jobs by name; what is not there is refused with the nearest name.
 
 import { MaandError } from "../model/error.ts";
 import { canonicalLabel } from "../model/names.ts";
+import type { CatalogState, JobRow } from "../model/state.ts";
 import { suggestName } from "../support/nearest.ts";
 
 /** A worker that can be chosen. */
@@ -74,5 +75,46 @@ export function chooseConcurrency(asked: number | undefined, byDefault: number):
   if (asked >= 1) return asked;
   throw new MaandError("usage", "--concurrency must be at least 1", {
     hint: "leave it out to use max_parallel_workers",
+  });
+}
+
+/** What to do about a job that the catalog does not have. */
+function unknownJobHint(name: string, known: readonly string[]): string {
+  return `${suggestName(name, known)} (a new job needs "maand build" first)`;
+}
+
+/**
+ * A job of the workspace, by the name that was given as an argument.
+ * @throws MaandError("usage") when the catalog has no such job, or only what is left of one that was removed
+ */
+export function findJob(state: Pick<CatalogState, "jobs">, name: string): JobRow {
+  const job = state.jobs.find((candidate) => candidate.name === name);
+  if (job !== undefined && !job.removed) return job;
+  if (job !== undefined) {
+    throw new MaandError("usage", `job "${name}" has left the workspace`, {
+      hint: "maand deploy stops what still runs of it, maand gc deletes the rest",
+    });
+  }
+  const known = state.jobs.filter((candidate) => !candidate.removed).map((candidate) => candidate.name);
+  throw new MaandError("usage", `job "${name}" is not in the catalog`, {
+    hint: unknownJobHint(name, known),
+  });
+}
+
+/**
+ * Holds the names given with `--jobs` against the catalog.
+ * @param removed whether jobs that have left the workspace count: a deploy still stops those
+ * @throws MaandError("usage") for the first that is not there
+ */
+export function requireJobs(
+  state: Pick<CatalogState, "jobs">,
+  names: readonly string[] | undefined,
+  { removed }: { removed: boolean },
+): void {
+  const known = state.jobs.filter((job) => removed || !job.removed).map((job) => job.name);
+  const unknown = names?.find((name) => !known.includes(name));
+  if (unknown === undefined) return;
+  throw new MaandError("usage", `--jobs names "${unknown}", which is not in the catalog`, {
+    hint: unknownJobHint(unknown, known),
   });
 }

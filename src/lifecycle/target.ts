@@ -2,68 +2,88 @@
 
 import type { Phase } from "../events/event.ts";
 import { MaandError } from "../model/error.ts";
+import type { JobRow } from "../model/state.ts";
 import type { Session } from "../session/session.ts";
 import { remoteDirectory } from "../session/session.ts";
 import type { Connection, ExecResult } from "../ssh/connect/connection.ts";
 import type { ShellText } from "../ssh/exec/quote.ts";
 import { graceSeconds, stopCommand, targetCommand, timedOutStatus } from "../worker/commands.ts";
 
-/** How many of the last lines of output go into an error. */
+/** How many of the last lines of output go into an error: a screenful. */
 const shownLines = 20;
 
-export interface Lifecycle {
-  job: string;
-  workerIp: string;
-  target: string;
+/** What a target is told of its allocation: the version that ran last and the one that comes. */
+export interface Versions {
   currentVersion: string;
   newVersion: string;
-  /** Seconds for the target. */
-  timeoutSeconds: number;
+}
+
+/** One target of one allocation. */
+export interface TargetRun extends Versions {
+  job: JobRow;
+  workerIp: string;
+  target: string;
   phase: Phase;
   /** For stops: where the job has no Makefile there is nothing to stop. */
   onlyIfPresent?: boolean;
+  /** The command that goes on after a failure was fixed, such as `maand deploy`. */
+  retry: string;
+}
+
+/** Seconds that one target of the job may take. */
+function targetSeconds(session: Session, job: JobRow): number {
+  return job.manifest.lifecycleTimeout ?? session.conf.commandTimeoutSeconds;
 }
 
 /** Runs a target; its exit status and output as they were. Throws only when the worker could not be asked. */
 export async function runTarget(
   session: Session,
   connection: Connection,
-  run: Lifecycle,
+  run: TargetRun,
 ): Promise<ExecResult> {
+  const timeoutSeconds = targetSeconds(session, run.job);
   const options = {
     directory: remoteDirectory(session),
     bucketId: session.bucketId,
     useSudo: session.conf.useSudo,
-    ...run,
+    job: run.job.name,
+    workerIp: run.workerIp,
+    target: run.target,
+    currentVersion: run.currentVersion,
+    newVersion: run.newVersion,
+    timeoutSeconds,
   };
   const command = run.onlyIfPresent === true ? stopCommand(options) : targetCommand(options);
   return runLogged(session, connection, {
-    scope: { worker: run.workerIp, job: run.job, phase: run.phase, action: run.target },
-    title: `runner.py ${run.target} ${run.job}`,
+    scope: { worker: run.workerIp, job: run.job.name, phase: run.phase, action: run.target },
+    title: `runner.py ${run.target} ${run.job.name}`,
     command,
-    timeoutSeconds: run.timeoutSeconds + graceSeconds,
+    timeoutSeconds: timeoutSeconds + graceSeconds,
   });
 }
 
-/** Runs a target and turns anything but success into an error that says what happened and shows the last output. */
-export async function requireTarget(session: Session, connection: Connection, run: Lifecycle): Promise<void> {
+/**
+ * Runs a target to a good end.
+ * @throws MaandError that says what happened and shows the last output, when it ended with a status other than 0
+ */
+export async function requireTarget(session: Session, connection: Connection, run: TargetRun): Promise<void> {
   const result = await runTarget(session, connection, run);
-  if (result.exitCode !== 0) throw targetFault(run, result);
+  if (result.exitCode !== 0) throw targetError(session, run, result);
 }
 
 /** The error for a target that ended with a status other than 0. */
-export function targetFault(run: Lifecycle, result: ExecResult): MaandError {
+export function targetError(session: Session, run: TargetRun, result: ExecResult): MaandError {
   const lines = `${result.stdout}${result.stderr}`.trimEnd().split("\n").slice(-shownLines).join("\n");
   const timedOut = result.exitCode === timedOutStatus;
   const what = timedOut
-    ? `make ${run.target} did not end within ${run.timeoutSeconds} s`
+    ? `make ${run.target} did not end within ${targetSeconds(session, run.job)} s`
     : `make ${run.target} ended with status ${result.exitCode}`;
   return new MaandError("remote", what, {
-    where: { job: run.job, worker: run.workerIp },
+    where: { job: run.job.name, worker: run.workerIp },
     ...(lines.trim() === "" ? {} : { why: lines }),
     hint: timedOut
       ? "raise command_timeout in maand.conf or lifecycle_timeout in the manifest, or find out what it waits for"
-      : `fix the job's Makefile or the worker, then run maand deploy again`,
+      : `fix the job's Makefile or the worker, then run ${run.retry} again`,
   });
 }
 

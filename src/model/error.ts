@@ -2,7 +2,7 @@
 
 import type { Fault } from "./fault.ts";
 
-/** Each kind has exactly one exit code; the table is in `src/cli/output/exit-codes.ts`. */
+/** Each kind has exactly one exit code; the table is in `src/cli/exit-codes.ts`. */
 export type ErrorKind =
   | "usage" // wrong flags, unknown names, no bucket
   | "workspace" // the user's files are not valid

@@ -6,6 +6,7 @@ import type { MaandConf } from "../bucket/conf.ts";
 import { parseConf } from "../bucket/conf.ts";
 import type { BucketPaths } from "../bucket/locate.ts";
 import { openBlobs } from "../catalog/blobs.ts";
+import { readBucketId } from "../catalog/bucket.ts";
 import { openCatalog } from "../catalog/open.ts";
 import type { EventStream, RunIdentity } from "../events/event.ts";
 import { cipherFromFile } from "../kv/cipher.ts";
@@ -32,8 +33,8 @@ export interface SessionOptions {
 export function openSession(options: SessionOptions): Session {
   const conf = readConf(options.paths);
   const catalog = openCatalog(options.paths.catalog, { readonly: options.readonly });
-  const row = catalog.query("SELECT bucket_id FROM bucket").get() as { bucket_id: string } | null;
-  if (row === null) {
+  const bucketId = readBucketId(catalog);
+  if (bucketId === undefined) {
     catalog.close();
     throw new MaandError("catalog", "the catalog holds no bucket", {
       where: { file: options.paths.catalog },
@@ -44,7 +45,7 @@ export function openSession(options: SessionOptions): Session {
   return {
     paths: options.paths,
     conf,
-    bucketId: row.bucket_id,
+    bucketId,
     catalog,
     kv: openKv(catalog, cipher),
     blobs: openBlobs(catalog, cipher),

@@ -61,6 +61,8 @@ export function checkCommand(
 export interface CheckAnswer {
   /** Everything that is wrong, in the operator's words; empty when the worker is fit. */
   findings: string[];
+  /** Tools that are not installed. */
+  missing: string[];
   refreshed: boolean;
 }
 
@@ -92,7 +94,7 @@ export function readCheck(
     const what = useSudo ? "sudo -n does not work" : `the check ended with status ${result.exitCode}`;
     findings.push(said === "" ? what : `${what}: ${said}`);
   }
-  return { findings, refreshed };
+  return { findings, missing, refreshed };
 }
 
 export interface TargetRun {

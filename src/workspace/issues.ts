@@ -74,7 +74,7 @@ function unknownField(
   const now = Object.hasOwn(renamed, key) ? renamed[key]! : undefined;
   const hint =
     now !== undefined && known.includes(now)
-      ? `it is called "${now}" now: rename it, or run maand migrate`
+      ? `it is called "${now}" now: rename it`
       : known.length === 0
         ? "remove it"
         : suggestName(key, known);

@@ -184,7 +184,7 @@ function checkOldLayout(job: SourceJob): Fault[] {
       {
         path: jobPath(job.name, path),
         what,
-        hint: `rename it to ${renamed[path]}, or run maand migrate`,
+        hint: `rename it to ${renamed[path]}`,
       },
     ];
   });

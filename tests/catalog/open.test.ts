@@ -4,6 +4,7 @@ import { Database } from "bun:sqlite";
 import { expect, test } from "bun:test";
 import { chmodSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { readDeployments } from "../../src/catalog/deployments.ts";
 import { openCatalog } from "../../src/catalog/open.ts";
 import { migrations } from "../../src/catalog/schema.ts";
 import { readState } from "../../src/catalog/state.ts";
@@ -88,6 +89,39 @@ test("schema 1: workers get the place that they were read in", () => {
   );
   const catalog = openCatalog(path);
   expect(readState(catalog).workers.map((worker) => worker.host)).toEqual(["c", "a", "b"]);
+  catalog.close();
+});
+
+test("schema 2: what was begun and not promoted is unknown, and encrypted contents stay so", () => {
+  const states = ["running", "unsettled", "unsettled:first_start", "health_failed"];
+  const path = olderCatalog(
+    2,
+    `INSERT INTO bucket (one, bucket_id) VALUES (1, 'x');
+     INSERT INTO blob VALUES ('plain', 0, x'61'), ('secret', 1, x'62');
+     ${states
+       .map(
+         (
+           state,
+           i,
+         ) => `INSERT INTO allocation (alloc_id, job, worker_ip, worker_id, allocation_index, disabled, removed)
+           VALUES ('${i}', 'api', '10.0.0.${i}', 'w${i}', ${i}, 0, 0);
+         INSERT INTO deployment (alloc_id, state) VALUES ('${i}', '${state}');`,
+       )
+       .join("\n")}`,
+  );
+  const catalog = openCatalog(path);
+  const deployments = [...readDeployments(catalog).values()].map(({ state, begun }) => [state, begun]);
+  expect(deployments).toEqual([
+    ["running", undefined],
+    ["unknown", undefined],
+    ["unknown", "first_start"],
+    ["health_failed", undefined],
+  ]);
+  const blobs = catalog.query("SELECT sha256, encrypted FROM blob ORDER BY sha256").all();
+  expect(blobs).toEqual([
+    { sha256: "plain", encrypted: 0 },
+    { sha256: "secret", encrypted: 1 },
+  ]);
   catalog.close();
 });
 

@@ -3,49 +3,21 @@
 import { expect, test } from "bun:test";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { type Application, type Command, type RouteMap, run } from "@stricli/core";
-import type { ParseContext, Parsed } from "../../src/cli/define.ts";
+import { globalFlagRows } from "../../src/cli/command-help.ts";
+import { groups, runnable } from "../../src/cli/declaration.ts";
 import { takeGlobals } from "../../src/cli/globals.ts";
-import { application } from "../../src/commands/application.ts";
-import { commandGroups, commonFlags } from "../../src/help/commands.ts";
-import { helpText } from "../../src/help/help.ts";
+import { helpText as helpOf } from "../../src/cli/help.ts";
+import { parseArguments } from "../../src/cli/parser.ts";
+import { commands } from "../../src/commands/application.ts";
 import { topics } from "../../src/help/topics.ts";
 import { MaandError } from "../../src/model/error.ts";
 import { maand } from "../support/maand.ts";
 
-type Target = Command<ParseContext> | RouteMap<ParseContext>;
 const directory = join(import.meta.dir, "../../src/help");
 const texts = readdirSync(directory).filter((name) => name.endsWith(".md"));
 
-/** Every command of the table by the words that call it. */
-function commandNames(target: Target, words: readonly string[] = []): string[] {
-  if (!("getAllEntries" in target)) return [words.join(" ")];
-  const standIn = target.getDefaultCommand?.();
-  return target.getAllEntries().flatMap((entry) => {
-    // `cat kv` itself is a command: the one that runs when no other word follows.
-    const isDefault = entry.target === standIn;
-    return commandNames(entry.target as Target, isDefault ? words : [...words, entry.name.original]);
-  });
-}
-
-/** What maand would run for a command line, without running it; the complaint when it takes it for wrong. */
-async function parseLine(argv: readonly string[]): Promise<Parsed | string> {
-  const parsed: Parsed[] = [];
-  const complaint: string[] = [];
-  const context = {
-    process: {
-      stdout: { write: () => undefined },
-      stderr: { write: (text: string) => complaint.push(text) },
-    },
-    onParsed: (command: Parsed) => parsed.push(command),
-  };
-  await run(
-    application as Application<ParseContext>,
-    takeGlobals(argv).rest,
-    context as unknown as ParseContext,
-  );
-  return parsed[0] ?? complaint.join();
-}
+const helpText = (topic?: string): string => helpOf(commands, topic);
+const commandNames = runnable(commands).map(({ name }) => name);
 
 /** The maand calls of a line of shell, each as its arguments. */
 function callsIn(line: string): string[][] {
@@ -57,17 +29,22 @@ function callsIn(line: string): string[][] {
   });
 }
 
-test("the overview names every command of the table, and no other", () => {
-  const named = commandGroups
-    .flatMap((group) => group.commands)
-    .map(([line]) => line.replace(/ [<[].*$/, ""))
-    .sort();
-  expect(named).toEqual(commandNames(application.root as Target).sort());
-  for (const name of named) expect(helpText()).toContain(`  ${name}`);
+test("the overview names every command once, below its heading", () => {
+  const all = helpText().split("\n");
+  const lines = all.slice(0, all.indexOf("flags of every command"));
+  const headings = groups.map((group) => lines.indexOf(group));
+  expect(headings).toEqual(headings.toSorted((a, b) => a - b));
+  for (const { group, name } of runnable(commands)) {
+    const rows = [...lines.keys()].filter(
+      (at) => lines[at]!.slice(2).replace(/(?: <\w+>)* {2,}.*$/, "") === name,
+    );
+    expect([name, rows.length]).toEqual([name, 1]);
+    expect([name, headings.findLast((at) => at < rows[0]!)]).toEqual([name, lines.indexOf(group)]);
+  }
 });
 
 test("the flags of every command are those that are parsed", () => {
-  for (const [flag] of commonFlags) {
+  for (const [flag] of globalFlagRows()) {
     const words = flag.replace("SECONDS", "5").split(" ");
     expect([flag, takeGlobals(["cat", ...words, "jobs"]).rest]).toEqual([flag, ["cat", "jobs"]]);
   }
@@ -108,7 +85,7 @@ test.each(shown)("%s: maand %p", async (_, argv) => {
   }
   // `maand schema manifest|workers|disabled` stands for three lines.
   const words = argv.map((word) => word.replace(/\|.*/, ""));
-  expect(await parseLine(words)).toBeObject();
+  expect(await parseArguments(commands, takeGlobals(words).rest)).toMatchObject({ kind: "call" });
 });
 
 test("an unknown topic suggests one; a command without a topic leads to its --help", () => {
@@ -144,7 +121,7 @@ test("--help and -h are the overview, a group lists its commands, cat kv is expl
   expect(short).toEqual(long!);
   expect(job!.stdout).toContain("maand job stop <job>     stop a job and keep it stopped\n");
   expect(kv!.stdout).toContain("maand cat kv --jobs api");
-  expect(kv!.stdout).toContain("maand cat kv get <namespace> <key>");
+  expect(kv!.stdout).toContain("maand cat kv get <ns> <key>");
 });
 
 test("a command's help has its own flags as they are typed, before those of every command", async () => {
@@ -162,7 +139,7 @@ test("a command's help has its own flags as they are typed, before those of ever
 });
 
 test("every command explains itself with examples", async () => {
-  for (const name of commandNames(application.root as Target)) {
+  for (const name of commandNames) {
     const outcome = await maand([...name.split(" "), "--help"], { cwd: "/" });
     expect([name, outcome.code]).toEqual([name, 0]);
     expect(outcome.stdout).toContain("\nEXAMPLES\n");

@@ -2,7 +2,7 @@
 
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { rolloutOf } from "../../src/commands/cat/deployments.ts";
+import { rolloutOf } from "../../src/commands/cat/deployment-rows.ts";
 import { type AllocationFacts, decideActions } from "../../src/deploy/plan/action.ts";
 import type { RuntimeState } from "../../src/model/state.ts";
 

@@ -63,6 +63,7 @@ test("the check asks for room only where files will be sent", async () => {
   expect(answer).not.toContain("free");
   expect(readCheck({ exitCode: 0, stdout: answer, stderr: "" }, false)).toEqual({
     findings: [],
+    missing: [],
     refreshed: true,
   });
 });

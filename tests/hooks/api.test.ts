@@ -12,6 +12,7 @@ import { workerAccess } from "../../src/hooks/api/worker-access.ts";
 import { demandsOn } from "../../src/hooks/demands.ts";
 import type { KvOverlay } from "../../src/kv/overlay.ts";
 import { overlayKv } from "../../src/kv/overlay.ts";
+import type { HookEvent } from "../../src/model/manifest.ts";
 import { Secret } from "../../src/model/secret.ts";
 import type { Room } from "./room.ts";
 import { hooks, makeRoom } from "./room.ts";
@@ -191,7 +192,7 @@ describe("reading", () => {
 });
 
 describe("writing", () => {
-  const table: [string, string, Record<string, unknown>, string, number][] = [
+  const table: [string, string, Record<string, unknown>, HookEvent, number][] = [
     ["PUT", "/kv", { namespace: "vars/job/api", key: "a", value: "1" }, "post_deploy", 200],
     ["DELETE", "/kv", { namespace: "vars/job/api", key: "a" }, "post_deploy", 200],
     ["DELETE", "/kv", { namespace: "vars/job/api", key: "a" }, "post_deploy", 404],

@@ -71,7 +71,7 @@ test("without a job it runs every job that declares it, each with its own checkp
 
 describe("what cannot be run is told before anything runs", () => {
   test.each([
-    [["hook_w", "nothing"], 'there is no job "nothing"', "good"],
+    [["hook_w", "nothing"], 'job "nothing" is not in the catalog', "good"],
     [["hook_v", "good"], 'job "good" has no hook "hook_v"', 'did you mean "hook_w"?'],
     [["hook_v"], 'no job has a hook "hook_v"', 'did you mean "hook_w"?'],
     [

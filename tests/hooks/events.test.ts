@@ -117,7 +117,7 @@ const calls: Record<HookEvent, Partial<HookCall>> = {
 describe.each(Object.keys(scripts))("%s", (language) => {
   test.each([...hookEvents])("%s", async (event) => {
     const room = await makeEventRoom(scripts[language]!);
-    const run = await room.host.run({ event, job: "api", ...calls[event] });
+    const run = await room.host.run({ event, job: "api", ...calls[event], writesWithBatch: true });
     expect(run.results.map(({ workerIp, status, error }) => [workerIp, status, error?.why])).toEqual(
       [first, second, third].map((ip) => [ip, "done", undefined]),
     );
@@ -166,10 +166,11 @@ describe.each(Object.keys(scripts))("%s", (language) => {
       expect(order).toBe(event === "pre_deploy" || event === "cli" ? 200 : 400);
       expect(other).toBe(400);
     }
+    expect(run.writes).toBe("pending");
     const kept = event === "health_check" ? undefined : event;
     expect(room.host.kv.get("vars/job/api", "from_hook")).toBe(kept);
     expect(room.session.kv.get("vars/job/api", "from_hook")).toBeUndefined();
-    room.host.checkpoint("api");
+    room.host.keepWrites("api");
     expect(room.session.kv.get("vars/job/api", "from_hook")).toBe(kept);
     await room.close();
   });
@@ -250,11 +251,33 @@ if maand.allocation_ip() in maand.kv_get("vars/job/api", "fail", ""): sys.exit(7
     await room.close();
   });
 
+  test("a run keeps what was written when all hooks succeed, drops it when one fails, and says which", async () => {
+    const room = await makeOrderRoom(1);
+    const write = (key: string, value: string) =>
+      room.host.kv.apply([{ namespace: "vars/job/api", key, value }], 1);
+    write("x", "1");
+    expect((await room.host.run({ event: "cli", job: "api" })).writes).toBe("kept");
+    expect(room.session.kv.get("vars/job/api", "x")).toBe("1");
+    write("x", "2");
+    write("fail", first);
+    expect((await room.host.run({ event: "cli", job: "api" })).writes).toBe("dropped");
+    expect(room.host.kv.get("vars/job/api", "x")).toBe("1");
+    await room.close();
+  });
+
+  test("a gate in the middle of a batch leaves the batch's writes alone", async () => {
+    const room = await makeOrderRoom(1, "health_check");
+    room.host.kv.apply([{ namespace: "vars/job/api", key: "fail", value: first }], 1);
+    expect((await room.host.run({ event: "health_check", job: "api" })).writes).toBe("pending");
+    expect(room.host.kv.get("vars/job/api", "fail")).toBe(first);
+    await room.close();
+  });
+
   test("what is discarded is gone for everybody", async () => {
     const room = await makeOrderRoom(1);
     room.host.kv.apply([{ namespace: "vars/job/api", key: "x", value: "1" }], 1);
-    room.host.discard("api");
-    room.host.checkpoint("api");
+    room.host.dropWrites("api");
+    room.host.keepWrites("api");
     expect(room.session.kv.get("vars/job/api", "x")).toBeUndefined();
     await room.close();
   });

@@ -5,7 +5,8 @@ import fc from "fast-check";
 import { demandsOn } from "../../src/hooks/demands.ts";
 import type { EnvironmentInput } from "../../src/hooks/environment.ts";
 import { hookEnvironment } from "../../src/hooks/environment.ts";
-import { hookBatches, hooksFor, inOrder, rolloutOrder, stopsAtFailure } from "../../src/hooks/plan.ts";
+import { eventRules, hookBatches, hooksFor } from "../../src/hooks/plan.ts";
+import { inRolloutOrder, rolloutOrder, storedOrder } from "../../src/lifecycle/order.ts";
 import { hookEvents } from "../../src/model/manifest.ts";
 import type { AllocationRow, JobRow } from "../../src/model/state.ts";
 import { manifest } from "../build/workspaces.ts";
@@ -67,7 +68,7 @@ describe("the rollout order", () => {
     ["10.0.0.2,10.0.0.3", ["10.0.0.1", "10.0.0.2"], "default", "10.0.0.2,10.0.0.3"],
   ];
   test.each(table)("%p in the KV", (stored, workers, source, ignored) => {
-    const order = rolloutOrder("api", all, kvWith(stored));
+    const order = rolloutOrder(storedOrder(kvWith(stored), "api"), all);
     expect(order.workers).toEqual(workers);
     expect(order.source).toBe(source as "kv" | "default");
     expect(order.ignored).toBe(ignored as string);
@@ -75,7 +76,7 @@ describe("the rollout order", () => {
 
   test("what it does not name comes last, in its own order", () => {
     const ips = all.map(({ workerIp }) => workerIp);
-    const sorted = inOrder(ips, ["10.0.0.2", "10.0.0.1"], (ip) => ip);
+    const sorted = inRolloutOrder(ips, rolloutOrder("10.0.0.2,10.0.0.1", all), (ip) => ip);
     expect(sorted).toEqual(["10.0.0.2", "10.0.0.1", "10.0.0.3", "10.0.0.4"]);
   });
 });
@@ -102,7 +103,7 @@ test("a batch of a rollout stays whole and keeps its place", () => {
 });
 
 test("only gates and stops go on after a failure", () => {
-  expect(hookEvents.filter((event) => !stopsAtFailure(event))).toEqual([
+  expect(hookEvents.filter((event) => !eventRules[event].stopsAtFailure)).toEqual([
     "after_allocation_stopped",
     "health_check",
   ]);

@@ -46,10 +46,14 @@ test("max_concurrent_starts 0 is all at once", () => {
 test("batches follow a rollout_order that names exactly the active workers", () => {
   const request = { job: "api", target: "restart" };
   const order = ["10.0.0.5", "10.0.0.3", "10.0.0.1", "10.0.0.2", "10.0.0.4"];
-  expect(batchesOf(planJobControl(state, running, request, order))).toEqual(["53", "12", "4"]);
-  expect(batchesOf(planJobControl(state, running, request, order.slice(1)))).toEqual(["12", "34", "5"]);
+  expect(batchesOf(planJobControl(state, running, request, order.join(",")))).toEqual(["53", "12", "4"]);
+  expect(batchesOf(planJobControl(state, running, request, order.slice(1).join(",")))).toEqual([
+    "12",
+    "34",
+    "5",
+  ]);
   const narrowed = { ...request, allocations: ["10.0.0.1", "10.0.0.4", "10.0.0.5"] };
-  expect(batchesOf(planJobControl(state, running, narrowed, order))).toEqual(["51", "4"]);
+  expect(batchesOf(planJobControl(state, running, narrowed, order.join(", ")))).toEqual(["51", "4"]);
 });
 
 test("removed and disabled allocations are left out", () => {
@@ -128,7 +132,7 @@ test("every chosen allocation is in exactly one batch or refused, and no batch e
           catalogState(hosts, [jobRow("api", {}, of)], some),
           deployments,
           { job: "api", target },
-          order,
+          order.join(","),
         );
         const seen = [
           ...plan.batches.flat().map(({ row }) => row.workerIp),

@@ -2,8 +2,8 @@
 
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import type { Effect } from "../../src/job/plan.ts";
 import { type HealthVerdict, hasPromotedFiles, makesUnknown, stateAfter } from "../../src/job/state.ts";
+import type { Effect } from "../../src/lifecycle/stop.ts";
 import type { DeploymentRow, RuntimeState } from "../../src/model/state.ts";
 import { mayRun } from "../../src/model/state.ts";
 

@@ -2,7 +2,7 @@
 
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { identityMismatch } from "../../src/lifecycle/identity.ts";
+import { identityMismatch } from "../../src/lifecycle/worker.ts";
 
 const expected = { bucketId: "b", workerId: "w", updateSeq: 7 };
 const text = (changes: Record<string, unknown> = {}) =>

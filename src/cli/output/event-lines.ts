@@ -34,7 +34,7 @@ export function eventLines(event: Event, paint: Paint): string[] {
       const color = outcomePaint[event.status];
       if (color === undefined) return [];
       const reason = event.reason === undefined ? "" : `: ${event.reason}`;
-      return paragraph(`${label}: `, event.status.replace("_", " ") + reason, paint[color]);
+      return paragraph(`${label}: `, outcomeWord(event) + reason, paint[color]);
     }
     case "warning":
       return paragraph(`warning: ${isBucket(event.scope) ? "" : `${label}: `}`, event.text, paint.yellow);
@@ -43,6 +43,14 @@ export function eventLines(event: Event, paint: Paint): string[] {
     default:
       return [];
   }
+}
+
+/** What was done to what is no longer wanted; a rollout's end is `done`, which its step has announced. */
+const endWords: Readonly<Record<string, string>> = { stop: "stopped", remove: "removed", gc: "purged" };
+
+function outcomeWord({ scope, status }: Extract<Event, { type: "allocation" }>): string {
+  const ends = status === "done" && (scope.phase === "reconcile" || scope.phase === "gc");
+  return (ends ? endWords[scope.action ?? ""] : undefined) ?? status.replace("_", " ");
 }
 
 function isBucket(scope: Scope): boolean {

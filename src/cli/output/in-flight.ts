@@ -4,7 +4,7 @@ import type { Event, Scope } from "../../events/event.ts";
 import { visible } from "../../events/visible.ts";
 import { formatElapsed } from "./duration.ts";
 import type { Paint } from "./paint.ts";
-import { cutText, textWidth } from "./text-width.ts";
+import { cutText } from "./table.ts";
 
 interface Task {
   worker: string;
@@ -82,10 +82,10 @@ export function createInFlight(start: number): InFlight {
     const all = [...workers];
     const room = height - 1;
     const shown = all.length <= room ? all : all.slice(0, room - 1);
-    const labelWidth = Math.max(0, ...shown.map(([worker]) => textWidth(worker)));
+    const labelWidth = Math.max(0, ...shown.map(([worker]) => Bun.stringWidth(worker)));
     for (const [worker, own] of shown) {
       const what = [...new Set(own.map((task) => task.label))].join(", ");
-      const head = worker + " ".repeat(labelWidth - textWidth(worker));
+      const head = worker + " ".repeat(labelWidth - Bun.stringWidth(worker));
       drawn.push(workerLine(head, what, formatElapsed(now - own[0]!.since), width, paint));
     }
     if (shown.length < all.length)
@@ -97,7 +97,7 @@ export function createInFlight(start: number): InFlight {
 }
 
 function workerLine(worker: string, what: string, elapsed: string, width: number, paint: Paint): string {
-  const room = width - 2 - textWidth(worker) - 2 - 2 - elapsed.length;
+  const room = width - 2 - Bun.stringWidth(worker) - 2 - 2 - elapsed.length;
   if (room < 4) return cutText(`  ${worker} ${elapsed}`, width);
   return `  ${paint.cyan(worker)}  ${cutText(what, room)}  ${paint.dim(elapsed)}`;
 }

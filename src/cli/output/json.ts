@@ -8,7 +8,7 @@ export interface JsonOutput {
   readonly written: boolean;
   /**
    * Writes the document, indented by two spaces, with a final newline. Secrets come out as `***`. A second
-   * document is a fault in the command and throws; the way out of a failure asks `written` first.
+   * document is a fault in maand and throws: whoever reports a failure asks `written` first.
    */
   write(document: Readonly<Record<string, unknown>>): void;
 }

@@ -4,7 +4,6 @@ import type { Event, Listener } from "../../events/event.ts";
 import { eventLines } from "./event-lines.ts";
 import { createInFlight } from "./in-flight.ts";
 import type { Terminal } from "./terminal.ts";
-import { textWidth } from "./text-width.ts";
 
 /** Milliseconds between two drawings at the least, and at the most while something runs (the clock goes on). */
 const drawMs = 100;
@@ -131,6 +130,6 @@ function joinLines(lines: readonly string[]): string {
 function eraseLines(lines: readonly string[], width: number): string {
   if (lines.length === 0) return "";
   let rows = 0;
-  for (const line of lines) rows += width > 0 ? Math.max(1, Math.ceil(textWidth(line) / width)) : 1;
+  for (const line of lines) rows += width > 0 ? Math.max(1, Math.ceil(Bun.stringWidth(line) / width)) : 1;
   return `\r\x1b[${rows}A\x1b[J`;
 }

@@ -2,7 +2,6 @@
 
 import { visibleCell } from "../../events/visible.ts";
 import { createPaint, type Paint } from "./paint.ts";
-import { cutText, textWidth } from "./text-width.ts";
 
 export interface Column {
   /** The heading. */
@@ -46,8 +45,8 @@ export function formatTable(
   const names = heads.map((head) => head.name);
   const values = names.map(() => 0);
   for (const row of cells)
-    for (let i = 0; i < row.length; i++) values[i] = Math.max(values[i]!, textWidth(row[i]!));
-  const needed = names.map((name, i) => Math.max(textWidth(name), values[i]!));
+    for (let i = 0; i < row.length; i++) values[i] = Math.max(values[i]!, Bun.stringWidth(row[i]!));
+  const needed = names.map((name, i) => Math.max(Bun.stringWidth(name), values[i]!));
   const paint = createPaint(options.color === true);
   let widths = needed;
   if (options.width !== undefined) {
@@ -61,6 +60,15 @@ export function formatTable(
   return `${lines.join("\n")}\n`;
 }
 
+/** The text, or as many of its first characters as fit before a `…`. For text without colours; `width` is at least 1. */
+export function cutText(text: string, width: number): string {
+  if (Bun.stringWidth(text) <= width) return text;
+  let end = width - 1;
+  // A wide character that begins in the last column is kept by `sliceAnsi`, half of it too far right.
+  while (Bun.stringWidth(Bun.sliceAnsi(text, 0, end)) > width - 1) end -= 1;
+  return `${Bun.sliceAnsi(text, 0, end)}…`;
+}
+
 function cellText(cell: Cell): string {
   return cell === undefined || cell === null || cell === "" ? "-" : visibleCell(String(cell));
 }
@@ -68,7 +76,7 @@ function cellText(cell: Cell): string {
 function formatRow(row: readonly string[], widths: readonly number[], right: readonly boolean[]): string {
   const parts = row.map((text, index) => {
     const cut = cutText(text, widths[index]!);
-    const fill = " ".repeat(Math.max(0, widths[index]! - textWidth(cut)));
+    const fill = " ".repeat(Math.max(0, widths[index]! - Bun.stringWidth(cut)));
     return right[index] === true ? fill + cut : cut + fill;
   });
   return parts.join(" ".repeat(gap)).trimEnd();
@@ -76,8 +84,8 @@ function formatRow(row: readonly string[], widths: readonly number[], right: rea
 
 /** One line per value, for terminals too narrow for the table; what is longer than a line wraps. */
 function paragraphs(names: readonly string[], rows: readonly (readonly string[])[], paint: Paint): string {
-  const width = Math.max(...names.map(textWidth));
-  const heads = names.map((name) => paint.bold(name) + " ".repeat(width - textWidth(name) + gap));
+  const width = Math.max(...names.map((name) => Bun.stringWidth(name)));
+  const heads = names.map((name) => paint.bold(name) + " ".repeat(width - Bun.stringWidth(name) + gap));
   return rows.map((row) => row.map((text, i) => `${heads[i]}${text}\n`).join("")).join("\n");
 }
 

@@ -3,17 +3,15 @@
 import type { PostBuildOutcome } from "../../build/post-build.ts";
 import type { BuildSummary } from "../../build/run.ts";
 import { runBuild } from "../../build/run.ts";
+import { endingOf } from "../../cli/exit-codes.ts";
 import type { BucketInvocation, Outcome } from "../../cli/invocation.ts";
 import { formatDuration } from "../../cli/output/duration.ts";
 import { errorJson, formatError } from "../../cli/output/errors.ts";
-import { exitCodes } from "../../cli/output/exit-codes.ts";
 import { formatFault } from "../../model/fault.ts";
 import type { Session } from "../../session/session.ts";
+import type { BuildFlags } from "./command.ts";
 
-export async function buildCommand(
-  invocation: BucketInvocation,
-  flags: { purgeSecretsKv: boolean },
-): Promise<Outcome> {
+export async function buildCommand(invocation: BucketInvocation, flags: BuildFlags): Promise<Outcome> {
   return (await buildWithHooks(invocation, flags.purgeSecretsKv)).outcome;
 }
 
@@ -29,21 +27,17 @@ export async function buildWithHooks(
   }
   const after = summary.hasPostBuild ? await runHooks(session) : nothingToRun;
   const failures = after.failures.map(({ job, error }) => ({ job, ...errorJson(error) }));
-  const exitCode = after.interrupted
-    ? exitCodes.interrupted
-    : failures.length > 0
-      ? exitCodes.failed
-      : exitCodes.done;
+  const ending = endingOf({ interrupted: after.interrupted, failed: failures.length > 0 });
   const text = [
     `${summaryLine(summary)}\n`,
     after.jobs.length === 0 ? "" : `post_build: ${after.jobs.join(", ")}\n`,
     ...after.failures.map(({ error }) => formatError(error, terminal.stdout.paint)),
-    exitCode === exitCodes.done
+    ending === "done"
       ? ""
       : "the catalog was committed and stays; run maand build again to run the post_build hooks again\n",
   ].join("");
   const json = { build: { ...summaryJson(summary), post_build: { jobs: after.jobs, failures } } };
-  return { ok: exitCode === exitCodes.done, outcome: { text, json, exitCode } };
+  return { ok: ending === "done", outcome: { text, json, ending } };
 }
 
 const nothingToRun: PostBuildOutcome = { jobs: [], failures: [], interrupted: false };

@@ -1,9 +1,9 @@
 // maand collect facts: a table of what workers have, or the workers.json that says so.
 
+import { endingOf } from "../../cli/exit-codes.ts";
 import type { BucketInvocation, Outcome } from "../../cli/invocation.ts";
 import { formatElapsed } from "../../cli/output/duration.ts";
 import { errorJson } from "../../cli/output/errors.ts";
-import { exitCodes } from "../../cli/output/exit-codes.ts";
 import { formatTable } from "../../cli/output/table.ts";
 import type { Channel } from "../../cli/output/terminal.ts";
 import type { CollectOutcome, FactsResult } from "../../fleet/collect.ts";
@@ -11,14 +11,7 @@ import { collectFacts } from "../../fleet/collect.ts";
 import { cpuCapacity } from "../../fleet/facts.ts";
 import { workersPath } from "../../workspace/paths.ts";
 import { formatWorkers } from "../../workspace/workers-file.ts";
-
-export interface CollectFlags {
-  workers?: string[] | undefined;
-  labels?: string[] | undefined;
-  concurrency?: number | undefined;
-  generateWorkers: boolean;
-  write: boolean;
-}
+import type { CollectFlags } from "./command.ts";
 
 export async function collectFactsCommand(
   invocation: BucketInvocation,
@@ -43,7 +36,7 @@ export async function collectFactsCommand(
       ...(outcome.rows === undefined ? {} : { workers_json: outcome.rows }),
       ...(outcome.file === undefined ? {} : { file: outcome.file }),
     },
-    exitCode: outcome.interrupted ? exitCodes.interrupted : failed ? exitCodes.failed : exitCodes.done,
+    ending: endingOf({ interrupted: outcome.interrupted, failed }),
   };
 }
 

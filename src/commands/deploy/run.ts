@@ -1,8 +1,8 @@
 // maand deploy: build first if asked, print the plan for a dry run, else carry it out and sum up.
 
+import { endingOf } from "../../cli/exit-codes.ts";
 import type { BucketInvocation, Outcome } from "../../cli/invocation.ts";
 import { errorJson } from "../../cli/output/errors.ts";
-import { exitCodes } from "../../cli/output/exit-codes.ts";
 import type { DeployFacts } from "../../deploy/plan/load.ts";
 import type { FileDiff } from "../../deploy/preview/diff.ts";
 import { planWithHooks } from "../../deploy/preview/with-hooks.ts";
@@ -11,18 +11,9 @@ import type { DeployOptions } from "../../deploy/run/run.ts";
 import { prepareDeploy, runDeploy } from "../../deploy/run/run.ts";
 import { MaandError } from "../../model/error.ts";
 import { buildWithHooks } from "../build/run.ts";
+import type { DeployFlags } from "./command.ts";
 import { outcomeJson, outcomeText } from "./outcome-text.ts";
 import { planJson, planText } from "./plan-text.ts";
-
-export interface DeployFlags {
-  build: boolean;
-  jobs?: string[] | undefined;
-  dryRun: boolean;
-  diff: boolean;
-  runHooks: boolean;
-  force: boolean;
-  syncOnly: boolean;
-}
 
 export async function deployCommand(invocation: BucketInvocation, flags: DeployFlags): Promise<Outcome> {
   const { session, terminal } = invocation;
@@ -46,11 +37,7 @@ export async function deployCommand(invocation: BucketInvocation, flags: DeployF
   return addBuild(builtText, built?.outcome.json, {
     text: outcomeText(outcome, durationMs, terminal.stdout),
     json: { duration_ms: durationMs, ...outcomeJson(outcome) },
-    exitCode: outcome.interrupted
-      ? exitCodes.interrupted
-      : hasFailed(outcome)
-        ? exitCodes.failed
-        : exitCodes.done,
+    ending: endingOf({ interrupted: outcome.interrupted, failed: hasFailed(outcome) }),
   });
 }
 
@@ -82,7 +69,7 @@ async function dryRun(
         ? {}
         : { hook_failures: hookFailures.map(({ job, error }) => ({ job, ...errorJson(error) })) }),
     },
-    exitCode: hookFailures.length > 0 ? exitCodes.failed : exitCodes.done,
+    ending: endingOf({ interrupted: false, failed: hookFailures.length > 0 }),
   };
 }
 

@@ -1,15 +1,12 @@
 // maand gc: what was deleted where, and what had to stay.
 
+import { endingOf } from "../../cli/exit-codes.ts";
 import type { BucketInvocation, Outcome } from "../../cli/invocation.ts";
 import { errorJson } from "../../cli/output/errors.ts";
-import { exitCodes } from "../../cli/output/exit-codes.ts";
 import { count, failureLines } from "../../cli/output/failure-lines.ts";
 import type { GcAllocation, GcOutcome, GcWorker } from "../../gc/run.ts";
 import { collectGarbage } from "../../gc/run.ts";
-
-export interface GcFlags {
-  retainDays?: number | undefined;
-}
+import type { GcFlags } from "./command.ts";
 
 export async function gcCommand({ session }: BucketInvocation, flags: GcFlags): Promise<Outcome> {
   const outcome = await collectGarbage(session, { retainDays: flags.retainDays ?? 0 });
@@ -19,7 +16,7 @@ export async function gcCommand({ session }: BucketInvocation, flags: GcFlags): 
   return {
     text: outcomeText(outcome),
     json: outcomeJson(outcome),
-    exitCode: outcome.interrupted ? exitCodes.interrupted : failed ? exitCodes.failed : exitCodes.done,
+    ending: endingOf({ interrupted: outcome.interrupted, failed }),
   };
 }
 

@@ -1,22 +1,15 @@
 // maand health_check: what passed, what failed and why, and what there was nothing to ask about.
 
 import { readCatalog } from "../../catalog/read.ts";
+import { endingOf } from "../../cli/exit-codes.ts";
 import type { BucketInvocation, Outcome } from "../../cli/invocation.ts";
-import { exitCodes } from "../../cli/output/exit-codes.ts";
 import { count } from "../../cli/output/failure-lines.ts";
 import { visible } from "../../events/visible.ts";
 import type { HealthReport } from "../../health/run.ts";
 import { checkHealth, isHealthy } from "../../health/run.ts";
 import { withHookHost } from "../../hooks/with-host.ts";
-import { MaandError } from "../../model/error.ts";
-import type { CatalogState } from "../../model/state.ts";
-import { suggestName } from "../../support/nearest.ts";
-
-export interface HealthCheckFlags {
-  jobs?: string[] | undefined;
-  wait: boolean;
-  verbose: boolean;
-}
+import { requireJobs } from "../../lifecycle/select.ts";
+import type { HealthCheckFlags } from "./command.ts";
 
 export async function healthCheckCommand(
   invocation: BucketInvocation,
@@ -25,7 +18,7 @@ export async function healthCheckCommand(
   const { session } = invocation;
   const read = readCatalog(session.catalog);
   const { state } = read;
-  refuseUnknownJobs(state, flags.jobs);
+  requireJobs(state, flags.jobs, { removed: false });
   const report = await withHookHost(session, read, async (hooks) => {
     const jobs = flags.jobs ?? state.jobs.filter((job) => !job.removed).map((job) => job.name);
     hooks.requireRuntimes(jobs, ["health_check"]);
@@ -35,17 +28,8 @@ export async function healthCheckCommand(
   return {
     text: `${healthText(report, flags.verbose)}${interrupted ? "health check: interrupted, not everything was asked\n" : ""}`,
     json: { interrupted, ...healthJson(report) },
-    exitCode: interrupted ? exitCodes.interrupted : isHealthy(report) ? exitCodes.done : exitCodes.failed,
+    ending: endingOf({ interrupted, failed: !isHealthy(report) }),
   };
-}
-
-function refuseUnknownJobs(state: CatalogState, jobs: readonly string[] | undefined): void {
-  const known = state.jobs.filter((job) => !job.removed).map((job) => job.name);
-  const unknown = jobs?.find((job) => !known.includes(job));
-  if (unknown === undefined) return;
-  throw new MaandError("usage", `--jobs names "${unknown}", which is not in the catalog`, {
-    hint: `${suggestName(unknown, known)} (a new job needs "maand build" first)`,
-  });
 }
 
 /** The report for people; with `verbose` what passed is listed too. */

@@ -3,29 +3,23 @@
 import { existsSync, watch } from "node:fs";
 import type { BucketInvocation, Outcome } from "../../cli/invocation.ts";
 import { formatError, toMaandError } from "../../cli/output/errors.ts";
-import { exitCodes } from "../../cli/output/exit-codes.ts";
 import type { HookScripts } from "../../hooks/host.ts";
 import { hooksSource } from "../../hooks/layout.ts";
 import { MaandError } from "../../model/error.ts";
 import type { Session } from "../../session/session.ts";
 import { readWorkspace } from "../../workspace/read.ts";
-import type { HooksRun } from "./run.ts";
-import { hooksOutcome, runCliHook } from "./run.ts";
+import { hooksOutcome } from "./outcome.ts";
+import type { CliHookRequest, HooksRun } from "./run-hook.ts";
+import { runCliHook } from "./run-hook.ts";
 
 /** Milliseconds without a change before the hook runs: editors write a file in several steps. */
 const settleMs = 150;
-
-export interface WatchRequest {
-  hook: string;
-  job: string | undefined;
-  verbose: boolean;
-}
 
 /**
  * Watches the job's `_hooks/`; the manifest and everything else still come from the last build.
  * @throws MaandError("usage") without a job, or when there is no such hook
  */
-export async function watchHook(invocation: BucketInvocation, request: WatchRequest): Promise<Outcome> {
+export async function watchHook(invocation: BucketInvocation, request: CliHookRequest): Promise<Outcome> {
   const { session, terminal } = invocation;
   const { hook, job, verbose } = request;
   if (job === undefined) {
@@ -54,7 +48,7 @@ export async function watchHook(invocation: BucketInvocation, request: WatchRequ
   }
   // Each run has been shown as it came, and Ctrl-C is how a watch ends.
   const json = last === undefined ? {} : (hooksOutcome(last, terminal.stdout).json ?? {});
-  return { json, exitCode: exitCodes.interrupted };
+  return { json, ending: "interrupted" };
 }
 
 /** Scripts as they lie in the workspace now. */

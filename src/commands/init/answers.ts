@@ -30,10 +30,3 @@ export function workersFault(hosts: readonly string[]): { what: string; hint: st
 export function expandHome(path: string, workingDirectory: string): string {
   return path.startsWith("~/") ? join(homedir(), path.slice(2)) : resolve(workingDirectory, path);
 }
-
-/** Whether the text of a workers.json lists no worker: a shell that redirects into it leaves it empty. */
-export function isEmptyList(text: string): boolean {
-  if (text.trim() === "") return true;
-  const { value } = parseJson(workersPath, text);
-  return Array.isArray(value) && value.length === 0;
-}

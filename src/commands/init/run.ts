@@ -1,27 +1,21 @@
 // maand init: what the operator wants, asked for or from flags; then the bucket, what was made, and what comes next.
 
 import { existsSync } from "node:fs";
-import { dirname, resolve } from "node:path";
+import { dirname } from "node:path";
+import { type InitRequest, initBucket } from "../../bucket/create.ts";
 import { bucketPaths } from "../../bucket/locate.ts";
 import { takeLock } from "../../bucket/lock.ts";
 import type { Invocation, Outcome } from "../../cli/invocation.ts";
 import { intendedBucket, refuseInsideHook } from "../../cli/runner.ts";
 import { MaandError } from "../../model/error.ts";
 import { expandHome, sshUserFault, workersFault } from "./answers.ts";
-import { type InitRequest, initBucket } from "./bucket.ts";
+import type { InitFlags } from "./command.ts";
 import { initJson, initText } from "./report.ts";
-
-export interface InitFlags {
-  yes: boolean;
-  sshUser?: string | undefined;
-  sshKey?: string | undefined;
-  worker?: string[] | undefined;
-}
 
 export async function initCommand(invocation: Invocation, flags: InitFlags): Promise<Outcome> {
   const { environment, globals, workingDirectory } = invocation;
   refuseInsideHook("init", environment);
-  const paths = bucketPaths(resolve(workingDirectory, intendedBucket(invocation).root));
+  const paths = intendedBucket(invocation);
   let request = requestOf(flags, workingDirectory);
   if (!flags.yes && canAsk(invocation)) {
     const { askForBucket } = await import("./wizard.ts");

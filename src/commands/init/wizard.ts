@@ -5,10 +5,11 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import { type CANCEL_SYMBOL, confirm, intro, isCancel, outro, text } from "@clack/prompts";
 import { defaultConf } from "../../bucket/conf.ts";
+import type { InitRequest } from "../../bucket/create.ts";
+import { isEmptyList } from "../../bucket/create-workspace.ts";
 import type { BucketPaths } from "../../bucket/locate.ts";
 import { MaandError } from "../../model/error.ts";
-import { expandHome, isEmptyList, sshUserFault, workersFault } from "./answers.ts";
-import type { InitRequest } from "./bucket.ts";
+import { expandHome, sshUserFault, workersFault } from "./answers.ts";
 
 /** Prompts go to standard error: standard output is for the result. */
 const streams = { input: process.stdin, output: process.stderr };

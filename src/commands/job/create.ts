@@ -3,19 +3,14 @@
 import type { BucketInvocation, Outcome } from "../../cli/invocation.ts";
 import { planScaffold, writeScaffold } from "../../job/scaffold.ts";
 import { jobPath } from "../../workspace/paths.ts";
-
-export interface JobCreateFlags {
-  selectors?: string[] | undefined;
-  runtime?: string | undefined;
-  hooks?: string | undefined;
-}
+import type { JobCreateFlags } from "./command.ts";
 
 export async function jobCreateCommand(
   { session }: BucketInvocation,
   flags: JobCreateFlags,
-  args: string[],
+  { job }: { job: string },
 ): Promise<Outcome> {
-  const scaffold = planScaffold({ job: args[0]!, ...flags });
+  const scaffold = planScaffold({ job, ...flags });
   writeScaffold(session.paths, scaffold);
   const files = scaffold.files.map((file) => jobPath(scaffold.job, file.path));
   const lines = [

@@ -1,9 +1,9 @@
 // maand job start|stop|restart|status|run: one row per allocation, then what failed and why.
 
+import { endingOf } from "../../cli/exit-codes.ts";
 import type { BucketInvocation, Outcome } from "../../cli/invocation.ts";
 import { formatDuration } from "../../cli/output/duration.ts";
 import { errorJson } from "../../cli/output/errors.ts";
-import { exitCodes } from "../../cli/output/exit-codes.ts";
 import { count, failureLines } from "../../cli/output/failure-lines.ts";
 import { formatTable } from "../../cli/output/table.ts";
 import type { Terminal } from "../../cli/output/terminal.ts";
@@ -23,7 +23,7 @@ export interface JobFlags {
 export async function jobCommand(
   invocation: BucketInvocation,
   flags: JobFlags,
-  job: string,
+  { job }: { job: string },
 ): Promise<Outcome> {
   const outcome = await controlJob(invocation.session, {
     job,
@@ -41,11 +41,7 @@ export async function jobCommand(
       allocations: outcome.allocations.map(resultJson),
       ...(health === undefined ? {} : { health: healthJson(health) }),
     },
-    exitCode: outcome.interrupted
-      ? exitCodes.interrupted
-      : isDone(outcome)
-        ? exitCodes.done
-        : exitCodes.failed,
+    ending: endingOf({ interrupted: outcome.interrupted, failed: !isDone(outcome) }),
   };
 }
 

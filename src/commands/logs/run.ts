@@ -1,24 +1,13 @@
 // maand logs show: flags → the reader of the log files.
 
+import { endingOf } from "../../cli/exit-codes.ts";
 import type { BucketInvocation, Outcome } from "../../cli/invocation.ts";
-import { exitCodes } from "../../cli/output/exit-codes.ts";
 import { phases } from "../../events/event.ts";
 import { logEvents } from "../../events/log-fields.ts";
 import { MaandError } from "../../model/error.ts";
 import { suggestName } from "../../support/nearest.ts";
+import type { LogsShowFlags } from "./command.ts";
 import { collectLogs, showLogs } from "./show.ts";
-
-export interface LogsShowFlags {
-  worker?: string[] | undefined;
-  run?: string[] | undefined;
-  job?: string[] | undefined;
-  phase?: string[] | undefined;
-  event?: string[] | undefined;
-  tail?: number | undefined;
-  runDir?: string | undefined;
-  format?: string | undefined;
-  follow: boolean;
-}
 
 const formats = ["raw", "human"] as const;
 
@@ -48,7 +37,7 @@ export async function logsShowCommand(
   );
   // Silence would leave it open whether the filter or the log was empty.
   if (shown === 0 && !terminal.quiet && !flags.follow) terminal.stderr.write("no log line matches\n");
-  return shutdown.graceful.aborted ? { exitCode: exitCodes.interrupted } : {};
+  return { ending: endingOf({ interrupted: shutdown.graceful.aborted, failed: false }) };
 }
 
 /** These have a fixed set of names; a worker or job that is gone by now may still be in the logs. */

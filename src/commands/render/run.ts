@@ -2,19 +2,15 @@
 
 import type { BucketInvocation, Outcome } from "../../cli/invocation.ts";
 import { renderJob } from "../../content/render-job.ts";
-
-export interface RenderFlags {
-  worker?: string | undefined;
-  reveal: boolean;
-}
+import type { RenderArguments, RenderFlags } from "./command.ts";
 
 export async function renderCommand(
   { session }: BucketInvocation,
   flags: RenderFlags,
-  [job, path]: string[],
+  { job, path }: RenderArguments,
 ): Promise<Outcome> {
   const files = await renderJob(session, {
-    job: job!,
+    job,
     reveal: flags.reveal,
     ...(path === undefined ? {} : { path }),
     ...(flags.worker === undefined ? {} : { worker: flags.worker }),

@@ -1,8 +1,8 @@
 // maand run_command: streams what the workers say, then tells once what several of them said.
 
+import { endingOf } from "../../cli/exit-codes.ts";
 import type { BucketInvocation, Outcome } from "../../cli/invocation.ts";
 import { errorJson } from "../../cli/output/errors.ts";
-import { exitCodes } from "../../cli/output/exit-codes.ts";
 import { count } from "../../cli/output/failure-lines.ts";
 import { visible } from "../../events/visible.ts";
 import type { RunCommandOutcome, ShellResult } from "../../fleet/run-command.ts";
@@ -11,22 +11,16 @@ import { type SharedInput, shareInput } from "../../fleet/shared-input.ts";
 import { isHealthy } from "../../health/run.ts";
 import { foldResults } from "../../support/fold.ts";
 import { healthJson, healthText } from "../health-check/run.ts";
-
-export interface RunCommandFlags {
-  workers?: string[] | undefined;
-  labels?: string[] | undefined;
-  concurrency?: number | undefined;
-  health_check: boolean;
-}
+import type { RunCommandFlags } from "./command.ts";
 
 export async function runCommandCommand(
   { session, terminal }: BucketInvocation,
   flags: RunCommandFlags,
-  args: string[],
+  { shell }: { shell: string },
 ): Promise<Outcome> {
   const input = standardInput();
   const outcome = await runCommand(session, {
-    shell: args[0]!,
+    shell,
     workers: flags.workers,
     labels: flags.labels,
     concurrency: flags.concurrency,
@@ -42,7 +36,7 @@ export async function runCommandCommand(
       workers: outcome.workers.map(resultJson),
       ...(health === undefined ? {} : { health: healthJson(health) }),
     },
-    exitCode: outcome.interrupted ? exitCodes.interrupted : failed ? exitCodes.failed : exitCodes.done,
+    ending: endingOf({ interrupted: outcome.interrupted, failed }),
   };
 }
 

@@ -6,8 +6,8 @@ import { schemaCommand } from "./text.ts";
 export async function schemaFileCommand(
   { terminal }: Invocation,
   _flags: Record<never, never>,
-  args: string[],
+  { file }: { file: string },
 ): Promise<Outcome> {
-  const text = schemaCommand(args[0]!);
+  const text = schemaCommand(file);
   return terminal.json ? { json: { schema: JSON.parse(text) as unknown } } : { text };
 }

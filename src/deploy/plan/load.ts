@@ -6,8 +6,8 @@ import type { CatalogRead } from "../../catalog/read.ts";
 import type { ContentRenderer } from "../../content/renderer.ts";
 import { createContentRenderer } from "../../content/renderer.ts";
 import { demandsOf } from "../../content/store.ts";
-import { jobNamespace } from "../../kv/namespaces.ts";
 import type { KvStore } from "../../kv/store.ts";
+import { storedOrder } from "../../lifecycle/order.ts";
 import { MaandError } from "../../model/error.ts";
 import type { AllocationRow, CatalogState, JobRow } from "../../model/state.ts";
 import type { TreeFile } from "../../model/tree.ts";
@@ -48,9 +48,8 @@ export async function loadFacts(
       demands: demandsOf(job),
       postDeployDue: isDue(postDeploy.get(job.name)),
     };
-    const order = kv.get(jobNamespace(job.name), "rollout_order");
-    if (typeof order === "string" && order !== "")
-      facts.rolloutOrder = order.split(",").map((ip) => ip.trim());
+    const order = storedOrder(kv, job.name);
+    if (order !== undefined) facts.storedOrder = order;
     for (const row of byJob.get(job.name) ?? []) {
       const deployment = known.get(row.allocId) ?? newDeployment(row);
       const allocation = await allocationFacts(job, row, deployment, contents, facts, treeOf);

@@ -1,5 +1,7 @@
 // The deploy plan: what will happen, worked out from data alone. `--dry-run` prints it, `deploy` carries it out.
 
+import { batchWidth, cutBatches } from "../../lifecycle/batches.ts";
+import { ignoredOrderWarning, inRolloutOrder, rolloutOrder } from "../../lifecycle/order.ts";
 import type { MaandError } from "../../model/error.ts";
 import type { JobRow } from "../../model/state.ts";
 import { compareText } from "../../support/order.ts";
@@ -12,7 +14,7 @@ export interface JobFacts {
   /** By worker position. */
   allocations: AllocationFacts[];
   /** `rollout_order` as the KV has it; undefined when there is none. */
-  rolloutOrder?: string[];
+  storedOrder?: string;
   /** The job's templates cannot be rendered. */
   renderFault?: MaandError;
   /** Jobs that this job's hooks demand. */
@@ -92,54 +94,32 @@ export function planJob(
     if (actions.reconcile !== undefined) stops.push(actions.reconcile);
     if (actions.rollout !== undefined) rollout.push(actions.rollout);
   }
-  const { maxConcurrentStarts, maxConcurrentUpgrades } = facts.job.manifest;
+  const { manifest } = facts.job;
   const of = (...kinds: Action["kind"][]) => rollout.filter((action) => kinds.includes(action.kind));
   const plan: JobPlan = {
     job: facts.job.name,
     seq: facts.job.deploymentSeq,
     demands: facts.demands,
-    starts: batchesOf(of("start"), maxConcurrentStarts),
-    upgrades: batchesOf(of("restart", "reload", "sync"), maxConcurrentUpgrades),
+    starts: cutBatches(of("start"), batchWidth(manifest, "starts")),
+    upgrades: cutBatches(of("restart", "reload", "sync"), batchWidth(manifest, "upgrades")),
     promotes: of("promote"),
     skips: of("skip"),
     ...(facts.renderFault === undefined ? {} : { renderFault: facts.renderFault }),
     postDeployDue: facts.postDeployDue,
   };
-  return { stops: batchesOf(stops, maxConcurrentUpgrades), rollout: rollout.length === 0 ? undefined : plan };
+  return {
+    stops: cutBatches(stops, batchWidth(manifest, "upgrades")),
+    rollout: rollout.length === 0 ? undefined : plan,
+  };
 }
 
-/**
- * Allocations in rollout order: the KV's list when it is a permutation of the active workers, else worker position.
- * Those that the list does not name (disabled, removed) come last.
- */
+/** Allocations in rollout order; what the order does not name (disabled, removed) comes last. */
 function orderAllocations(facts: JobFacts, warnings: string[]): AllocationFacts[] {
-  const order = facts.rolloutOrder;
-  if (order === undefined) return facts.allocations;
-  const active = facts.allocations
-    .filter(({ row }) => !row.removed && !row.disabled)
-    .map(({ row }) => row.workerIp);
-  const rank = new Map(order.map((ip, i) => [ip, i]));
-  const isPermutation =
-    rank.size === order.length && order.length === active.length && active.every((ip) => rank.has(ip));
-  if (!isPermutation) {
-    if (active.length > 0) {
-      warnings.push(
-        `rollout_order of job "${facts.job.name}" (${order.join(",")}) does not list exactly its active workers (${active.join(",")}): going by worker position`,
-      );
-    }
-    return facts.allocations;
-  }
-  const rankOf = (allocation: AllocationFacts): number => rank.get(allocation.row.workerIp) ?? order.length;
-  return [...facts.allocations].sort((a, b) => rankOf(a) - rankOf(b));
-}
-
-/** Cuts a list into batches of `width`; 0 is one batch of all. */
-export function batchesOf<T>(items: readonly T[], width: number): T[][] {
-  if (items.length === 0) return [];
-  if (width <= 0) return [[...items]];
-  const batches: T[][] = [];
-  for (let i = 0; i < items.length; i += width) batches.push(items.slice(i, i + width));
-  return batches;
+  const rows = facts.allocations.map(({ row }) => row);
+  const order = rolloutOrder(facts.storedOrder, rows);
+  const warning = ignoredOrderWarning(facts.job.name, order);
+  if (warning !== undefined) warnings.push(warning);
+  return inRolloutOrder(facts.allocations, order, ({ row }) => row.workerIp);
 }
 
 function pushTo<K, V>(map: Map<K, V[]>, key: K, value: V): void {

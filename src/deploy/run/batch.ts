@@ -1,25 +1,21 @@
 // One batch: stage, sync and run its allocations side by side; then record what they have become.
 
-import type { AttemptedContent, NewAttempt, Promotion } from "../../catalog/deployments.ts";
-import {
-  beginAttempts,
-  failAttempts,
-  promote,
-  readDeployments,
-  setStates,
-} from "../../catalog/deployments.ts";
+import type { AttemptedContent, NewAttempt } from "../../catalog/deployments.ts";
+import { beginAttempts, readDeployments } from "../../catalog/deployments.ts";
 import { stageJob, workerStaging } from "../../content/stage.ts";
 import type { DeployPhase } from "../../hooks/plan.ts";
-import { deployFault } from "../../lifecycle/fault.ts";
+import type { BatchPlace } from "../../lifecycle/batches.ts";
+import type { StateChange } from "../../lifecycle/record.ts";
 import { requireTarget } from "../../lifecycle/target.ts";
 import { MaandError } from "../../model/error.ts";
+import type { RuntimeState } from "../../model/state.ts";
 import { mayRun } from "../../model/state.ts";
 import type { Action } from "../plan/action.ts";
 import { begunBy, isDue, targetOf } from "../plan/action.ts";
 import type { DeployRun } from "./context.ts";
-import { factsOf, hookTarget, targetSeconds } from "./context.ts";
+import { actionError, factsOf, hookTarget } from "./context.ts";
 import { interruptedAt } from "./outcome.ts";
-import type { RolloutRecorder } from "./recorder.ts";
+import type { RolloutRecorder, SettledAction } from "./recorder.ts";
 
 /** An action that was carried out, and how it went so far. */
 export interface Attempt {
@@ -30,10 +26,8 @@ export interface Attempt {
 }
 
 /** The place of a batch in its rollout, as hooks see it. */
-export interface BatchPlace {
+export interface RolloutPlace extends BatchPlace {
   phase: DeployPhase;
-  index: number;
-  count: number;
 }
 
 /** Syncs a batch and, unless the job is controlled by a hook, runs its lifecycle targets. */
@@ -54,7 +48,7 @@ export async function actOn(
         await run.links.sync(action.workerIp, action.job);
         if (lifecycle === "make") await runLifecycle(run, action);
       } catch (error) {
-        attempt.error = deployFault(run.session, error, action.workerIp);
+        attempt.error = actionError(run, error, action);
       }
       return attempt;
     }),
@@ -71,13 +65,13 @@ async function runLifecycle(run: DeployRun, action: Action): Promise<void> {
   if (target === undefined) return;
   await run.slots(action.workerIp, async () =>
     requireTarget(run.session, await run.links.connect(action.workerIp), {
-      job: action.job,
+      job: factsOf(run, action).job,
       workerIp: action.workerIp,
       target,
       currentVersion: action.currentVersion,
       newVersion: action.newVersion,
-      timeoutSeconds: targetSeconds(run, action),
       phase: "rollout",
+      retry: "maand deploy",
     }),
   );
 }
@@ -86,7 +80,7 @@ async function runLifecycle(run: DeployRun, action: Action): Promise<void> {
 export async function afterStarted(
   run: DeployRun,
   attempts: readonly Attempt[],
-  place: BatchPlace,
+  place: RolloutPlace,
 ): Promise<void> {
   const started = attempts.filter(
     (attempt) => attempt.error === undefined && targetOf(attempt.action.kind) !== undefined,
@@ -101,7 +95,7 @@ export async function hookAttempts(
   run: DeployRun,
   event: "after_allocation_started" | "job_control",
   attempts: readonly Attempt[],
-  place: BatchPlace,
+  place: RolloutPlace,
   control?: { newAllocations: string[]; updatedAllocations: string[] },
 ): Promise<void> {
   const [first] = attempts;
@@ -113,6 +107,7 @@ export async function hookAttempts(
     targets: attempts.map(({ action }) => hookTarget(run, action)),
     phase: place.phase,
     batch: { index: place.index, count: place.count },
+    writesWithBatch: true,
     finishing: true,
     ...(control === undefined ? {} : { control: { target: "deploy", stoppedAllocations: [], ...control } }),
   });
@@ -156,39 +151,32 @@ async function stage(run: DeployRun, action: Action): Promise<AttemptedContent> 
 }
 
 /**
- * Records a batch: what is well is promoted in one commit, what failed its gate is marked so. What hooks wrote while
+ * Records a batch in one commit: what is well is promoted, what failed its gate is marked so. What hooks wrote while
  * the batch ran becomes durable with it; of a batch that failed nothing is kept.
  */
 export function settleBatch(run: DeployRun, attempts: readonly Attempt[], recorder: RolloutRecorder): void {
-  const { catalog } = run.session;
-  const well = attempts.filter((attempt) => attempt.error === undefined);
   const job = attempts[0]?.action.job;
-  if (job !== undefined) {
-    if (well.length === attempts.length) run.hooks.checkpoint(job);
-    else run.hooks.discard(job);
-  }
-  promote(
-    catalog,
-    well.map(({ action, content }) => ({ ...promotionOf(action, content!), state: action.leadsTo })),
+  if (job === undefined) return;
+  if (attempts.every((attempt) => attempt.error === undefined)) run.hooks.keepWrites(job);
+  else run.hooks.dropWrites(job);
+  recorder.settle(
+    attempts.map(({ action, content, error }): SettledAction => {
+      if (error !== undefined) return { action, status: "failed", error, change: failureOf(error) };
+      return { action, status: "done", change: promotionOf(action, content!, action.leadsTo) };
+    }),
   );
-  const failures = attempts
-    .filter((attempt) => attempt.error !== undefined)
-    .map(({ action, error }) => ({ allocId: action.allocId, error: error!, failure: error!.message }));
-  const unhealthy = failures.filter(({ error }) => error.kind === "health");
-  setStates(
-    catalog,
-    unhealthy.map(({ allocId, failure }) => ({ allocId, failure, state: "health_failed" as const })),
-  );
-  failAttempts(
-    catalog,
-    failures.filter(({ error }) => error.kind !== "health"),
-  );
-  for (const { action, error } of attempts)
-    recorder.settle(action, error === undefined ? "done" : "failed", error);
 }
 
-function promotionOf(action: Action, content: AttemptedContent): Promotion {
-  return { allocId: action.allocId, version: action.newVersion, content };
+/** Only a gate that said no is known to have left the process running. */
+function failureOf(error: MaandError): StateChange {
+  const failure = error.message;
+  return error.kind === "health"
+    ? { kind: "state", state: "health_failed", failure }
+    : { kind: "fail", failure };
+}
+
+function promotionOf(action: Action, content: AttemptedContent, state?: RuntimeState): StateChange {
+  return { kind: "promote", version: action.newVersion, content, ...(state === undefined ? {} : { state }) };
 }
 
 /** Content and version of disabled allocations stay current in the catalog and the staging tree; nothing runs. */
@@ -202,14 +190,16 @@ export async function keepDisabledCurrent(
     const state = states.get(action.allocId)?.state ?? "absent";
     // Its stop failed or was not come to: what runs there is the old version, and must not be taken for the new one.
     if (mayRun(state)) continue;
-    try {
-      const promotion = promotionOf(action, await stage(run, action));
-      promote(run.session.catalog, [
-        { ...promotion, ...(state === "stopped" ? { state: action.leadsTo } : {}) },
-      ]);
-      recorder.settle(action, "done");
-    } catch (error) {
-      recorder.settle(action, "failed", deployFault(run.session, error, action.workerIp));
-    }
+    recorder.settle([await keepCurrent(run, action, state)]);
+  }
+}
+
+async function keepCurrent(run: DeployRun, action: Action, state: RuntimeState): Promise<SettledAction> {
+  try {
+    const content = await stage(run, action);
+    const change = promotionOf(action, content, state === "stopped" ? action.leadsTo : undefined);
+    return { action, status: "done", change };
+  } catch (thrown) {
+    return { action, status: "failed", error: actionError(run, thrown, action) };
   }
 }

@@ -2,7 +2,9 @@
 
 import type { HookTarget } from "../../hooks/call.ts";
 import type { HookHost } from "../../hooks/host.ts";
+import { workError } from "../../lifecycle/errors.ts";
 import type { WorkerSlots } from "../../lifecycle/worker-slots.ts";
+import type { MaandError } from "../../model/error.ts";
 import type { CatalogState } from "../../model/state.ts";
 import type { Session } from "../../session/session.ts";
 import type { Action, ActionOptions, AllocationFacts } from "../plan/action.ts";
@@ -29,13 +31,13 @@ export function factsOf(run: DeployRun, action: Action): AllocationFacts {
   return facts;
 }
 
-/** Seconds for one Makefile target of the action's job. */
-export function targetSeconds(run: DeployRun, action: Action): number {
-  return factsOf(run, action).job.manifest.lifecycleTimeout ?? run.session.conf.commandTimeoutSeconds;
-}
-
 /** An action's allocation as hooks are given it. */
 export function hookTarget(run: DeployRun, action: Action): HookTarget {
   const { row } = factsOf(run, action);
   return { allocation: row, currentVersion: action.currentVersion, newVersion: action.newVersion };
+}
+
+/** Anything that was thrown while an action was carried out, as an error that names its place. */
+export function actionError(run: DeployRun, thrown: unknown, { job, workerIp }: Action): MaandError {
+  return workError(run.session, thrown, { job, worker: workerIp });
 }

@@ -8,7 +8,7 @@ import { patientConnection } from "../../health/worker-gate.ts";
 import { MaandError } from "../../model/error.ts";
 import type { JobRow } from "../../model/state.ts";
 import { targetOf } from "../plan/action.ts";
-import type { Attempt, BatchPlace } from "./batch.ts";
+import type { Attempt, RolloutPlace } from "./batch.ts";
 import type { DeployRun } from "./context.ts";
 import { factsOf, hookTarget } from "./context.ts";
 import { interruptedAt } from "./outcome.ts";
@@ -22,7 +22,7 @@ export function isGated(run: DeployRun, job: JobRow): boolean {
 export async function passGate(
   run: DeployRun,
   attempts: readonly Attempt[],
-  place: BatchPlace,
+  place: RolloutPlace,
 ): Promise<void> {
   const asked = attempts.filter(
     (attempt) => attempt.error === undefined && targetOf(attempt.action.kind) !== undefined,
@@ -65,7 +65,7 @@ async function askHooks(
   run: DeployRun,
   job: JobRow,
   asked: readonly Attempt[],
-  place: BatchPlace,
+  place: RolloutPlace,
 ): Promise<void> {
   if (!run.hooks.hasHooks(job.name, "health_check")) return;
   const call = {

@@ -4,12 +4,14 @@ import { setPostDeploy } from "../../catalog/deployments.ts";
 import { catalogFailure } from "../../catalog/failure.ts";
 import { stageForHooks } from "../../content/stage-for-hooks.ts";
 import type { DeployPhase } from "../../hooks/plan.ts";
+import { batchWidth, cutBatches } from "../../lifecycle/batches.ts";
+import { isHookControlled } from "../../lifecycle/stop.ts";
 import { MaandError } from "../../model/error.ts";
 import type { Action } from "../plan/action.ts";
 import { targetOf } from "../plan/action.ts";
 import type { JobPlan } from "../plan/plan.ts";
-import { batchesOf, hasRollout, hasWork, planJob } from "../plan/plan.ts";
-import type { Attempt, BatchPlace } from "./batch.ts";
+import { hasRollout, hasWork, planJob } from "../plan/plan.ts";
+import type { Attempt, RolloutPlace } from "./batch.ts";
 import { actOn, afterStarted, hookAttempts, keepDisabledCurrent, settleBatch } from "./batch.ts";
 import type { DeployRun } from "./context.ts";
 import { factsOf } from "./context.ts";
@@ -29,7 +31,7 @@ export async function rollOutJob(run: DeployRun, planned: JobPlan): Promise<JobO
   } catch (thrown) {
     const fault = catalogFailure(thrown, run.session.paths.catalog);
     if (!(fault instanceof MaandError)) throw thrown;
-    recorder.failAll(planned, fault);
+    recorder.abandon(planned, fault);
     return recorder.close(planned, fault.message);
   }
 }
@@ -42,7 +44,7 @@ async function rollOut(run: DeployRun, planned: JobPlan, recorder: RolloutRecord
     recorder.failAll(plan, error);
     return recorder.close(plan, error.message);
   }
-  for (const action of plan.skips) recorder.settle(action, "skipped");
+  recorder.settle(plan.skips.map((action) => ({ action, status: "skipped" })));
   if (graceful.aborted) return recorder.close(plan);
   if (plan.renderFault !== undefined) {
     recorder.failAll(plan, plan.renderFault);
@@ -74,7 +76,7 @@ function hooksFailed(run: DeployRun, job: string, error: MaandError): string {
 
 /** Whether a `job_control` hook stands in for the job's lifecycle targets. */
 function isControlled(run: DeployRun, job: string): boolean {
-  return !run.options.syncOnly && run.hooks.hasHooks(job, "job_control");
+  return !run.options.syncOnly && isHookControlled(run.hooks, job);
 }
 
 /** What a job as a whole is in, as its hooks see it. */
@@ -104,12 +106,8 @@ async function beforeDeploy(run: DeployRun, plan: JobPlan): Promise<{ plan: JobP
   run.withHooksRun.add(plan.job);
   const call = { event: "pre_deploy" as const, job: plan.job, phase: phaseOf(plan) };
   const { error, interrupted } = await run.hooks.run(call);
-  if (error !== undefined || interrupted) {
-    run.hooks.discard(plan.job);
-    return error === undefined || error.kind === "interrupted" ? { plan } : { plan, error };
-  }
-  run.hooks.checkpoint(plan.job);
-  return { plan: await planAgain(run, plan) };
+  if (error !== undefined && error.kind !== "interrupted") return { plan, error };
+  return { plan: error !== undefined || interrupted ? plan : await planAgain(run, plan) };
 }
 
 /** Runs `post_deploy` hooks of a job whose rollout is complete, or whose hooks failed there last time. */
@@ -127,15 +125,9 @@ async function afterDeploy(
   await stageForHooks(run.session, run.state, run.facts.contents, plan.job);
   const call = { event: "post_deploy" as const, job: plan.job, phase: phaseOf(plan) };
   const { error, interrupted } = await run.hooks.run(call);
-  if (error !== undefined || interrupted) {
-    run.hooks.discard(plan.job);
-    if (error === undefined || error.kind === "interrupted") return undefined;
-    setPostDeploy(run.session.catalog, plan.job, "failed");
-    return error;
-  }
-  run.hooks.checkpoint(plan.job);
-  setPostDeploy(run.session.catalog, plan.job, "ok");
-  return undefined;
+  if (interrupted || error?.kind === "interrupted") return undefined;
+  setPostDeploy(run.session.catalog, plan.job, error === undefined ? "ok" : "failed");
+  return error;
 }
 
 /** The batches without the allocations of workers that cannot take part: those fail alone. */
@@ -145,7 +137,7 @@ function reachable(run: DeployRun, batches: readonly Action[][], recorder: Rollo
       batch.filter((action) => {
         const failure = run.links.all.get(action.workerIp)?.failure;
         if (failure === undefined) return true;
-        recorder.settle(action, "not_reached", failure);
+        recorder.settle([{ action, status: "not_reached", error: failure }]);
         return false;
       }),
     )
@@ -184,7 +176,7 @@ async function rollOutUpgrades(
 ): Promise<void> {
   for (const [index, batch] of batches.entries()) {
     if (run.session.shutdown.graceful.aborted) return;
-    const place: BatchPlace = { phase: "update", index, count: batches.length };
+    const place: RolloutPlace = { phase: "update", index, count: batches.length };
     const attempts = await actOn(run, batch, "make");
     await afterStarted(run, attempts, place);
     await passGate(run, attempts, place);
@@ -205,7 +197,7 @@ async function rollOutControlled(
   const of = (wanted: boolean) =>
     actions.filter((action) => (action.kind === "start") === wanted).map((action) => action.workerIp);
   const control = { newAllocations: of(true), updatedAllocations: of(false) };
-  const batches = batchesOf(actions, job.manifest.maxConcurrentUpgrades);
+  const batches = cutBatches(actions, batchWidth(job.manifest, "upgrades"));
   const phase: DeployPhase = control.updatedAllocations.length > 0 ? "update" : "new";
   const acted: Attempt[] = [];
   for (const [index, batch] of batches.entries()) {

@@ -66,10 +66,15 @@ export function interruptedAt({ job, workerIp }: Action, why?: string): MaandErr
   });
 }
 
+/** Whether something went wrong with the allocation itself. */
+export function isBad({ status }: AllocationOutcome): boolean {
+  return status === "failed" || status === "not_reached";
+}
+
 /** Whether anything failed or was blocked: exit 1. */
 export function hasFailed(outcome: DeployOutcome): boolean {
   const bad = (allocation: AllocationOutcome): boolean =>
-    allocation.status === "failed" || allocation.status === "blocked" || allocation.status === "not_reached";
+    isBad(allocation) || allocation.status === "blocked";
   return (
     outcome.reconcile.some(bad) ||
     outcome.waves.some((wave) =>

@@ -1,6 +1,7 @@
 // Dropping from the catalog what was kept only until deploy had stopped it: namespaces and files of what is gone.
 
 import { readDeployments } from "../../catalog/deployments.ts";
+import { deleteJobFiles } from "../../catalog/purge.ts";
 import { readState } from "../../catalog/state.ts";
 import { orphanedNamespaces } from "../../kv/retention.ts";
 import { hasFiles } from "../../model/state.ts";
@@ -21,7 +22,6 @@ export function pruneRemoved(session: Session): void {
   const leftover = state.jobs.filter((job) => job.removed && !needed.has(job.name)).map((job) => job.name);
   catalog.transaction(() => {
     kv.apply(changes, session.now());
-    const remove = catalog.query("DELETE FROM job_file WHERE job = ?");
-    for (const job of leftover) remove.run(job);
+    deleteJobFiles(catalog, leftover);
   })();
 }

@@ -3,17 +3,16 @@
 import { makePrivateDirectory } from "../../bucket/private-files.ts";
 import { nextUpdateSeq } from "../../catalog/deployments.ts";
 import { catalogFailure } from "../../catalog/failure.ts";
-import { recordAllocation } from "../../catalog/history.ts";
 import type { CatalogRead } from "../../catalog/read.ts";
 import { readCatalog } from "../../catalog/read.ts";
 import type { HookHost } from "../../hooks/host.ts";
 import { withHookHost } from "../../hooks/with-host.ts";
 import type { KvStore } from "../../kv/store.ts";
+import { requireJobs } from "../../lifecycle/select.ts";
 import { createWorkerSlots } from "../../lifecycle/worker-slots.ts";
 import { MaandError } from "../../model/error.ts";
 import type { HookEvent } from "../../model/manifest.ts";
 import type { Session } from "../../session/session.ts";
-import { suggestName } from "../../support/nearest.ts";
 import type { DeployFacts } from "../plan/load.ts";
 import { loadFacts } from "../plan/load.ts";
 import type { DeployPlan } from "../plan/plan.ts";
@@ -21,7 +20,7 @@ import { dueWorkers, hasWork, planDeploy, receivingWorkers } from "../plan/plan.
 import type { DeployRun } from "./context.ts";
 import type { AllocationOutcome, DeployOutcome, UnreachedWorker } from "./outcome.ts";
 import { pruneRemoved } from "./prune.ts";
-import { reconcile } from "./stops.ts";
+import { carryOutStops } from "./stops.ts";
 import { rollOutWaves, step } from "./waves.ts";
 import type { Links } from "./workers.ts";
 import { linkWorkers } from "./workers.ts";
@@ -49,22 +48,12 @@ export async function prepareDeploy(
   read: CatalogRead = readCatalog(session.catalog),
   kv: Pick<KvStore, "get" | "keys"> = session.kv,
 ): Promise<PreparedDeploy> {
-  refuseUnknownJobs(options, read);
+  requireJobs(read.state, options.jobs, { removed: true });
   const facts = await loadFacts(session, read, kv, options.jobs);
   const { force, syncOnly, jobs } = options;
   const plan = planDeploy(facts.jobs, { force, syncOnly, ...(jobs && { jobs: new Set(jobs) }) });
   if (syncOnly) refuseStarts(plan);
   return { facts, plan };
-}
-
-function refuseUnknownJobs(options: DeployOptions, read: CatalogRead): void {
-  const known = read.state.jobs.map((job) => job.name);
-  for (const job of options.jobs ?? []) {
-    if (known.includes(job)) continue;
-    throw new MaandError("usage", `--jobs names "${job}", which is not in the catalog`, {
-      hint: `${suggestName(job, known)} (a new job needs "maand build" first)`,
-    });
-  }
 }
 
 /** Carries out a deploy from beginning to end. What fails on workers is in the outcome; only what stops all is thrown. */
@@ -136,13 +125,13 @@ async function carryOut(
 
   if (plan.reconcile.length > 0 && !session.shutdown.graceful.aborted)
     step(session, "stopping what is no longer wanted");
-  const stopped = await reconcile(run, plan.reconcile);
+  const stopped = await carryOutStops(run, plan.reconcile);
   // Whenever something removed is left: an earlier run may have ended before it came to this.
   if (facts.state.allocations.some((allocation) => allocation.removed)) pruneRemoved(session);
   const waves = await rollOutWaves(run, plan);
   if (!session.shutdown.forced.aborted) await links.refreshRest();
 
-  const outcome: DeployOutcome = {
+  return {
     updateSeq,
     reconcile: stopped,
     waves,
@@ -152,8 +141,6 @@ async function carryOut(
     ]),
     interrupted: session.shutdown.graceful.aborted,
   };
-  record(session, outcome);
-  return outcome;
 }
 
 /** Every worker that could not take part to the end; it is a failure where something of it came out badly. */
@@ -175,29 +162,6 @@ function refuseStarts(plan: DeployPlan): void {
     why: starts.map((action) => `${action.job}@${action.workerIp}`).join(", "),
     hint: "run maand deploy without --sync-only first, or limit it with --jobs",
   });
-}
-
-function record(session: Session, outcome: DeployOutcome): void {
-  const all: AllocationOutcome[] = [
-    ...outcome.reconcile,
-    ...outcome.waves.flatMap((wave) => wave.jobs.flatMap((job) => job.allocations)),
-  ];
-  session.catalog.transaction(() => {
-    for (const entry of all) {
-      if (entry.status === "skipped") continue;
-      recordAllocation(session.catalog, {
-        runId: session.identity.runId,
-        job: entry.job,
-        workerIp: entry.workerIp,
-        action: entry.action,
-        status: entry.status,
-        currentVersion: entry.currentVersion,
-        newVersion: entry.newVersion,
-        ...(entry.error === undefined ? {} : { reason: entry.error.message }),
-        at: session.now(),
-      });
-    }
-  })();
 }
 
 function count(number: number, noun: string): string {

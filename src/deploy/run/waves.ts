@@ -1,6 +1,7 @@
 // The waves of a deploy, one after the other; what demands a failed job is blocked.
 
 import { demandsOf } from "../../content/store.ts";
+import { recordAllocations } from "../../lifecycle/record.ts";
 import type { JobRow } from "../../model/state.ts";
 import type { Session } from "../../session/session.ts";
 import { compareText } from "../../support/order.ts";
@@ -10,6 +11,7 @@ import type { DeployRun } from "./context.ts";
 import { rollOutJob } from "./job.ts";
 import type { DeployOutcome, JobOutcome } from "./outcome.ts";
 import { outcomeOf } from "./outcome.ts";
+import { actionRecord } from "./recorder.ts";
 
 /** Waves one after the other, the jobs of a wave side by side. */
 export async function rollOutWaves(run: DeployRun, plan: DeployPlan): Promise<DeployOutcome["waves"]> {
@@ -46,7 +48,13 @@ async function rollOutUnlessBlocked(
     status: "blocked",
     reason,
   });
-  const allocations = rolloutActions(plan).map((action) =>
+  const actions = rolloutActions(plan);
+  const blocked = actions.filter((action) => action.kind !== "skip");
+  recordAllocations(
+    run.session,
+    blocked.map((action) => ({ ...actionRecord({ action, status: "blocked" }, "rollout"), silent: true })),
+  );
+  const allocations = actions.map((action) =>
     outcomeOf(action, action.kind === "skip" ? "skipped" : "blocked"),
   );
   return { job: plan.job, seq: plan.seq, status: "blocked", reason, allocations };

@@ -5,9 +5,8 @@ import { jobNamespace, jobSecretsNamespace, jobVarsNamespace } from "../../kv/na
 import type { KvOverlay } from "../../kv/overlay.ts";
 import { mayRead } from "../../kv/read-rules.ts";
 import { MaandError } from "../../model/error.ts";
-import type { HookEvent } from "../../model/manifest.ts";
 import { Secret } from "../../model/secret.ts";
-import { maySetRolloutOrder, mayWriteKv } from "../plan.ts";
+import { eventRules } from "../plan.ts";
 import {
   acquireBody,
   bodyFault,
@@ -219,10 +218,10 @@ function forbidden(invocation: Invocation, namespace: string): Answer {
 
 /** What stands against writing a plain key; without `key` it is about deleting. */
 function refuseWrite({ job, event }: Invocation, namespace: string, key?: string): Answer | undefined {
-  if (!mayWriteKv(event as HookEvent)) return readOnly(event);
+  if (!eventRules[event].mayWriteKv) return readOnly(event);
   if (namespace === jobVarsNamespace(job)) return undefined;
   if (namespace === jobNamespace(job) && key === "rollout_order") {
-    if (maySetRolloutOrder(event as HookEvent)) return undefined;
+    if (eventRules[event].maySetRolloutOrder) return undefined;
     return refuse(400, `rollout_order can be set in pre_deploy and cli hooks, not in ${event}`);
   }
   const hint = namespace === jobSecretsNamespace(job) ? "; secrets are written through /kv/secret" : "";
@@ -230,7 +229,7 @@ function refuseWrite({ job, event }: Invocation, namespace: string, key?: string
 }
 
 function refuseSecret({ job, event }: Invocation, namespace: string): Answer | undefined {
-  if (!mayWriteKv(event as HookEvent)) return readOnly(event);
+  if (!eventRules[event].mayWriteKv) return readOnly(event);
   if (namespace === jobSecretsNamespace(job)) return undefined;
   return refuse(
     400,

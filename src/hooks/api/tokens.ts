@@ -1,6 +1,7 @@
 // Tokens of the runtime API: one per invocation, good until the invocation ends, compared in constant time.
 
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
+import type { HookEvent } from "../../model/manifest.ts";
 
 /** Whom a token stands for. */
 export interface Invocation {
@@ -9,7 +10,7 @@ export interface Invocation {
   job: string;
   allocId: string;
   workerIp: string;
-  event: string;
+  event: HookEvent;
   hook: string;
   /** Jobs that the hooks of the invocation's job demand. */
   demands: readonly string[];

@@ -1,14 +1,41 @@
-// Whether a worker carries what the last deploy left there: asked before anything is done to its jobs by hand.
+// A worker as commands meet it: reached, compared with what the last deploy left there, given its files.
 
 import { failureText } from "../health/failure.ts";
 import { MaandError } from "../model/error.ts";
+import type { CatalogState } from "../model/state.ts";
 import type { Session } from "../session/session.ts";
 import { remoteDirectory } from "../session/session.ts";
 import { untilStopped } from "../session/until-stopped.ts";
 import type { Connection } from "../ssh/connect/connection.ts";
-import { readWorkerJsonCommand } from "../worker/commands.ts";
+import type { WorkerFiles } from "../worker/commands.ts";
+import { readWorkerJsonCommand, runnerText } from "../worker/commands.ts";
 
-/** What `worker.json` must say. */
+/**
+ * The connection to a worker, before any work has begun there: the first Ctrl-C ends the wait for it.
+ * @throws MaandError("interrupted") after Ctrl-C, else what `ConnectionPool` throws
+ */
+export function reachWorker(session: Session, workerIp: string): Promise<Connection> {
+  return untilStopped(session, workerIp, session.pool.connect(workerIp));
+}
+
+/** `worker.json`, `jobs.json` and the runner as they shall lie on a worker after a deploy. */
+export function workerFiles(state: CatalogState, workerIp: string, updateSeq: number): WorkerFiles {
+  const worker = state.workers.find((candidate) => candidate.host === workerIp);
+  const here = state.allocations.filter((a) => a.workerIp === workerIp && !a.removed);
+  return {
+    workerJson: `${JSON.stringify({
+      bucket_id: state.bucketId,
+      worker_id: worker?.workerId ?? "",
+      worker_ip: workerIp,
+      update_seq: updateSeq,
+      labels: worker?.labels ?? [],
+    })}\n`,
+    jobsJson: `${JSON.stringify(here.map((a) => ({ job: a.job, disabled: a.disabled ? 1 : 0 })))}\n`,
+    runner: runnerText,
+  };
+}
+
+/** What `worker.json` must say before anything is done to jobs by hand. */
 export interface WorkerIdentity {
   bucketId: string;
   workerId: string;
@@ -49,7 +76,7 @@ export async function connectKnownWorker(
   workerIp: string,
   expected: WorkerIdentity,
 ): Promise<Connection> {
-  const connection = await untilStopped(session, workerIp, session.pool.connect(workerIp));
+  const connection = await reachWorker(session, workerIp);
   const result = await connection.exec(
     readWorkerJsonCommand(remoteDirectory(session), session.conf.useSudo),
     {

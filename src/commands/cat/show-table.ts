@@ -1,22 +1,41 @@
-// What every `cat` gives back: the same rows as a table for people and under their column names in JSON.
+// Carries a `cat` table out: the same rows as a table for people and under their column names in JSON.
 
-import type { Outcome } from "../../cli/invocation.ts";
-import { type Cell, type Column, formatTable } from "../../cli/output/table.ts";
+import { readState } from "../../catalog/state.ts";
+import type { Flags, FlagValues } from "../../cli/declaration.ts";
+import type { BucketInvocation, Outcome } from "../../cli/invocation.ts";
+import { type Cell, formatTable } from "../../cli/output/table.ts";
 import type { Terminal } from "../../cli/output/terminal.ts";
 import { MaandError } from "../../model/error.ts";
 import type { CatalogState } from "../../model/state.ts";
 import { suggestName } from "../../support/nearest.ts";
+import type { Row, RowFilter, RowValue, TableColumn, TableDeclaration } from "./define-table.ts";
 
-/** In JSON as it is (null where there is nothing); in a table a list is joined by commas, an object is compact JSON. */
-export type RowValue = string | number | boolean | null | object;
-
-export type Row<Name extends string> = Record<Name, RowValue>;
+/** Gets the rows of a declared table and shows them. */
+export async function showTable<Name extends string, F extends Flags>(
+  declaration: TableDeclaration<Name, F>,
+  invocation: BucketInvocation,
+  flags: FlagValues<F>,
+): Promise<Outcome> {
+  let state: CatalogState | undefined;
+  const rows = await declaration.rows({
+    ...invocation,
+    flags,
+    get state() {
+      state ??= readState(invocation.session.catalog);
+      return state;
+    },
+    get passes() {
+      return createFilter(this.state, flags as CatFilters);
+    },
+  });
+  return tableOutcome(invocation.terminal, declaration.name, declaration.columns, rows);
+}
 
 /** The outcome of `cat <name>`: columns in the order given. A piped table is never cut. */
 export function tableOutcome<const Name extends string>(
   terminal: Terminal,
   name: string,
-  columns: readonly (Name | (Column & { name: Name }))[],
+  columns: readonly TableColumn<Name>[],
   rows: readonly Row<Name>[],
 ): Outcome {
   const names = columns.map((column) => (typeof column === "string" ? column : column.name));
@@ -46,7 +65,7 @@ export interface CatFilters {
 export function createFilter(
   state: Pick<CatalogState, "jobs" | "workers" | "allocations">,
   filters: CatFilters,
-): (row: { job: string; workerIp?: string }) => boolean {
+): RowFilter {
   const allocated = state.allocations;
   const jobs = new Set([...state.jobs.map((job) => job.name), ...allocated.map((row) => row.job)]);
   const workers = new Set([

@@ -3,9 +3,9 @@
 import { createPrivateKey } from "node:crypto";
 import { existsSync, readFileSync, renameSync } from "node:fs";
 import { join } from "node:path";
-import type { InitStep } from "../../bucket/init.ts";
-import { createAuthority, readAuthority, writeAuthority } from "../../certs/authority.ts";
-import { describeCertificate, parseCertificate } from "../../certs/describe.ts";
+import { createAuthority, readAuthority, writeAuthority } from "../certs/authority.ts";
+import { describeCertificate, parseCertificate } from "../certs/describe.ts";
+import type { InitStep } from "./init.ts";
 
 export interface PlacedAuthority {
   commonName: string;

@@ -3,29 +3,21 @@
 import { randomUUID } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import type { MaandConf } from "../../bucket/conf.ts";
-import { defaultConf, formatDefaultConf, parseConf } from "../../bucket/conf.ts";
-import type { InitStep } from "../../bucket/init.ts";
-import {
-  makeDirectories,
-  placeFile,
-  removeLeftovers,
-  tightenSecrets,
-  withIgnores,
-} from "../../bucket/init.ts";
-import { editorSettingsPath, schemaFile, schemaPath, withSchemas } from "../../bucket/init-editor.ts";
-import type { BucketPaths } from "../../bucket/locate.ts";
-import { ensureBucketId, holdsSealed, readBucketId, readSchemaVersion } from "../../catalog/bucket.ts";
-import { type Catalog, openCatalog } from "../../catalog/open.ts";
-import { migrations } from "../../catalog/schema.ts";
-import { createKey } from "../../kv/cipher.ts";
-import { MaandError, reasonOf } from "../../model/error.ts";
-import { confPath, workersPath } from "../../workspace/paths.ts";
-import { jsonSchema, schemaNames } from "../../workspace/schema.ts";
-import { everyWorker } from "../../workspace/workers.ts";
-import { formatWorkers } from "../../workspace/workers-file.ts";
-import { isEmptyList } from "./answers.ts";
-import { authorityNotes, placeAuthority } from "./authority.ts";
+import { ensureBucketId, holdsSealed, readBucketId, readSchemaVersion } from "../catalog/bucket.ts";
+import { type Catalog, openCatalog } from "../catalog/open.ts";
+import { migrations } from "../catalog/schema.ts";
+import { createKey } from "../kv/cipher.ts";
+import { MaandError, reasonOf } from "../model/error.ts";
+import { confPath, workersPath } from "../workspace/paths.ts";
+import { schemaNames } from "../workspace/schema.ts";
+import type { MaandConf } from "./conf.ts";
+import { defaultConf, parseConf } from "./conf.ts";
+import { authorityNotes, placeAuthority } from "./create-authority.ts";
+import { isEmptyList, placeConf, placeWorkspace } from "./create-workspace.ts";
+import type { InitStep } from "./init.ts";
+import { makeDirectories, placeFile, removeLeftovers, tightenSecrets, withIgnores } from "./init.ts";
+import { editorSettingsPath, schemaPath } from "./init-editor.ts";
+import type { BucketPaths } from "./locate.ts";
 
 /** What the operator told init; everything is checked before it gets here, except against what lies in the bucket. */
 export interface InitRequest {
@@ -76,7 +68,7 @@ export async function initBucket(paths: BucketPaths, request: InitRequest, now: 
   if (tightened.length > 0)
     notes.push(`others could read ${tightened.join(", ")} in secrets/: now mode 0600`);
 
-  steps.push(...placeConf(root, request, notes), ...placeWorkspace(root, request, notes));
+  steps.push(placeConf(root, request, notes), ...placeWorkspace(root, request.workers, notes));
   const conf = confOf(paths);
   if (conf === undefined) notes.push("maand.conf has faults, which the next command lists");
   return {
@@ -173,58 +165,4 @@ function placeKvKey(paths: BucketPaths, catalog: Catalog): InitStep {
   }
   const content = (existing: string | undefined) => (existing === undefined ? createKey() : undefined);
   return placeFile(paths.root, { path, mode: 0o600, content });
-}
-
-function placeConf(root: string, request: InitRequest, notes: string[]): InitStep[] {
-  const { sshUser, useSudo } = request;
-  const overrides = {
-    ...(sshUser === undefined ? {} : { sshUser }),
-    ...(useSudo === undefined ? {} : { useSudo }),
-  };
-  const content = (existing: string | undefined) =>
-    existing === undefined ? formatDefaultConf(overrides) : undefined;
-  const step = placeFile(root, { path: confPath, content });
-  const current =
-    step.done === "kept" ? parseConf(readFileSync(join(root, confPath), "utf8"), confPath).conf : undefined;
-  if (sshUser !== undefined && step.done === "kept" && current?.sshUser !== sshUser)
-    notes.push(`maand.conf is kept: to change the user, write ssh_user = "${sshUser}" there`);
-  return [step];
-}
-
-const bucketConf = `# Variables of this bucket: every key is in the KV under vars/bucket, for templates and hooks.
-
-# Pool for ports that a manifest leaves open ("http": {}).
-port_range = "30000,39999"
-`;
-
-function placeWorkspace(root: string, request: InitRequest, notes: string[]): InitStep[] {
-  const rows = request.workers.map((host) => ({ host, labels: [everyWorker] }));
-  const detail = `${rows.length} worker${rows.length === 1 ? "" : "s"}`;
-  const workers = placeFile(root, {
-    path: workersPath,
-    detail,
-    content: (existing) => {
-      if (existing === undefined) return formatWorkers(rows);
-      return isEmptyList(existing) && (rows.length > 0 || existing.trim() === "")
-        ? formatWorkers(rows)
-        : undefined;
-    },
-  });
-  if (workers.done === "kept" && rows.length > 0)
-    notes.push("workspace/workers.json already lists workers: none was added, edit it to add more");
-  const steps = [
-    workers,
-    placeFile(root, {
-      path: "workspace/bucket.conf",
-      content: (existing) => (existing === undefined ? bucketConf : undefined),
-    }),
-    ...schemaNames.map((name) =>
-      placeFile(root, {
-        path: schemaPath(name),
-        content: (existing) => schemaFile(jsonSchema(name), existing),
-      }),
-    ),
-  ];
-  const editor = placeFile(root, { path: editorSettingsPath, content: withSchemas });
-  return [...steps, editor];
 }

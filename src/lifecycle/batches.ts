@@ -1,0 +1,36 @@
+// Batches: how many allocations of a job are worked on side by side, and how a list of them is cut.
+
+import type { Manifest } from "../model/manifest.ts";
+
+/** Which width of the manifest holds: first starts, everything that touches what runs, or all at once. */
+export type BatchKind = "starts" | "upgrades" | "all";
+
+/** The place of a batch among those of its rollout, from 0. */
+export interface BatchPlace {
+  index: number;
+  count: number;
+}
+
+/** Allocations at a time; 0 is all of them. */
+export function batchWidth(
+  manifest: Pick<Manifest, "maxConcurrentStarts" | "maxConcurrentUpgrades">,
+  kind: BatchKind,
+): number {
+  switch (kind) {
+    case "starts":
+      return manifest.maxConcurrentStarts;
+    case "upgrades":
+      return manifest.maxConcurrentUpgrades;
+    case "all":
+      return 0;
+  }
+}
+
+/** Cuts a list into batches of `width`; 0 is one batch of all, and nothing makes no batch. */
+export function cutBatches<T>(items: readonly T[], width: number): T[][] {
+  if (items.length === 0) return [];
+  if (width <= 0) return [[...items]];
+  const batches: T[][] = [];
+  for (let i = 0; i < items.length; i += width) batches.push(items.slice(i, i + width));
+  return batches;
+}
