@@ -8,9 +8,10 @@ import { type Bucket, maand, newBucket } from "../../tests/support/maand.ts";
 import { runProcess } from "../../tests/support/process.ts";
 import { compare, measure } from "./measure.ts";
 
-async function must(bucket: Bucket, ...args: string[]): Promise<void> {
-  const { code, stderr } = await bucket.maand(...args);
-  if (code !== 0) throw new Error(`maand ${args.join(" ")} failed: ${stderr}`);
+/** Runs maand in a bucket; throws when it fails, because a failure takes another time than the work. */
+export async function must(bucket: Bucket, ...args: string[]): Promise<void> {
+  const { code, stdout, stderr } = await bucket.maand(...args);
+  if (code !== 0) throw new Error(`maand ${args.join(" ")} failed: ${stdout}${stderr}`);
 }
 
 /** An empty program, compiled as maand is: the floor of any start-up. */

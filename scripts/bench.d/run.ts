@@ -8,14 +8,10 @@ import { type Bucket, newBucket } from "../../tests/support/maand.ts";
 import { runProcess } from "../../tests/support/process.ts";
 import { makeAnsible } from "./ansible.ts";
 import { makeFloor } from "./floor.ts";
-import { measureHost } from "./host.ts";
+import { measureHost, must } from "./host.ts";
 import { compare, note, rounds, rows } from "./measure.ts";
 
 const workers = Number(process.argv[2] ?? 50);
-async function must(bucket: Bucket, ...args: string[]): Promise<void> {
-  const { code, stdout, stderr } = await bucket.maand(...args);
-  if (code !== 0) throw new Error(`maand ${args.join(" ")} failed: ${stdout}${stderr}`);
-}
 
 /** A job of 20 files, Makefile and manifest among them. */
 function writeJob(bucket: Bucket, name: string, mark: string): void {

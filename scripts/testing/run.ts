@@ -28,6 +28,14 @@ const checks: Record<string, string[]> = {
     ".",
   ],
   types: [bun, "node_modules/typescript/bin/tsc", "--pretty", "false"],
+  unused: [bun, "node_modules/knip/bin/knip.js", "--config", "scripts/testing/knip.jsonc"],
+  shell: [bun, "scripts/testing/check-shell.ts"],
+  // They run with the python3 of a worker or of the operator's host, which may be old.
+  python: [
+    "python3",
+    "scripts/testing/python36.py",
+    ...[...new Bun.Glob("src/**/*.py").scanSync({ cwd: root })].sort(),
+  ],
 };
 
 const totals = { passed: 0, failed: 0, skipped: 0 };

@@ -6,12 +6,12 @@ import { compareText } from "../support/order.ts";
 import type { Disabled, WorkspaceJob } from "../workspace/types.ts";
 
 /** Whether a worker carries every selector of a job; both are canonical labels. */
-export function matches(selectors: readonly string[], labels: ReadonlySet<string>): boolean {
+function matches(selectors: readonly string[], labels: ReadonlySet<string>): boolean {
   return selectors.every((selector) => labels.has(selector));
 }
 
 /** Whether `disabled.json` disables this job on this worker. */
-export function isDisabled(disabled: Disabled, job: string, host: string): boolean {
+function isDisabled(disabled: Disabled, job: string, host: string): boolean {
   const entry = disabled.jobs.get(job);
   return entry === "all" || entry?.includes(host) === true || disabled.workers.includes(host);
 }

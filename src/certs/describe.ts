@@ -28,7 +28,7 @@ export function parseCertificate(certPem: string): X509Certificate | undefined {
 }
 
 /** The facts of a certificate that is already parsed. */
-export function certificateFacts(certificate: X509Certificate): CertificateFacts {
+function certificateFacts(certificate: X509Certificate): CertificateFacts {
   return {
     commonName: commonNameOf(certificate),
     notBefore: Date.parse(certificate.validFrom),

@@ -82,6 +82,3 @@ export function createEventStream(): EventStream {
     },
   };
 }
-
-/** The scope of things that concern the bucket and no single worker. */
-export const bucketScope: Scope = { worker: "-" };

@@ -58,7 +58,7 @@ export function matchesFilter(record: LogRecord, filter: LogFilter): boolean {
 }
 
 /** File names that can hold records of the filter; undefined when all can. */
-export function wantedLogNames(filter: LogFilter): ReadonlySet<string> | undefined {
+function wantedLogNames(filter: LogFilter): ReadonlySet<string> | undefined {
   return filter.worker === undefined ? undefined : new Set(filter.worker.map(logFileName));
 }
 
@@ -98,7 +98,7 @@ export function listChains(dirs: readonly string[], filter: LogFilter): Map<stri
 }
 
 /** A record of the text of one line. */
-export function toRecord(text: string): LogRecord {
+function toRecord(text: string): LogRecord {
   const fields = parseLogLine(text);
   return fields === undefined ? { text } : { text, fields };
 }

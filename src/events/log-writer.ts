@@ -8,7 +8,7 @@ import { logFieldsOf } from "./log-fields.ts";
 import { formatLogLine, type LogFormat } from "./logline.ts";
 
 /** A file is rotated at 50 MB, five are kept. */
-export const logRotation = { maxBytes: 50 * 1024 * 1024, keep: 5 };
+const logRotation = { maxBytes: 50 * 1024 * 1024, keep: 5 };
 const flushMs = 1000;
 /** Characters held in memory before a flush that does not wait for the second. */
 const flushChars = 1024 * 1024;
@@ -42,7 +42,7 @@ export function logFileName(worker: string): string {
 }
 
 /** Directory of one run below `logs/`. */
-export function runLogDir(logsDir: string, runId: string): string {
+function runLogDir(logsDir: string, runId: string): string {
   return join(logsDir, "runs", runId);
 }
 

@@ -30,7 +30,7 @@ export interface LogFields {
 }
 
 /** Every field in the order in which a line carries them. */
-export const logFieldNames = [
+const logFieldNames = [
   "ts",
   "level",
   "event",

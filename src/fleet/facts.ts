@@ -1,8 +1,9 @@
 // What a worker tells about itself: one command in, one value out.
 
 import type { ShellText } from "../ssh/exec/quote.ts";
-import { raw, sh } from "../ssh/exec/quote.ts";
+import { runScript, script } from "../ssh/exec/quote.ts";
 import { workerTools } from "../worker/commands.ts";
+import factsFile from "./facts.sh" with { type: "text" };
 
 /** What was found; a field is absent when the worker did not tell. */
 export interface Facts {
@@ -28,38 +29,9 @@ export interface Facts {
 /** Begins every line of the answer, so that a chatty login shell cannot be taken for it. */
 const marker = "maand-fact";
 
-// `lscpu` and cpufreq are asked only where /proc/cpuinfo names no MHz, as on ARM.
-const script = raw(`
-export LC_ALL=C
-say() { [ -n "$2" ] && printf 'maand-fact %s %s\\n' "$1" "$2"; }
-dir=$1
-shift
-say hostname "$(uname -n)"
-say kernel "$(uname -sr)"
-say arch "$(uname -m)"
-say os "$( (. /etc/os-release && printf '%s' "$PRETTY_NAME") 2>/dev/null)"
-say cores "$(grep -c '^processor' /proc/cpuinfo 2>/dev/null)"
-say online "$(getconf _NPROCESSORS_ONLN 2>/dev/null)"
-mhz=$(sed -n 's/^cpu MHz[^:]*: *//p' /proc/cpuinfo 2>/dev/null | sort -rn | head -n 1)
-say mhz "$mhz"
-if [ -z "$mhz" ]; then
-  say lscpu_max "$(lscpu 2>/dev/null | sed -n 's/^CPU max MHz: *//p' | head -n 1)"
-  say lscpu_mhz "$(lscpu 2>/dev/null | sed -n 's/^CPU MHz: *//p' | head -n 1)"
-  say khz "$(sort -rn /sys/devices/system/cpu/cpu[0-9]*/cpufreq/cpuinfo_max_freq 2>/dev/null | head -n 1)"
-fi
-say memory_kb "$(sed -n 's/^MemTotal: *\\([0-9]*\\) kB.*/\\1/p' /proc/meminfo 2>/dev/null)"
-while [ ! -d "$dir" ] && [ "$dir" != / ] && [ -n "$dir" ]; do dir=\${dir%/*}; done
-say disk_kb "$(df -Pk "\${dir:-/}" 2>/dev/null | { read -r _; read -r _ total _ free _; echo "$total $free"; })"
-say uptime "$(cut -d' ' -f1 /proc/uptime 2>/dev/null)"
-for tool; do
-  command -v "$tool" >/dev/null 2>&1 && say "tool $tool" "$("$tool" --version 2>&1 </dev/null | head -n 1)"
-done
-echo "maand-fact done"
-`);
-
 /** The one command that asks for everything; it needs a POSIX shell and no more rights than the ssh user has. */
 export function factsCommand(directory: string): ShellText {
-  return sh`sh -c ${script.text} sh ${directory} ${[...workerTools]}`;
+  return runScript("sh", script(factsFile), directory, workerTools);
 }
 
 /** Reads what `factsCommand` printed; undefined when the answer is not whole. */

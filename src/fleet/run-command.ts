@@ -13,9 +13,10 @@ import type { Session } from "../session/session.ts";
 import { remoteDirectory } from "../session/session.ts";
 import { untilStopped } from "../session/until-stopped.ts";
 import type { ShellText } from "../ssh/exec/quote.ts";
-import { raw, sh, withEnv } from "../ssh/exec/quote.ts";
+import { runScript, script, withEnv } from "../ssh/exec/quote.ts";
 import { maxCommandBytes } from "../ssh/exec/remote-process.ts";
 import { mapLimited } from "../support/parallel.ts";
+import runCommandFile from "./run-command.sh" with { type: "text" };
 import type { SharedInput } from "./shared-input.ts";
 
 export interface RunCommandRequest extends WorkerChoice {
@@ -103,8 +104,6 @@ async function runBatches(
   };
 }
 
-const script = raw('cd -- "$1" 2>/dev/null; exec bash -c "$2"');
-
 /** The user's text as one argument of `bash -c`, in the bucket's directory when it is there. */
 export function shellCommand(
   directory: string,
@@ -114,7 +113,7 @@ export function shellCommand(
 ): ShellText {
   return withEnv(
     { BUCKET_ID: bucketId, WORKER_IP: workerIp },
-    sh`bash -c ${script.text} bash ${directory} ${shell}`,
+    runScript("bash", script(runCommandFile), directory, shell),
   );
 }
 

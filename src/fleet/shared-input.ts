@@ -3,7 +3,7 @@
 import { MaandError, reasonOf } from "../model/error.ts";
 
 /** More than a shell command is ever fed by hand; it is held in memory for workers whose turn comes later. */
-export const maxInputBytes = 64 * 1024 * 1024;
+const maxInputBytes = 64 * 1024 * 1024;
 
 export interface SharedInput {
   /** The whole input as a stream of its own; what has not come yet follows as it comes. Starts the reading. */

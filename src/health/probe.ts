@@ -7,7 +7,7 @@ import { reasonOf } from "../model/error.ts";
 import type { Probe } from "../model/manifest.ts";
 import { assertNever, failed, passed, type Verdict } from "../model/result.ts";
 import type { Connection } from "../ssh/connect/connection.ts";
-import { bash, raw, sh } from "../ssh/exec/quote.ts";
+import { bash, sh } from "../ssh/exec/quote.ts";
 import { failureText } from "./failure.ts";
 
 /** What a probe needs to know about its allocation. */
@@ -151,8 +151,8 @@ async function probeSsh(
 ): Promise<Verdict> {
   const seconds = Math.max(1, Math.ceil(target.timeoutSeconds));
   // `timeout` ends the command on the worker too; the host's own deadline only guards the connection.
-  const script = sh`timeout -k 2 ${seconds} bash -c ${probe.command}`;
-  const result = await connection.exec(bash(sh`${raw("exec ")}${script}`), { timeoutSeconds: seconds + 5 });
+  const script = sh`exec timeout -k 2 ${seconds} bash -c ${probe.command}`;
+  const result = await connection.exec(bash(script), { timeoutSeconds: seconds + 5 });
   if (result.exitCode === 0) return passed;
   if (result.exitCode === 124) return failed(`did not end within ${seconds} s`);
   const said = `${result.stderr}\n${result.stdout}`.trim().split("\n").at(-1) ?? "";

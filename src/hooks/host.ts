@@ -275,7 +275,7 @@ function skipped(hook: HookDeclaration, { allocation }: HookTarget): HookResult 
 }
 
 /** Seconds for one invocation: `command_timeout`, or `timeout_seconds` of the job's health check for its hooks. */
-export function timeoutOf(job: JobRow, event: HookEvent, commandTimeoutSeconds: number): number {
+function timeoutOf(job: JobRow, event: HookEvent, commandTimeoutSeconds: number): number {
   const gate = event === "health_check" ? job.manifest.healthCheck?.timeoutSeconds : undefined;
   return gate ?? commandTimeoutSeconds;
 }

@@ -25,7 +25,7 @@ const lifecycle: Record<string, Traits> = {
 };
 
 /** The traits of a target: `job run --target stop` is a stop like any other. */
-export function traitsOf(target: string): Traits {
+function traitsOf(target: string): Traits {
   return Object.hasOwn(lifecycle, target)
     ? lifecycle[target]!
     : { effect: "none", batches: "all", onDisabled: false };

@@ -8,6 +8,11 @@ import { MaandError, reasonOf } from "../model/error.ts";
 import { canonicalLabel, isName, namePatterns } from "../model/names.ts";
 import { suggestName } from "../support/nearest.ts";
 import { jobPath } from "../workspace/paths.ts";
+import pythonHook from "./scaffold/hook_example.py" with { type: "text" };
+import scriptHook from "./scaffold/hook_example.ts.txt" with { type: "text" };
+import readmeFile from "./scaffold/README.md" with { type: "text" };
+import readmeOfHooks from "./scaffold/README-hooks.md" with { type: "text" };
+import { fillTemplate } from "./scaffold/template.ts";
 import { lifecycleFiles, type Runtime, runtimes, type ScaffoldFile } from "./scaffold-lifecycle.ts";
 
 export const hookLanguages = ["py", "ts"] as const;
@@ -130,34 +135,10 @@ const aboutRuntime: Record<Runtime, string> = {
 };
 
 function readme(job: string, runtime: Runtime | undefined, language: HookLanguage | undefined): string {
-  const hooks =
-    language === undefined
-      ? ""
-      : `\n\`_hooks/${hookName}.${language}\` runs on the CLI host: \`maand hooks ${hookName} ${job}\`.\n`;
-  return `# ${job}
-
-What this job is for, who to ask about it, and what to know before touching it.
-
-\`Makefile\` holds the lifecycle that maand calls on each worker. ${runtime === undefined ? "Fill in its targets." : aboutRuntime[runtime]}
-\`data/\`, \`logs/\` and \`bin/\` belong to the worker: a deploy never touches them.
-${hooks}`;
+  const lifecycle = runtime === undefined ? "Fill in its targets." : aboutRuntime[runtime];
+  const about = fillTemplate(readmeFile, { JOB: job, LIFECYCLE: lifecycle });
+  if (language === undefined) return about;
+  return `${about}\n${fillTemplate(readmeOfHooks, { JOB: job, HOOK: hookName, LANGUAGE: language })}`;
 }
 
-const hookExamples: Record<HookLanguage, string> = {
-  py: `# Counts how often it was run, in the job's own variables.
-import maand
-
-runs = int(maand.kv_get("vars/job/" + maand.job_name(), "example_runs", "0")) + 1
-maand.put_job_variable("example_runs", str(runs)).raise_for_status()
-print(f"{maand.job_name()} on {maand.allocation_ip()}: run {runs}")
-`,
-  ts: `// Counts how often it was run, in the job's own variables.
-import { allocationIp, jobName, kvGet, putJobVariable } from "./maand";
-
-export default async function main() {
-  const runs = Number(await kvGet(\`vars/job/\${jobName()}\`, "example_runs", "0")) + 1;
-  (await putJobVariable("example_runs", String(runs))).raiseForStatus();
-  console.log(\`\${jobName()} on \${allocationIp()}: run \${runs}\`);
-}
-`,
-};
+const hookExamples: Record<HookLanguage, string> = { py: pythonHook, ts: scriptHook };

@@ -3,7 +3,6 @@
 export const bucketNamespace = "maand/bucket";
 export const bucketVarsNamespace = "vars/bucket";
 export const workersNamespace = "maand/worker";
-export const prometheusNamespace = "maand/prometheus";
 
 export const workerNamespace = (ip: string): string => `maand/worker/${ip}`;
 export const workerTagsNamespace = (ip: string): string => `maand/worker/${ip}/tags`;

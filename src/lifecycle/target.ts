@@ -31,7 +31,7 @@ export interface TargetRun extends Versions {
 }
 
 /** Seconds that one target of the job may take. */
-export function targetSeconds(session: Session, job: JobRow): number {
+function targetSeconds(session: Session, job: JobRow): number {
   return job.manifest.lifecycleTimeout ?? session.conf.commandTimeoutSeconds;
 }
 

@@ -8,8 +8,7 @@ import { remoteDirectory } from "../session/session.ts";
 import { untilStopped } from "../session/until-stopped.ts";
 import type { Connection } from "../ssh/connect/connection.ts";
 import type { WorkerFiles } from "../worker/commands.ts";
-import { readWorkerJsonCommand } from "../worker/commands.ts";
-import runner from "../worker/runner.py" with { type: "text" };
+import { readWorkerJsonCommand, runnerText } from "../worker/commands.ts";
 
 /**
  * The connection to a worker, before any work has begun there: the first Ctrl-C ends the wait for it.
@@ -32,7 +31,7 @@ export function workerFiles(state: CatalogState, workerIp: string, updateSeq: nu
       labels: worker?.labels ?? [],
     })}\n`,
     jobsJson: `${JSON.stringify(here.map((a) => ({ job: a.job, disabled: a.disabled ? 1 : 0 })))}\n`,
-    runner,
+    runner: runnerText,
   };
 }
 

@@ -3,7 +3,7 @@
 import { createHash } from "node:crypto";
 
 /** MD5 of the text, shaped as a UUID: version nibble 3, RFC 4122 variant bits. */
-export function nameUuid(text: string): string {
+function nameUuid(text: string): string {
   const bytes = createHash("md5").update(text, "utf8").digest();
   bytes[6] = (bytes[6]! & 0x0f) | 0x30;
   bytes[8] = (bytes[8]! & 0x3f) | 0x80;

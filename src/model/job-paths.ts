@@ -17,7 +17,7 @@ const inputFiles: readonly string[] = ["manifest.json", "vars.conf"];
 const templateSuffixes = [".tpl", ".eta"] as const;
 
 /** The first segment of a path relative to the job directory. */
-export function topOf(path: string): string {
+function topOf(path: string): string {
   const slash = path.indexOf("/");
   return slash === -1 ? path : path.slice(0, slash);
 }

@@ -65,7 +65,7 @@ export async function closeSession(session: Session): Promise<void> {
 }
 
 /** @throws MaandError("workspace") with every fault of the file. */
-export function readConf(paths: BucketPaths): MaandConf {
+function readConf(paths: BucketPaths): MaandConf {
   let text: string;
   try {
     text = readFileSync(paths.conf, "utf8");

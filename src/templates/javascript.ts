@@ -80,7 +80,7 @@ function guarded(source: string, members: ReadonlyMap<string, unknown>): object 
 }
 
 /** A template value as plain JavaScript: integers become numbers while they are exact, lists arrays, maps objects. */
-export function toJavaScript(value: Value): unknown {
+function toJavaScript(value: Value): unknown {
   const plain = unhideAll(value);
   if (typeof plain === "bigint") {
     const number = Number(plain);

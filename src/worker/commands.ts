@@ -1,7 +1,17 @@
-// The commands that deploy and job control run on a worker, built from quoted parts.
+// The commands that deploy and job control run on a worker, built from quoted parts and the script files beside.
 
 import type { ShellText } from "../ssh/exec/quote.ts";
-import { raw, sh, sudo, withEnv } from "../ssh/exec/quote.ts";
+import { joinShell, runScript, script, sh, sudo, withEnv, withoutComments } from "../ssh/exec/quote.ts";
+import runnerFile from "./runner.py" with { type: "text" };
+import checkFile from "./scripts/check.sh" with { type: "text" };
+import deleteDeployedFile from "./scripts/delete-deployed.sh" with { type: "text" };
+import freeSpaceFile from "./scripts/free-space.sh" with { type: "text" };
+import ifPresentFile from "./scripts/if-present.sh" with { type: "text" };
+import printFile from "./scripts/print-file.sh" with { type: "text" };
+import refreshFile from "./scripts/refresh.sh" with { type: "text" };
+
+/** `bin/runner.py` as it lies on workers. Every check carries it, so its comments stay here. */
+export const runnerText = `${withoutComments(runnerFile)}\n`;
 
 /** What lies at the root of a worker's bucket directory. */
 export interface WorkerFiles {
@@ -10,11 +20,11 @@ export interface WorkerFiles {
   runner: string;
 }
 
-/** Tools that every worker must have. */
+/** Tools that every worker must have; `scripts/check.sh` looks for the same. */
 export const workerTools = ["bash", "make", "python3", "rsync", "timeout"] as const;
 
 /** Free space below which a deploy does not begin on a worker: room for a small job and its temporary files, in KiB. */
-export const minimumFreeKib = 8 * 1024;
+const minimumFreeKib = 8 * 1024;
 
 /** Seconds between the polite and the forced end of a command that overran its time. */
 const killAfterSeconds = 10;
@@ -24,35 +34,6 @@ export const graceSeconds = killAfterSeconds + 20;
 
 /** Begins every line of the check's answer, so that a chatty login shell cannot be taken for it. */
 const marker = "maand-check";
-
-// Every process that these scripts start is paid for on each worker at each deploy: what the shell can do itself, it does.
-const checkScript = raw(`
-dir=$1
-for tool in bash make python3 rsync timeout; do
-  command -v "$tool" >/dev/null 2>&1 || echo "maand-check missing $tool"
-done
-umask 022
-put() { printf '%s\\n' "$1" > "$2.new" && mv -f "$2.new" "$2"; }
-prepare() {
-  [ -d "$dir/bin" ] && [ -d "$dir/jobs" ] || mkdir -p "$dir/bin" "$dir/jobs" || return
-  [ -r "$dir/bin/runner.py" ] && [ "$(cat "$dir/bin/runner.py")" = "$1" ] || put "$1" "$dir/bin/runner.py" || return
-  : >> "$dir/bin/runner.py"
-}
-if ! problem=$( { prepare "$2"; } 2>&1 ); then echo "maand-check unwritable $problem"; fi
-`);
-
-const freeSpaceScript = raw(`
-free=$(df -Pk "$dir" 2>/dev/null | { read -r _; read -r _ _ _ free _; echo "$free"; })
-echo "maand-check free $free"
-`);
-
-const refreshScript = raw(`
-refresh() {
-  put "$1" "$dir/worker.json" || return
-  [ -r "$dir/jobs.json" ] && IFS= read -r old < "$dir/jobs.json" && [ "$old" = "$2" ] || put "$2" "$dir/jobs.json"
-}
-if problem=$( { refresh "$3" "$4"; } 2>&1 ); then echo "maand-check refreshed"; else echo "maand-check unwritable $problem"; fi
-`);
 
 export interface CheckOptions {
   /** Files will be sent: is there room for them? */
@@ -68,12 +49,13 @@ export function checkCommand(
   runner: string,
   { space, refresh }: CheckOptions,
 ): ShellText {
-  const script = `${space ? freeSpaceScript.text : ""}${refresh === undefined ? "" : refreshScript.text}`;
+  const parts = [script(checkFile)];
+  if (space) parts.push(script(freeSpaceFile));
+  if (refresh !== undefined) parts.push(script(refreshFile));
+  parts.push(sh`echo "maand-check done"`);
   const values = refresh === undefined ? [] : [refresh.workerJson.trimEnd(), refresh.jobsJson.trimEnd()];
-  return sudo(
-    useSudo,
-    sh`sh -c ${`${checkScript.text}${script}echo "${marker} done"`} sh ${directory} ${runner.trimEnd()} ${values}`,
-  );
+  const text = joinShell("\n", parts);
+  return sudo(useSudo, runScript("sh", text, [directory, runner.trimEnd(), ...values]));
 }
 
 export interface CheckAnswer {
@@ -150,27 +132,14 @@ export const timedOutStatus = 124;
  * as a whole, or it was stopped and a deletion, which takes the Makefile first, was cut short.
  */
 export function stopCommand(run: Omit<TargetRun, "target">): ShellText {
-  const guard = raw('[ -e "$1" ] || exit 0; shift; exec "$@"');
   const stop = targetCommand({ ...run, useSudo: false, target: "stop" });
-  return sudo(run.useSudo, sh`sh -c ${guard.text} sh ${`${run.directory}/jobs/${run.job}/Makefile`} ${stop}`);
+  const makefile = `${run.directory}/jobs/${run.job}/Makefile`;
+  return sudo(run.useSudo, runScript("sh", script(ifPresentFile), makefile, stop));
 }
-
-const deleteScript = raw(`
-cd "$1" 2>/dev/null || exit 0
-rm -f ./Makefile || exit 1
-for entry in * .[!.]* ..?*; do
-  case $entry in
-    data|logs|bin) ;;
-    *) rm -rf -- "./$entry" || exit 1 ;;
-  esac
-done
-cd / && rmdir "$1" 2>/dev/null
-exit 0
-`);
 
 /** Deletes what was deployed of a job and keeps its `data/`, `logs/` and `bin/`; nothing there is no fault. */
 export function deleteDeployedCommand(directory: string, job: string, useSudo: boolean): ShellText {
-  return sudo(useSudo, sh`sh -c ${deleteScript.text} sh ${`${directory}/jobs/${job}`}`);
+  return sudo(useSudo, runScript("sh", script(deleteDeployedFile), `${directory}/jobs/${job}`));
 }
 
 /** Deletes everything of a job, runtime data included. */
@@ -185,5 +154,5 @@ export function deleteBucketCommand(directory: string, useSudo: boolean): ShellT
 
 /** Prints `worker.json`, or nothing when there is none. */
 export function readWorkerJsonCommand(directory: string, useSudo: boolean): ShellText {
-  return sudo(useSudo, sh`sh -c ${'cat "$1" 2>/dev/null || true'} sh ${`${directory}/worker.json`}`);
+  return sudo(useSudo, runScript("sh", script(printFile), `${directory}/worker.json`));
 }

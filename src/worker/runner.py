@@ -1,15 +1,26 @@
-"""Runs Makefile targets of the jobs on this worker: runner.py <bucket_id> <target> [--jobs a,b]
+"""Runs Makefile targets of the jobs on this worker: runner.py <bucket_id> <target> [--jobs a,b]. Written by maand."""
 
-Written by maand; python3 standard library only. It finds its root from its own path, runs
-`make -s -C jobs/<job> <target>` for each job and exits with the first failing target's status.
-"""
+# python3 standard library only, Python 3.6 or newer. It finds its root from its own path, runs
+# `make -s -C jobs/<job> <target>` for each job and exits with the first failing target's status.
+# Every check of a worker carries this file, less its comment lines: that is why functions have no docstrings.
+
+# An older Python must come as far as this and say what is wrong, so every line below is written in what it can parse.
+import sys
+
+# Exit status where Python is too old (EX_UNAVAILABLE of sysexits.h).
+EX_UNAVAILABLE = 69
+if sys.version_info < (3, 6):
+    sys.stderr.write(
+        "runner: python3 is %d.%d.%d here, and Python 3.6 or newer is needed; install that on this worker\n"
+        % tuple(sys.version_info[:3])
+    )
+    sys.exit(EX_UNAVAILABLE)
 
 # Only what every run needs is imported here: on a small worker the imports take longer than the rest of the runner.
 import fcntl
 import os
 import select
 import signal
-import sys
 import time
 
 # Seconds that output may still trickle in after make has ended, when a background process keeps the pipe open.
@@ -61,7 +72,7 @@ def choose_jobs(root, target, named):
 
 
 def lock_job(directory, name):
-    """One target at a time per job: an earlier run may have lost its connection and still be at work."""
+    # One target at a time per job: an earlier run may have lost its connection and still be at work.
     handle = os.open(directory, os.O_RDONLY)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -73,24 +84,49 @@ def lock_job(directory, name):
 
 
 def spawn_make(arguments, environment, stdout, stderr):
-    """Starts make with these descriptors as its output and no input; returns its pid."""
+    # Starts make with these descriptors as its output and no input; returns its pid.
     null = os.open(os.devnull, os.O_RDWR)
+    descriptors = (null, stdout or null, stderr)
     try:
-        moves = [(os.POSIX_SPAWN_DUP2, source, target) for source, target in ((null, 0), (stdout or null, 1), (stderr, 2))]
-        # Python ignores SIGPIPE; what make starts must not.
-        return os.posix_spawnp("make", ["make"] + arguments, environment, file_actions=moves, setsigdef=[signal.SIGPIPE])
+        # Python 3.8 and newer need not copy themselves first, which takes 2 ms.
+        if hasattr(os, "posix_spawnp"):
+            moves = [(os.POSIX_SPAWN_DUP2, source, target) for target, source in enumerate(descriptors)]
+            return os.posix_spawnp("make", ["make"] + arguments, environment, file_actions=moves)
+        pid = os.fork()
+        if pid == 0:
+            become_make(arguments, environment, descriptors)
+        return pid
+    except OSError as error:
+        fail(EX_CONFIG, "cannot start make: %s" % error)
     finally:
         os.close(null)
 
 
+def become_make(arguments, environment, descriptors):
+    # Goes on as make in a new process; never returns, whatever happens.
+    try:
+        for target, source in enumerate(descriptors):
+            os.dup2(source, target)
+        # By hand: os.execvpe imports what only it needs.
+        for directory in environment.get("PATH", "/bin:/usr/bin").split(":"):
+            try:
+                os.execve(os.path.join(directory, "make"), ["make"] + arguments, environment)
+            except (FileNotFoundError, NotADirectoryError, PermissionError):
+                pass
+    finally:
+        os.write(2, b"runner: cannot start make\n")
+        os._exit(EX_CONFIG)
+
+
 def exit_status(wait_status):
-    """The status as a shell would report it: 128 and the number for a signal."""
-    code = os.waitstatus_to_exitcode(wait_status)
-    return code if code >= 0 else 128 - code
+    # The status as a shell would report it: 128 and the number for a signal.
+    if os.WIFSIGNALED(wait_status):
+        return 128 + os.WTERMSIG(wait_status)
+    return os.WEXITSTATUS(wait_status)
 
 
 def forward(pid, sources):
-    """Passes output on until make ends, not until the last holder of the pipes ends: (status, everything was read)."""
+    # Passes output on until make ends, not until the last holder of the pipes ends: (status, everything was read).
     poller = select.poll()
     for source in sources:
         os.set_blocking(source, False)
@@ -132,14 +168,14 @@ def run_make(arguments, environment):
 
 
 def has_target(directory, target, environment):
-    """Whether make knows the target; asked only after it failed, because a dry run still expands $(shell ...)."""
+    # Whether make knows the target; asked only after it failed, because a dry run still expands $(shell ...).
     read, write = os.pipe()
     pid = spawn_make(["-n", "-s", "-C", directory, target], dict(environment, LC_ALL="C"), None, write)
     os.close(write)
     with os.fdopen(read, "rb") as answer:
         said = answer.read()
     os.waitpid(pid, 0)
-    return b"No rule to make target '%s'" % target.encode() not in said
+    return b"No rule to make target '%s'" % os.fsencode(target) not in said
 
 
 def run_target(root, name, target, environment):
@@ -176,7 +212,7 @@ def main(arguments):
     bucket_id, target = arguments
     root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     check_bucket(root, bucket_id)
-    # A closed connection must end the run, not be swallowed.
+    # A closed connection must end the run, not be swallowed; and make must not inherit that Python ignores it.
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     environment = {key: value for key, value in os.environ.items() if key not in PASSED_THROUGH or value}
     environment["BUCKET_ID"] = bucket_id

@@ -4,3 +4,8 @@ declare module "*.py" {
   const text: string;
   export default text;
 }
+
+declare module "*.sh" {
+  const text: import("../ssh/exec/quote.ts").ScriptFile;
+  export default text;
+}

@@ -52,8 +52,6 @@ export const disabledSchema = fields(
   'write an object: {"jobs": {}, "workers": []}',
 ).meta({ title: "maand disabled.json", description: "What is drained for maintenance" });
 
-export type DisabledInput = z.output<typeof disabledSchema>;
-
 const schemas = { manifest: manifestSchema, workers: workersSchema, disabled: disabledSchema } as const;
 
 export type SchemaName = keyof typeof schemas;

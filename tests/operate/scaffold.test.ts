@@ -14,6 +14,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { bucketPaths } from "../../src/bucket/locate.ts";
+import { fillTemplate } from "../../src/job/scaffold/template.ts";
 import { planScaffold, type ScaffoldRequest, writeScaffold } from "../../src/job/scaffold.ts";
 import { MaandError } from "../../src/model/error.ts";
 import { checkWorkspace } from "../../src/workspace/check.ts";
@@ -69,6 +70,15 @@ test.each(combinations)(
     expect(readdirSync(join(dir, "tmp"))).toEqual([]);
   },
 );
+
+test("every placeholder has its value, and what only looks like one stays", () => {
+  for (const [runtime, hooks] of combinations) {
+    for (const { content } of planScaffold({ job: "api", runtime, hooks }).files)
+      expect(content).not.toMatch(/%[A-Z]+%/);
+  }
+  expect(fillTemplate("%A% %a% 5% %s %A%%B% $(B)", { A: "%B%", B: "$&" })).toBe("%B% %a% 5% %s %B%$& $(B)");
+  expect(() => fillTemplate("x %JOB%", { NAME: "a" })).toThrow("%JOB%");
+});
 
 test("without selectors it goes to every worker", () => {
   const root = create({ job: "api" });

@@ -8,7 +8,7 @@ import fc from "fast-check";
 import type { MaandError } from "../../src/model/error.ts";
 import { passed } from "../../src/model/result.ts";
 import { openConnection } from "../../src/ssh/connect/connection.ts";
-import { raw } from "../../src/ssh/exec/quote.ts";
+import { sh } from "../../src/ssh/exec/quote.ts";
 import {
   type HostCertificate,
   judgeCertificate,
@@ -56,7 +56,7 @@ async function attempt(
   writeFileSync(path, knownHosts);
   const settings = sshd.settings({ hostKeyChecking: mode });
   const outcome = openConnection(await sshd.target(), settings).then(async (connection) => {
-    expect((await connection.exec(raw("true"))).exitCode).toBe(0);
+    expect((await connection.exec(sh`true`)).exitCode).toBe(0);
     await connection.close();
   });
   const error = await outcome.then(

@@ -11,7 +11,7 @@ import { openConnection } from "../../src/ssh/connect/connection.ts";
 import { createPool } from "../../src/ssh/connect/pool.ts";
 import type { SshSettings } from "../../src/ssh/connect/settings.ts";
 import { resolveTarget } from "../../src/ssh/connect/target.ts";
-import { raw } from "../../src/ssh/exec/quote.ts";
+import { sh } from "../../src/ssh/exec/quote.ts";
 import { keyFingerprint, knownHostLine } from "../../src/ssh/host-keys/known-hosts.ts";
 import { pinHostKey } from "../../src/ssh/host-keys/pins.ts";
 import { addLine, freePort, makeDir, makeKey, publicKey, rejectionOf, type Sshd, startSshd } from "./sshd.ts";
@@ -38,7 +38,7 @@ const freshFile = () => join(dir, `known_hosts_${files++}`);
 /** Connects with these settings, runs `true`, closes. */
 async function visit(settings: SshSettings): Promise<void> {
   const connection = await openConnection(await resolveTarget("127.0.0.1", settings), settings);
-  expect((await connection.exec(raw("true"))).exitCode).toBe(0);
+  expect((await connection.exec(sh`true`)).exitCode).toBe(0);
   await connection.close();
 }
 
@@ -338,7 +338,7 @@ test("the pool makes one connection per worker and remembers failures", async ()
   const [again, same] = await Promise.all([pool.reconnect("127.0.0.1"), pool.reconnect("127.0.0.1")]);
   expect(again).toBe(same);
   expect(again).not.toBe(one);
-  expect((await again.exec(raw("true"))).exitCode).toBe(0);
+  expect((await again.exec(sh`true`)).exitCode).toBe(0);
   await pool.closeAll();
   expect(pool.connected()).toEqual([]);
   expect(again.lost).toBeInstanceOf(MaandError);

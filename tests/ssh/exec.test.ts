@@ -3,7 +3,7 @@
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { MaandError } from "../../src/model/error.ts";
 import { type Connection, openConnection } from "../../src/ssh/connect/connection.ts";
-import { bash, raw, sh } from "../../src/ssh/exec/quote.ts";
+import { bash, sh } from "../../src/ssh/exec/quote.ts";
 import { descendants, eventually, rejectionOf, type Sshd, startSshd } from "./sshd.ts";
 
 setDefaultTimeout(60_000);
@@ -22,28 +22,28 @@ afterAll(async () => {
 });
 
 test("both outputs and the exit code come back as they were", async () => {
-  const result = await connection.exec(raw("printf out; printf err >&2; exit 7"));
+  const result = await connection.exec(sh`printf out; printf err >&2; exit 7`);
   expect(result).toEqual({ exitCode: 7, stdout: "out", stderr: "err" });
 });
 
 test("every exec request is counted", async () => {
   const before = connection.execCount;
-  await connection.exec(raw("true"));
-  await connection.exec(raw("false"));
+  await connection.exec(sh`true`);
+  await connection.exec(sh`false`);
   expect(connection.execCount).toBe(before + 2);
 });
 
 test("a command that a signal ended has 128 + n and the signal's name", async () => {
-  const result = await connection.exec(raw("kill -KILL $$"));
+  const result = await connection.exec(sh`kill -KILL $$`);
   expect(result).toMatchObject({ exitCode: 137, signal: "SIGKILL" });
 });
 
 test("a command that is not there is exit code 127", async () => {
-  expect((await connection.exec(raw("no-such-command-here"))).exitCode).toBe(127);
+  expect((await connection.exec(sh`no-such-command-here`)).exitCode).toBe(127);
 });
 
 test("without input the command sees the end of file", async () => {
-  expect((await connection.exec(raw("cat; echo done"))).stdout).toBe("done\n");
+  expect((await connection.exec(sh`cat; echo done`)).stdout).toBe("done\n");
 });
 
 test("binary input and output survive, from bytes and from a stream", async () => {
@@ -58,7 +58,7 @@ test("binary input and output survive, from bytes and from a stream", async () =
     });
   for (const stdin of [data, source()]) {
     const chunks: Uint8Array[] = [];
-    const result = await connection.exec(raw("cat"), {
+    const result = await connection.exec(sh`cat`, {
       stdin,
       onStdout: (c) => chunks.push(c),
       maxCapture: 10,
@@ -70,17 +70,17 @@ test("binary input and output survive, from bytes and from a stream", async () =
 
 test("input that nobody reads does not hold the result up", async () => {
   const stdin = new Uint8Array(20_000_000);
-  expect((await connection.exec(raw("exit 3"), { stdin })).exitCode).toBe(3);
+  expect((await connection.exec(sh`exit 3`, { stdin })).exitCode).toBe(3);
 });
 
 test("an input stream that never ends does not hold the result up", async () => {
   const stdin = new ReadableStream<Uint8Array>({ pull: () => new Promise(() => undefined) });
-  expect((await connection.exec(raw("exit 4"), { stdin })).exitCode).toBe(4);
+  expect((await connection.exec(sh`exit 4`, { stdin })).exitCode).toBe(4);
 });
 
 test("lines come as they are written, the last one without its newline too", async () => {
   const lines: string[] = [];
-  await connection.exec(raw("echo one; echo two >&2; printf 'gr\\303\\274n\\r\\nthr\\377ee'"), {
+  await connection.exec(sh`echo one; echo two >&2; printf 'gr\\303\\274n\\r\\nthr\\377ee'`, {
     onLine: (stream, line) => lines.push(`${stream} ${line}`),
   });
   expect(lines.filter((l) => l.startsWith("stdout"))).toEqual([
@@ -92,7 +92,7 @@ test("lines come as they are written, the last one without its newline too", asy
 });
 
 test("only the tail of a long output is kept", async () => {
-  const result = await connection.exec(raw("seq 1 200000"), { maxCapture: 12 });
+  const result = await connection.exec(sh`seq 1 200000`, { maxCapture: 12 });
   expect(result.stdout).toBe("9999\n200000\n".slice(-12));
 });
 
@@ -122,7 +122,7 @@ test("a server without any session is an error that names MaxSessions", async ()
   const closed = await startSshd({ config: ["MaxSessions 0"] });
   try {
     const link = await openConnection(await closed.target(), closed.settings());
-    const error = await rejectionOf(link.exec(raw("true")));
+    const error = await rejectionOf(link.exec(sh`true`));
     expect(error).toBeInstanceOf(MaandError);
     expect(error).toMatchObject({ kind: "remote", where: { worker: "127.0.0.1" } });
     expect((error as MaandError).hint).toContain("MaxSessions");
@@ -134,27 +134,27 @@ test("a server without any session is an error that names MaxSessions", async ()
 
 test("the deadline ends a command, and the connection goes on", async () => {
   const error = await rejectionOf(
-    connection.exec(raw("sleep 30"), { timeoutSeconds: 0.3, label: "start of job api" }),
+    connection.exec(sh`sleep 30`, { timeoutSeconds: 0.3, label: "start of job api" }),
   );
   expect(error).toMatchObject({ kind: "remote", message: "start of job api did not end in time" });
   expect((error as MaandError).why).toContain("0.3 s");
-  expect((await connection.exec(raw("echo still here"))).stdout).toBe("still here\n");
+  expect((await connection.exec(sh`echo still here`)).stdout).toBe("still here\n");
 });
 
 test("a signal aborts a command that runs and one that waits for its turn", async () => {
   const stop = new AbortController();
   const ends = Array.from({ length: 6 }, () =>
-    rejectionOf(connection.exec(raw("sleep 30"), { signal: stop.signal })),
+    rejectionOf(connection.exec(sh`sleep 30`, { signal: stop.signal })),
   );
   setTimeout(() => stop.abort(), 200);
   for (const error of await Promise.all(ends)) expect(error).toMatchObject({ kind: "interrupted" });
-  const late = connection.exec(raw("true"), { signal: stop.signal });
+  const late = connection.exec(sh`true`, { signal: stop.signal });
   expect(await rejectionOf(late)).toMatchObject({ kind: "interrupted" });
-  expect((await connection.exec(raw("true"))).exitCode).toBe(0);
+  expect((await connection.exec(sh`true`)).exitCode).toBe(0);
 });
 
 test("a daemon that keeps the output open does not hold its start up", async () => {
-  const result = await connection.exec(raw("sleep 20 & echo started; exit 5"), { timeoutSeconds: 15 });
+  const result = await connection.exec(sh`sleep 20 & echo started; exit 5`, { timeoutSeconds: 15 });
   expect(result).toMatchObject({ exitCode: 5, stdout: "started\n" });
 });
 
@@ -169,14 +169,14 @@ test("a killed sshd fails the command, those that wait, and those that come late
   const doomed = await startSshd();
   try {
     const link = await openConnection(await doomed.target(), doomed.settings());
-    const failures = Array.from({ length: 6 }, () => rejectionOf(link.exec(raw("echo up; sleep 30"))));
+    const failures = Array.from({ length: 6 }, () => rejectionOf(link.exec(sh`echo up; sleep 30`)));
     await eventually(() => descendants(doomed.pid).length > 4, "the commands run");
     doomed.kill();
     for (const error of await Promise.all(failures)) {
       expect(error).toMatchObject({ kind: "unreachable", where: { worker: "127.0.0.1" } });
     }
     expect(link.lost).toBeInstanceOf(MaandError);
-    expect(await rejectionOf(link.exec(raw("true")))).toMatchObject({ kind: "unreachable" });
+    expect(await rejectionOf(link.exec(sh`true`))).toMatchObject({ kind: "unreachable" });
     await link.close();
   } finally {
     doomed.end();
@@ -187,7 +187,7 @@ test("a frozen sshd is noticed by its silence", async () => {
   const frozen = await startSshd();
   try {
     const link = await openConnection(await frozen.target(), frozen.settings({ keepaliveSeconds: 0.1 }));
-    const running = link.exec(raw("sleep 30"));
+    const running = link.exec(sh`sleep 30`);
     await eventually(() => descendants(frozen.pid).length > 1, "the command runs");
     for (const pid of frozen.children()) process.kill(pid, "SIGSTOP");
     const error = await rejectionOf(running);
@@ -203,15 +203,15 @@ test("an idle connection is not taken for a dead one", async () => {
   const link = await openConnection(await sshd.target(), sshd.settings({ keepaliveSeconds: 0.05 }));
   await Bun.sleep(1500);
   expect(link.lost).toBeUndefined();
-  expect((await link.exec(bash(raw("sleep 1; echo yes")))).stdout).toBe("yes\n");
+  expect((await link.exec(bash(sh`sleep 1; echo yes`))).stdout).toBe("yes\n");
   await link.close();
 });
 
 test("closing fails what is under way and can be done twice", async () => {
   const link = await openConnection(await sshd.target(), sshd.settings());
-  const running = rejectionOf(link.exec(raw("sleep 30")));
+  const running = rejectionOf(link.exec(sh`sleep 30`));
   await Bun.sleep(100);
   await Promise.all([link.close(), link.close()]);
   expect(await running).toMatchObject({ kind: "unreachable" });
-  expect(await rejectionOf(link.exec(raw("true")))).toMatchObject({ kind: "unreachable" });
+  expect(await rejectionOf(link.exec(sh`true`))).toMatchObject({ kind: "unreachable" });
 });

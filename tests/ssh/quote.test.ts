@@ -8,11 +8,14 @@ import {
   bash,
   joinShell,
   quoteWord,
-  raw,
+  runScript,
+  type ScriptFile,
   type ShellText,
+  script,
   sh,
   sudo,
   withEnv,
+  withoutComments,
 } from "../../src/ssh/exec/quote.ts";
 
 /** The words that bash sees, each ended by NUL. */
@@ -76,17 +79,41 @@ test("plain words stay readable, all else is quoted", () => {
 });
 
 test("shell text goes in unchanged, also from a list of commands", () => {
-  const both = joinShell("&&", [sh`cd ${"a b"}`, raw("ls")]);
+  const both = joinShell("&&", [sh`cd ${"a b"}`, sh`ls`]);
   expect(sh`(${both})`.text).toBe("(cd 'a b' && ls)");
-  expect(joinShell(";", [raw("a"), raw("b")]).text).toBe("a; b");
+  expect(joinShell(";", [sh`a`, sh`b`]).text).toBe("a; b");
+});
+
+test("a script gets its values as arguments, whatever they are, and a command as its words", () => {
+  const file = `# Prints its arguments.\nprintf '%s\\0' "$@"\n` as ScriptFile;
+  fc.assert(
+    fc.property(fc.array(usableText, { maxLength: 4 }), usableText, (list, one) => {
+      const command = runScript("sh", script(file), one, list, 3, sh`a ${"b c"}`);
+      expect(wordsOf(command)).toEqual([one, ...list, "3", "a", "b c"]);
+    }),
+    { numRuns: 50 },
+  );
+  expect(runScript("bash", script(file), "x").text).toBe(`bash -c 'printf '\\''%s\\0'\\'' "$@"' bash x`);
+});
+
+test("only lines that are a comment or blank are taken out of a script", () => {
+  const file = '#!/bin/sh\n# one\n\n  # two\nset -- "$#" # kept\n\techo "#$1"\n  \n' as ScriptFile;
+  expect(script(file).text).toBe('set -- "$#" # kept\n\techo "#$1"');
+  expect(withoutComments("")).toBe("");
+});
+
+test("a string that was put together is no script", () => {
+  const text: string = ["tr", "ue"].join("");
+  // @ts-expect-error only the text of an imported file is one
+  expect(script(text).text).toBe("true");
 });
 
 test("sudo and env go in front", () => {
-  expect(sudo(true, withEnv({ A: "1 2", B: "x" }, raw("make start"))).text).toBe(
+  expect(sudo(true, withEnv({ A: "1 2", B: "x" }, sh`make start`)).text).toBe(
     "sudo -n env A='1 2' B=x make start",
   );
-  expect(sudo(false, raw("true")).text).toBe("true");
-  expect(withEnv({}, raw("true")).text).toBe("true");
+  expect(sudo(false, sh`true`).text).toBe("true");
+  expect(withEnv({}, sh`true`).text).toBe("true");
 });
 
 test("what cannot be a word is refused", () => {
@@ -97,8 +124,8 @@ test("what cannot be a word is refused", () => {
     () => sh`echo ${Number.NaN}`,
     () => sh`echo '${"x"}'`,
     () => sh`echo "a ${"x"} b"`,
-    () => withEnv({ "A B": "x" }, raw("true")),
-    () => withEnv({ A: "\0" }, raw("true")),
+    () => withEnv({ "A B": "x" }, sh`true`),
+    () => withEnv({ A: "\0" }, sh`true`),
   ];
   for (const make of bad) {
     expect(make).toThrow(MaandError);

@@ -7,7 +7,7 @@ import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { MaandError } from "../../src/model/error.ts";
 import { type Connection, openConnection } from "../../src/ssh/connect/connection.ts";
-import { raw } from "../../src/ssh/exec/quote.ts";
+import { sh } from "../../src/ssh/exec/quote.ts";
 import { descendants, eventually, isRunning, rejectionOf, startSshd } from "./sshd.ts";
 import { listing, protect, self, useSyncRoom, write } from "./sync-room.ts";
 
@@ -99,7 +99,7 @@ test("deadline and signal end a sync and leave no process and no socket", async 
   await eventually(() => receivers().length === 0, "the remote rsync is gone");
   await eventually(() => descendants(process.pid).filter(isRsh).length === 0, "the child is gone");
   expect(sockets()).toEqual([]);
-  expect((await room.connection.exec(raw("true"))).exitCode).toBe(0);
+  expect((await room.connection.exec(sh`true`)).exitCode).toBe(0);
 });
 
 test("kill -9 of maand mid-sync leaves no stray, here or on the worker", async () => {

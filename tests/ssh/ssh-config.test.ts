@@ -8,7 +8,7 @@ import { createPool } from "../../src/ssh/connect/pool.ts";
 import type { SshSettings } from "../../src/ssh/connect/settings.ts";
 import { parseJump } from "../../src/ssh/connect/ssh-config.ts";
 import { resolveTarget } from "../../src/ssh/connect/target.ts";
-import { raw } from "../../src/ssh/exec/quote.ts";
+import { sh } from "../../src/ssh/exec/quote.ts";
 import { makeDir, rejectionOf, type Sshd, startSshd } from "./sshd.ts";
 
 setDefaultTimeout(60_000);
@@ -83,7 +83,7 @@ Host w1 w2
   const pool = createPool(from);
   const links = await Promise.all([pool.connect("w1"), pool.connect("w2")]);
   for (const link of links) {
-    const result = await link.exec(raw('echo "$SSH_CONNECTION"'));
+    const result = await link.exec(sh`echo "$SSH_CONNECTION"`);
     expect(result.stdout.trim().endsWith(` ${sshd.port}`)).toBe(true);
   }
   expect(bastion.children().length).toBe(1);
@@ -135,7 +135,7 @@ Host 127.0.0.1
   const pool = createPool(settings(text));
   try {
     const link = await pool.connect("w1");
-    const running = rejectionOf(link.exec(raw("sleep 30")));
+    const running = rejectionOf(link.exec(sh`sleep 30`));
     doomed.kill();
     expect(await running).toMatchObject({ kind: "unreachable", where: { worker: "w1" } });
   } finally {

@@ -1,9 +1,22 @@
 // The executable under test, and the buckets that tests give it.
 
 import { afterAll, afterEach, beforeAll, expect, test } from "bun:test";
-import { existsSync, readFileSync, statSync } from "node:fs";
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
 import { type Fleet, startFleet } from "../support/fleet.ts";
-import { type Bucket, maand, maandPath, newBucket } from "../support/maand.ts";
+import { type Bucket, maand, maandPath, newBucket, newerSource } from "../support/maand.ts";
+import { runProcess } from "../support/process.ts";
 
 let fleet: Fleet;
 const buckets: Bucket[] = [];
@@ -34,6 +47,60 @@ test("maandPath: the build's executable, or the one that MAAND_BIN names, or an 
   const outcome = await maand(["--version"]);
   expect(outcome.code).toBe(0);
   expect(outcome.stdout).toMatch(/\d+\.\d+\.\d+/);
+});
+
+test("maandPath refuses an executable that is older than what it is built from", () => {
+  const root = mkdtempSync(join(tmpdir(), "maand-stale-"));
+  try {
+    const executable = join(root, "dist/maand");
+    const put = (path: string, seconds: number) => {
+      mkdirSync(dirname(join(root, path)), { recursive: true });
+      writeFileSync(join(root, path), "");
+      utimesSync(join(root, path), seconds, seconds);
+    };
+    const sources = ["src/a/b.sh", "src/main.ts", "package.json", "scripts/compile.ts"];
+    const age = (path: string, seconds: number) => utimesSync(join(root, path), seconds, seconds);
+    for (const path of [...sources, "dist/maand"]) put(path, 1000);
+    for (const directory of ["src", "src/a"]) age(directory, 1000);
+    expect(newerSource(executable, root)).toBeUndefined();
+    for (const path of [...sources, "src/a"]) {
+      age(path, 1001);
+      expect(newerSource(executable, root)).toBe(path);
+      age(path, 1000);
+    }
+    // What the executable is not made of does not count.
+    put("tests/a.test.ts", 2000);
+    expect(newerSource(executable, root)).toBeUndefined();
+  } finally {
+    rmSync(root, { recursive: true, force: true });
+  }
+});
+
+test("a stale dist/maand is named with what to do, once and for all calls; MAAND_BIN is taken as it is", async () => {
+  const stale = mkdtempSync(join(tmpdir(), "maand-stale-"));
+  const here = join(import.meta.dir, "../..");
+  try {
+    // The support file in a repository of its own, whose executable is old.
+    for (const path of ["tests/support/maand.ts", "tests/support/process.ts", "tests/support/fleet.ts"]) {
+      mkdirSync(dirname(join(stale, path)), { recursive: true });
+      copyFileSync(join(here, path), join(stale, path));
+    }
+    for (const path of ["dist/maand", "src/main.ts"]) {
+      mkdirSync(dirname(join(stale, path)), { recursive: true });
+      writeFileSync(join(stale, path), "");
+    }
+    utimesSync(join(stale, "dist/maand"), 1000, 1000);
+    const program = `import { maandPath } from "./tests/support/maand.ts";
+      for (let i = 0; i < 2; i++) try { console.log(maandPath()); } catch (error) { console.log(error.message); }`;
+    const run = (env: Record<string, string | undefined>) =>
+      runProcess([process.execPath, "-e", program], { cwd: stale, env });
+    const sentence = "dist/maand is older than src: run scripts/build, or set MAAND_BIN\n";
+    expect(await run({ MAAND_BIN: undefined })).toMatchObject({ code: 0, stdout: sentence.repeat(2) });
+    const own = join(stale, "dist/maand");
+    expect(await run({ MAAND_BIN: own })).toMatchObject({ code: 0, stdout: `${own}\n`.repeat(2) });
+  } finally {
+    rmSync(stale, { recursive: true, force: true });
+  }
 });
 
 test("a bucket of its own, with files written and read below it", async () => {

@@ -5,8 +5,10 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from "node:fs";
 import { chmod } from "node:fs/promises";
@@ -15,11 +17,36 @@ import { dirname, join, resolve } from "node:path";
 import type { Fleet } from "./fleet.ts";
 import { type Live, type Outcome, type ProcessOptions, runProcess, startProcess } from "./process.ts";
 
-/** Absolute path of the executable under test: `MAAND_BIN`, else `dist/maand`. Throws when there is none. */
+const root = resolve(import.meta.dir, "../..");
+let built: { newer: string | undefined } | undefined;
+
+/**
+ * Absolute path of the executable under test: `MAAND_BIN`, else `dist/maand`. Throws when there is none, and when
+ * `dist/maand` was not built from the sources as they are: such a test would prove nothing. They are looked at once per
+ * process, so a change while tests run is not seen.
+ */
 export function maandPath(): string {
-  const path = resolve(process.env.MAAND_BIN ?? join(import.meta.dir, "../../dist/maand"));
+  const path = resolve(process.env.MAAND_BIN ?? join(root, "dist/maand"));
   if (!existsSync(path)) throw new Error(`there is no ${path}; run scripts/build first, or set MAAND_BIN`);
+  if (process.env.MAAND_BIN === undefined) {
+    built ??= { newer: newerSource(path, root) };
+    if (built.newer !== undefined)
+      throw new Error(`dist/maand is older than ${built.newer}: run scripts/build, or set MAAND_BIN`);
+  }
   return path;
+}
+
+/**
+ * The first of what `scripts/build` builds from, below `root`, that changed after the executable was built; undefined
+ * when there is none. Directories count, because theirs is the time at which a file was deleted or renamed.
+ */
+export function newerSource(executable: string, root: string): string | undefined {
+  const builtAt = statSync(executable).mtimeMs;
+  const below = readdirSync(join(root, "src"), { recursive: true, encoding: "utf8" });
+  const sources = ["package.json", "package-lock.json", "scripts/build", "scripts/compile.ts", "src"];
+  return [...sources, ...below.map((path) => join("src", path))].find(
+    (path) => (statSync(join(root, path), { throwIfNoEntry: false })?.mtimeMs ?? 0) > builtAt,
+  );
 }
 
 // What the test runner or the developer's shell sets must not change what maand does.

@@ -16,7 +16,7 @@ export function sudoersLines(user: string): string[] {
 }
 
 /** What the operator does next, in order. */
-export function nextSteps(report: InitReport): string[] {
+function nextSteps(report: InitReport): string[] {
   const { conf, hasSshKey, hasWorkers } = report;
   const key = `secrets/${conf?.sshKey ?? "worker.key"}`;
   return [

@@ -170,7 +170,7 @@ function matchedByPolicy(facts: AllocationFacts): string[] {
  * Content or version differs from what was promoted; never promoted counts as changed, and so does an attempt that may
  * have left other files on the worker.
  */
-export function isChanged(facts: AllocationFacts): boolean {
+function isChanged(facts: AllocationFacts): boolean {
   const { deployment, content, job } = facts;
   return (
     deployment.promotedHash !== content?.hash ||

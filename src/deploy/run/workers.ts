@@ -11,8 +11,7 @@ import { remoteDirectory } from "../../session/session.ts";
 import type { Connection } from "../../ssh/connect/connection.ts";
 import { mapLimited } from "../../support/parallel.ts";
 import type { CheckAnswer, WorkerFiles } from "../../worker/commands.ts";
-import { checkCommand, readCheck } from "../../worker/commands.ts";
-import runner from "../../worker/runner.py" with { type: "text" };
+import { checkCommand, readCheck, runnerText } from "../../worker/commands.ts";
 import { createSyncQueues } from "./transfers.ts";
 
 /** One worker in one deploy. */
@@ -68,7 +67,7 @@ export async function linkWorkers(session: Session, options: LinkOptions): Promi
     { refresh, space }: { refresh: boolean; space: boolean },
   ): Promise<void> => {
     const files = refresh && !link.departed ? { refresh: filesOf(link.workerIp) } : {};
-    const result = await connection.exec(checkCommand(directory, useSudo, runner, { space, ...files }), {
+    const result = await connection.exec(checkCommand(directory, useSudo, runnerText, { space, ...files }), {
       signal: session.shutdown.forced,
     });
     const answer = readCheck(result, useSudo);

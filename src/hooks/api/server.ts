@@ -10,7 +10,7 @@ import type { HookInvocation, Tokens } from "./tokens.ts";
 
 /** Largest body. */
 const maxBodyBytes = 8 * 1024 * 1024;
-export const apiHost = "127.0.0.1";
+const apiHost = "127.0.0.1";
 
 export interface ApiServer {
   port: number;

@@ -1,6 +1,6 @@
 """The "maand" module of Python hooks: context, KV, demands, semaphores, workers. Twin of maand.ts.
 
-Written by maand beside the hooks of a job; python3 standard library only.
+Written by maand beside the hooks of a job, for the CLI host; python3 standard library only, Python 3.6 or newer.
 """
 
 import contextlib
@@ -350,7 +350,7 @@ def _on_worker(path, fields, what):
 
 def run_ssh(worker_ip, command, timeout_seconds=None, sudo=False, input=None):
     """Runs a shell command (text, or a list of words) on a worker, over the connection that maand holds."""
-    text = command if isinstance(command, str) else shlex.join(command)
+    text = command if isinstance(command, str) else " ".join(map(shlex.quote, command))
     fields = {"worker_ip": worker_ip, "command": text, "timeout_seconds": timeout_seconds, "sudo": sudo, "input": input}
     return _on_worker("/worker/run", fields, "the command")
 

@@ -54,7 +54,7 @@ type KeyState =
   | { kind: "public"; publicKey: Buffer };
 
 /** Tells from the file format (PROTOCOL.key of OpenSSH, RFC 7468, RFC 1421) whether a passphrase is needed. */
-export function inspectKey(data: Buffer): KeyState {
+function inspectKey(data: Buffer): KeyState {
   const text = data.toString("latin1");
   const openssh = /-----BEGIN OPENSSH PRIVATE KEY-----([A-Za-z0-9+/=\s]+)-----END/.exec(text);
   if (openssh !== null) return inspectOpenSsh(Buffer.from(openssh[1]!, "base64"));

@@ -3,7 +3,7 @@
 import type { Duplex } from "node:stream";
 
 /** Signs of life that may stay unanswered one after the other. */
-export const missesAllowed = 3;
+const missesAllowed = 3;
 
 /**
  * Calls `onDead` once when nothing arrived on `stream` for `missesAllowed` + 1 intervals (the first of them may have

@@ -23,7 +23,7 @@ export interface ConnectionPool {
 }
 
 /** More handshakes at once gain nothing on a small host, where each costs 10 ms of CPU. */
-export const maxHandshakes = 16;
+const maxHandshakes = 16;
 
 /** Nothing is opened yet. `events` hears of every host key that is recorded; `signal` stops the opening of connections. */
 export function createPool(

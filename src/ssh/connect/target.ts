@@ -5,7 +5,7 @@ import type { Endpoint, SshSettings, SshTarget } from "./settings.ts";
 import { type HostSpec, resolveFromConfig } from "./ssh-config.ts";
 
 /** More hops than anyone needs: what lies beyond is a configuration that goes in circles. */
-export const maxJumps = 4;
+const maxJumps = 4;
 
 /**
  * Where and as whom to reach a worker. With `ssh_config` set, what that file says for the host comes before maand.conf.

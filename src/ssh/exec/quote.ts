@@ -1,14 +1,21 @@
-// Remote commands as values: shell text that can only be built from literals and quoted words.
+// Remote commands as values: shell text that can only be built from literals, script files and quoted words.
 
 import { MaandError } from "../../model/error.ts";
 
 const brand: unique symbol = Symbol("ShellText");
+declare const fileBrand: unique symbol;
 
 /** Text for a POSIX shell. Only the functions of this file make one, so no plain string becomes a command by accident. */
 export interface ShellText {
   readonly [brand]: true;
   readonly text: string;
 }
+
+/**
+ * The text of a file that is compiled into the executable. Only `import text from "./x.sh" with { type: "text" }` has
+ * this type (see `text-modules.d.ts` in src/worker), so no string that was put together at run time becomes a script.
+ */
+export type ScriptFile = string & { readonly [fileBrand]: true };
 
 /** What may stand between the pieces of a command: one word, several words, or shell text as it is. */
 export type ShellPart = string | number | readonly string[] | ShellText;
@@ -34,9 +41,28 @@ export function sh(literals: TemplateStringsArray, ...parts: ShellPart[]): Shell
   return make(text);
 }
 
-/** A literal of our own code as shell text; the type refuses any string that is not known at compile time. */
-export function raw<const T extends string>(literal: string extends T ? never : T): ShellText {
-  return make(literal);
+/** A script file as shell text, without its comments. Values reach it as arguments: see `runScript`. */
+export function script(file: ScriptFile): ShellText {
+  return make(withoutComments(file));
+}
+
+/**
+ * `text` without blank lines, lines that hold nothing but a `#` comment, and the last line end: what a worker need not
+ * be sent. It knows nothing of shell or Python, so a script has no string and no here-document with such a line.
+ */
+export function withoutComments(text: string): string {
+  return text
+    .split("\n")
+    .filter((line) => !/^\s*(?:#|$)/.test(line))
+    .join("\n");
+}
+
+/**
+ * A script as one simple command: `sh -c` with its text, and with what it finds in `"$@"`. A list or a number is quoted;
+ * each word of a `ShellText` becomes an argument, for a script that runs another command.
+ */
+export function runScript(shell: "sh" | "bash", text: ShellText, ...args: ShellPart[]): ShellText {
+  return make([`${shell} -c ${quoteWord(text.text)} ${shell}`, ...args.map(textOf)].join(" "));
 }
 
 /** Puts the texts one after the other with the same operator between them. */

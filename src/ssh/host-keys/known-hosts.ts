@@ -40,7 +40,7 @@ export function parseKnownHosts(text: string, file: string): KnownHostEntry[] {
 }
 
 /** The name under which a host is looked up and recorded: `host`, or `[host]:port` when the port is not 22. */
-export function knownHostName(host: string, port: number): string {
+function knownHostName(host: string, port: number): string {
   const name = host.toLowerCase();
   return port === 22 ? name : `[${name}]:${port}`;
 }

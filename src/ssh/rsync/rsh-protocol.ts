@@ -11,7 +11,7 @@ export interface RshHello {
 /** Frames of the parent: one byte of type, four bytes of length (big endian), that many bytes. */
 export const frameType = { stdout: 1, exit: 2 } as const;
 
-export const frameHeadBytes = 5;
+const frameHeadBytes = 5;
 
 /** The head of a frame. An exit frame carries four bytes: the exit code. */
 export function frameHead(type: number, length: number): Buffer {

@@ -36,7 +36,7 @@ export function equalsAny(first: Value, others: readonly Value[]): boolean {
 }
 
 /** Whether two values are equal; values of different kinds are a mistake, not unequal. */
-export function areEqual(a: PlainValue, b: PlainValue): boolean {
+function areEqual(a: PlainValue, b: PlainValue): boolean {
   const x = basicOf(a);
   const y = basicOf(b);
   const aIsNil = a === undefined || a === null;

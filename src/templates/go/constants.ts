@@ -72,7 +72,7 @@ function underscoresFit(digits: string): boolean {
 }
 
 /** Reads a float as Go does, hexadecimal ones included; undefined when it is none or too large. */
-export function parseFloat64(text: string): number | undefined {
+function parseFloat64(text: string): number | undefined {
   const hex = /^([+-]?)(0[xX][0-9a-fA-F_]*)(\.[0-9a-fA-F_]*)?[pP]([+-]?[0-9][0-9_]*)$/.exec(text);
   if (hex !== null) return parseHexFloat(hex[1]!, hex[2]!, hex[3] ?? "", hex[4]!);
   const plain = /^[+-]?([0-9_]*)(?:\.([0-9_]*))?(?:[eE][+-]?([0-9][0-9_]*))?$/.exec(text);

@@ -111,7 +111,7 @@ function evaluateCommand(
 }
 
 /** Evaluates an operand that stands alone or as an argument. */
-export function evaluateOperand(scope: Evaluation, dot: Value, operand: Operand): Value {
+function evaluateOperand(scope: Evaluation, dot: Value, operand: Operand): Value {
   switch (operand.kind) {
     case "boolean":
     case "string":

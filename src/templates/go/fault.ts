@@ -48,7 +48,7 @@ export class SourceFault extends Error {
 }
 
 /** Line and column, both from 1, of an offset; columns count characters, as editors do. */
-export function positionIn(source: string, offset: number): { line: number; column: number } {
+function positionIn(source: string, offset: number): { line: number; column: number } {
   const before = source.slice(0, offset);
   const lineStart = before.lastIndexOf("\n") + 1;
   let line = 1;
