@@ -37,10 +37,11 @@ export async function runPostBuild(session: Session): Promise<PostBuildOutcome> 
         break;
       }
       await stageForHooks(session, read.state, contents, job.name);
-      const { error, interrupted } = await hooks.run({ event: "post_build", job: job.name });
+      const ran = await hooks.run({ event: "post_build", job: job.name });
       outcome.jobs.push(job.name);
-      outcome.interrupted ||= interrupted;
-      if (error !== undefined) outcome.failures.push({ job: job.name, error });
+      outcome.interrupted ||= ran.interrupted;
+      const failed = ran.results.some((result) => result.error !== undefined);
+      if (!ran.ok && failed) outcome.failures.push({ job: job.name, error: ran.error });
     }
     return outcome;
   } finally {

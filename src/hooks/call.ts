@@ -55,14 +55,16 @@ export interface HookResult {
   durationMs: number;
 }
 
-/** How an event of a job went. */
-export interface HookRun {
+/** How an event of a job went; `ok` where every hook ran to a good end, none where there is nothing to run. */
+export type HookRun = {
   /** By hook, then in rollout order; empty when the job has no hook for the event. */
   results: HookResult[];
-  /** All failures as one error; undefined when there is none. */
-  error?: MaandError;
-  /** Something was skipped because of Ctrl-C. */
+  /** Something did not run, or was ended, because of Ctrl-C. */
   interrupted: boolean;
   /** What became of the KV writes; `pending` where the call says that they wait for the batch. */
   writes: "kept" | "dropped" | "pending";
-}
+} & (
+  | { ok: true; error?: undefined }
+  /** All failures as one error; of kind "interrupted" where there is no other. */
+  | { ok: false; error: MaandError }
+);

@@ -222,9 +222,11 @@ export function createHookHost(session: Session, options: HookHostOptions): Hook
       }
     }
     interrupted ||= results.some((result) => result.error?.kind === "interrupted");
-    const error = combineFailures(results.flatMap((result) => result.error ?? []));
-    const writes = settleWrites(call, error === undefined && !interrupted);
-    return { results, interrupted, writes, ...(error === undefined ? {} : { error }) };
+    const failure = combineFailures(results.flatMap((result) => result.error ?? []));
+    const isDone = !interrupted && results.every((result) => result.status === "done");
+    const base = { results, interrupted, writes: settleWrites(call, isDone) };
+    if (isDone) return { ...base, ok: true };
+    return { ...base, ok: false, error: failure ?? didNotRun(call) };
   };
   return {
     kv,
@@ -267,6 +269,11 @@ type Batch = HookBatch<HookTarget>;
 
 function liveTargets(allocations: readonly AllocationRow[]): HookTarget[] {
   return allocations.filter((allocation) => !allocation.removed).map((allocation) => ({ allocation }));
+}
+
+function didNotRun({ event, job }: HookCall): MaandError {
+  const why = `interrupted before all ${event} hooks of the job ran`;
+  return new MaandError("interrupted", "not started", { where: { job }, why });
 }
 
 function skipped(hook: HookDeclaration, { allocation }: HookTarget): HookResult {

@@ -17,7 +17,8 @@ import { controlCall, isHookControlled } from "../lifecycle/stop.ts";
 import type { TargetRun } from "../lifecycle/target.ts";
 import { runTarget, targetError } from "../lifecycle/target.ts";
 import { connectKnownWorker } from "../lifecycle/worker.ts";
-import { MaandError } from "../model/error.ts";
+import type { MaandError } from "../model/error.ts";
+import type { Result } from "../model/result.ts";
 import type { CatalogState } from "../model/state.ts";
 import { isActive } from "../model/state.ts";
 import type { Session } from "../session/session.ts";
@@ -130,20 +131,22 @@ async function prepareHooks(
 /** For allocations on which nothing was run. */
 const notBegun: BatchNotes = { checks: undefined, isChecked: true, silent: true };
 
-type Links = ReadonlyMap<string, Connection | MaandError>;
+/** By worker: the connection, or why nothing may be done there. */
+type Links = ReadonlyMap<string, Result<Connection>>;
 
 /** Connects to all workers concerned and asks each whether it is as the last deploy left it, before any is touched. */
 async function reach(session: Session, state: CatalogState, plan: JobControlPlan): Promise<Links> {
   const updateSeq = readUpdateSeq(session.catalog);
-  const links = new Map<string, Connection | MaandError>();
+  const links = new Map<string, Result<Connection>>();
   const hosts = plan.batches.flat().map(({ row }) => row.workerIp);
   await mapLimited(hosts, session.conf.maxParallelWorkers, async (workerIp) => {
     const workerId = state.workers.find((worker) => worker.host === workerIp)?.workerId ?? "";
     try {
       const expected = { bucketId: session.bucketId, workerId, updateSeq };
-      links.set(workerIp, await connectKnownWorker(session, workerIp, expected));
+      links.set(workerIp, { ok: true, value: await connectKnownWorker(session, workerIp, expected) });
     } catch (thrown) {
-      links.set(workerIp, workError(session, thrown, { job: plan.job.name, worker: workerIp }));
+      const error = workError(session, thrown, { job: plan.job.name, worker: workerIp });
+      links.set(workerIp, { ok: false, error });
     }
   });
   return links;
@@ -156,7 +159,7 @@ async function runBatch(
   { batch, index }: { batch: readonly Chosen[]; index: number },
   links: Links,
 ): Promise<TargetResult[]> {
-  const reached = batch.filter(({ row }) => !(links.get(row.workerIp) instanceof MaandError));
+  const reached = batch.filter(({ row }) => links.get(row.workerIp)!.ok);
   beginAttempts(
     session.catalog,
     reached
@@ -169,8 +172,8 @@ async function runBatch(
   return mapLimited(batch, session.conf.maxParallelWorkers, async (chosen) => {
     const { workerIp } = chosen.row;
     const link = links.get(workerIp)!;
-    if (link instanceof MaandError) return withoutRun(workerIp, unreachedStatus(link), link);
-    return byHook?.get(workerIp) ?? runOne(session, plan, chosen, link);
+    if (!link.ok) return withoutRun(workerIp, unreachedStatus(link.error), link.error);
+    return byHook?.get(workerIp) ?? runOne(session, plan, chosen, link.value);
   });
 }
 

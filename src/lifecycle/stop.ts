@@ -7,7 +7,6 @@ import type { AllocationRow, JobRow } from "../model/state.ts";
 import type { Session } from "../session/session.ts";
 import type { Connection } from "../ssh/connect/connection.ts";
 import type { BatchPlace } from "./batches.ts";
-import { notStarted } from "./errors.ts";
 import { requireTarget, type Versions } from "./target.ts";
 
 /** What a target does to the process, as far as maand knows by its name. */
@@ -66,10 +65,8 @@ export async function stopAllocation(
   if (isHookControlled(hooks, job.name)) {
     const target = { allocation, currentVersion, newVersion };
     const call = controlCall(job.name, { target: "stop", effect: "stop" }, [target]);
-    const { error, interrupted } = await hooks.run(call);
-    if (error !== undefined) throw error;
-    if (interrupted)
-      throw notStarted("the job_control hook did not run", { job: job.name, worker: workerIp });
+    const ran = await hooks.run(call);
+    if (!ran.ok) throw ran.error;
     return;
   }
   await onWorker((connection) =>

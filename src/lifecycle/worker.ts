@@ -2,6 +2,7 @@
 
 import { failureText } from "../health/failure.ts";
 import { MaandError } from "../model/error.ts";
+import { failed, passed, type Verdict } from "../model/result.ts";
 import type { CatalogState } from "../model/state.ts";
 import type { Session } from "../session/session.ts";
 import { remoteDirectory } from "../session/session.ts";
@@ -42,25 +43,29 @@ export interface WorkerIdentity {
   updateSeq: number;
 }
 
-/** Why the text of `worker.json` is not that of the last deploy; undefined when it is. */
-export function identityMismatch(text: string, expected: WorkerIdentity): string | undefined {
-  if (text.trim() === "") return "no worker.json is there: nothing was deployed to this worker";
+/** Whether the text of `worker.json` is that of the last deploy. */
+export function judgeIdentity(text: string, expected: WorkerIdentity): Verdict {
+  if (text.trim() === "") return failed("no worker.json is there: nothing was deployed to this worker");
   let found: unknown;
   try {
     found = JSON.parse(text);
   } catch {
-    return "its worker.json is not JSON";
+    return failed("its worker.json is not JSON");
   }
   const { bucket_id, worker_id, update_seq } = (found ?? {}) as Record<string, unknown>;
   if (bucket_id !== expected.bucketId)
-    return `its worker.json is of bucket ${shown(bucket_id)}, not ${expected.bucketId}`;
+    return failed(`its worker.json is of bucket ${shown(bucket_id)}, not ${expected.bucketId}`);
   if (worker_id !== expected.workerId)
-    return `its worker.json is of worker ${shown(worker_id)}, the catalog has ${expected.workerId}`;
+    return failed(`its worker.json is of worker ${shown(worker_id)}, the catalog has ${expected.workerId}`);
   if (typeof update_seq === "number" && update_seq > expected.updateSeq)
-    return `its worker.json is of deploy ${update_seq}, this catalog knows of ${expected.updateSeq}: another copy of the bucket has deployed since`;
+    return failed(
+      `its worker.json is of deploy ${update_seq}, this catalog knows of ${expected.updateSeq}: another copy of the bucket has deployed since`,
+    );
   if (update_seq !== expected.updateSeq)
-    return `its worker.json is of deploy ${shown(update_seq)}, the last deploy was ${expected.updateSeq}`;
-  return undefined;
+    return failed(
+      `its worker.json is of deploy ${shown(update_seq)}, the last deploy was ${expected.updateSeq}`,
+    );
+  return passed;
 }
 
 function shown(value: unknown): string {
@@ -91,11 +96,11 @@ export async function connectKnownWorker(
       hint: "see that sudo -n works for the ssh user there, or set use_sudo = false in maand.conf",
     });
   }
-  const mismatch = identityMismatch(result.stdout, expected);
-  if (mismatch === undefined) return connection;
+  const verdict = judgeIdentity(result.stdout, expected);
+  if (verdict.pass) return connection;
   throw new MaandError("remote", "the worker is not as the last deploy left it", {
     where: { worker: workerIp },
-    why: mismatch,
+    why: verdict.reason,
     hint: "run maand deploy",
   });
 }

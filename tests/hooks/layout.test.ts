@@ -219,7 +219,7 @@ test("a run without hooks starts nothing and lays nothing out", async () => {
     deployments: readDeployments(room.session.catalog),
   });
   const run = await host.run({ event: "pre_deploy", job: "api" });
-  expect(run).toEqual({ results: [], interrupted: false, writes: "kept" });
+  expect(run).toEqual({ ok: true, results: [], interrupted: false, writes: "kept" });
   expect(host.hasHooks("api", "pre_deploy")).toBe(false);
   await host.close();
   expect(() => readFileSync(join(room.dir, "tmp/hooks"))).toThrow();

@@ -116,14 +116,15 @@ export async function hookAttempts(
     const failed = own.find((result) => result.error !== undefined);
     const missed = own.find((result) => result.status === "skipped");
     if (failed !== undefined) attempt.error = failed.error!;
-    else if (missed !== undefined) attempt.error = notRun(run, attempt.action, missed.hook);
+    else if (missed !== undefined || own.length === 0)
+      attempt.error = hookDidNotRun(run, attempt.action, missed?.hook ?? event);
   }
 }
 
 /** A hook that was skipped has not done its part: what depends on it must not be promoted. */
-function notRun(run: DeployRun, action: Action, hook: string): MaandError {
-  if (run.session.shutdown.forced.aborted) return interruptedAt(action, `${hook} was not run`);
-  return new MaandError("hook", `${hook} was not run`, {
+function hookDidNotRun(run: DeployRun, action: Action, hook: string): MaandError {
+  if (run.session.shutdown.forced.aborted) return interruptedAt(action, `${hook} did not run`);
+  return new MaandError("hook", `${hook} did not run`, {
     where: { job: action.job, worker: action.workerIp },
     why: "an earlier hook of the batch failed",
     hint: "fix that hook, then run maand deploy again",

@@ -105,9 +105,10 @@ async function beforeDeploy(run: DeployRun, plan: JobPlan): Promise<{ plan: JobP
   await stageForHooks(run.session, run.state, run.facts.contents, plan.job);
   run.withHooksRun.add(plan.job);
   const call = { event: "pre_deploy" as const, job: plan.job, phase: phaseOf(plan) };
-  const { error, interrupted } = await run.hooks.run(call);
-  if (error !== undefined && error.kind !== "interrupted") return { plan, error };
-  return { plan: error !== undefined || interrupted ? plan : await planAgain(run, plan) };
+  const ran = await run.hooks.run(call);
+  if (ran.ok) return { plan: await planAgain(run, plan) };
+  // Nothing of the job is begun after Ctrl-C; its outcome says so.
+  return ran.error.kind === "interrupted" ? { plan } : { plan, error: ran.error };
 }
 
 /** Runs `post_deploy` hooks of a job whose rollout is complete, or whose hooks failed there last time. */
@@ -124,8 +125,8 @@ async function afterDeploy(
   run.withHooksRun.add(plan.job);
   await stageForHooks(run.session, run.state, run.facts.contents, plan.job);
   const call = { event: "post_deploy" as const, job: plan.job, phase: phaseOf(plan) };
-  const { error, interrupted } = await run.hooks.run(call);
-  if (interrupted || error?.kind === "interrupted") return undefined;
+  const { error } = await run.hooks.run(call);
+  if (error?.kind === "interrupted") return undefined;
   setPostDeploy(run.session.catalog, plan.job, error === undefined ? "ok" : "failed");
   return error;
 }
