@@ -3,10 +3,10 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
+import { build, writeJob } from "../support/built-bucket.ts";
+import { catalogContent } from "../support/catalog-content.ts";
 import { type Bucket, newBucket } from "../support/maand.ts";
 import { readCase, writeCase } from "../workspace/case.ts";
-import { build, writeJob } from "./bucket.ts";
-import { catalogContent } from "./catalog-content.ts";
 
 const directory = join(import.meta.dir, "../workspace/broken");
 const cases = readdirSync(directory).sort();

@@ -7,9 +7,9 @@ import { openCatalog } from "../../src/catalog/open.ts";
 import { cipherFromFile } from "../../src/kv/cipher.ts";
 import { openKv } from "../../src/kv/store.ts";
 import { Secret } from "../../src/model/secret.ts";
+import { build, writeJob } from "../support/built-bucket.ts";
+import { catalogContent, integrityOf } from "../support/catalog-content.ts";
 import { type Bucket, newBucket } from "../support/maand.ts";
-import { build, writeJob } from "./bucket.ts";
-import { catalogContent, integrityOf } from "./catalog-content.ts";
 
 const kills = 64;
 /** Rounds that end before their kill do not count; this many at most. */

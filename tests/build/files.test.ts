@@ -4,9 +4,9 @@ import { Database } from "bun:sqlite";
 import { afterAll, beforeAll, beforeEach, expect, test } from "bun:test";
 import { createHash } from "node:crypto";
 import { chmodSync, mkdirSync, readFileSync, statSync, symlinkSync } from "node:fs";
+import { build, clearWorkspace, writeJob } from "../support/built-bucket.ts";
+import { catalogContent } from "../support/catalog-content.ts";
 import { type Bucket, newBucket } from "../support/maand.ts";
-import { build, clearWorkspace, writeJob } from "./bucket.ts";
-import { catalogContent } from "./catalog-content.ts";
 
 let bucket: Bucket;
 

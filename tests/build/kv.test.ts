@@ -4,8 +4,8 @@ import { afterAll, beforeAll, beforeEach, expect, test } from "bun:test";
 import { openCatalog } from "../../src/catalog/open.ts";
 import { cipherFromFile } from "../../src/kv/cipher.ts";
 import { type KvChange, openKv } from "../../src/kv/store.ts";
+import { build, cat, clearWorkspace, readKv, revealed, writeJob } from "../support/built-bucket.ts";
 import { type Bucket, newBucket } from "../support/maand.ts";
-import { build, cat, clearWorkspace, readKv, revealed, writeJob } from "./bucket.ts";
 
 let bucket: Bucket;
 

@@ -2,8 +2,8 @@
 
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { renameSync, symlinkSync } from "node:fs";
+import { clearWorkspace, refusedBuild, writeJob } from "../support/built-bucket.ts";
 import { type Bucket, newBucket } from "../support/maand.ts";
-import { clearWorkspace, refusedBuild, writeJob } from "./bucket.ts";
 
 let bucket: Bucket;
 

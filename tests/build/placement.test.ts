@@ -2,8 +2,8 @@
 
 import { afterAll, beforeAll, beforeEach, expect, test } from "bun:test";
 import { createHash } from "node:crypto";
+import { build, cat, clearWorkspace, readKv, refusedBuild, writeJob } from "../support/built-bucket.ts";
 import { type Bucket, newBucket } from "../support/maand.ts";
-import { build, cat, clearWorkspace, readKv, refusedBuild, writeJob } from "./bucket.ts";
 
 let bucket: Bucket;
 

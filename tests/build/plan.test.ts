@@ -7,7 +7,14 @@ import { diffState } from "../../src/catalog/state.ts";
 import { planCertificates, type StoredLeaf, storedLeaves } from "../../src/certs/plan.ts";
 import type { KvEntry } from "../../src/kv/store.ts";
 import type { AllocationRow, CatalogState, KvValues } from "../../src/model/state.ts";
-import { build, emptyState, workspace, workspaceJob, workspaces, workspaceWorker } from "./workspaces.ts";
+import {
+  build,
+  emptyState,
+  workspace,
+  workspaceJob,
+  workspaces,
+  workspaceWorker,
+} from "../support/builders/workspace.ts";
 
 function entriesOf(values: KvValues): KvEntry[] {
   return [...values].flatMap(([namespace, keys]) =>

@@ -1,8 +1,16 @@
 // Port numbers: fixed, from the pool, stable, swapped, exhausted, ambiguous, through the executable.
 
 import { afterAll, beforeAll, beforeEach, expect, test } from "bun:test";
+import {
+  build,
+  cat,
+  clearWorkspace,
+  portsOf,
+  readKv,
+  refusedBuild,
+  writeJob,
+} from "../support/built-bucket.ts";
 import { type Bucket, newBucket } from "../support/maand.ts";
-import { build, cat, clearWorkspace, portsOf, readKv, refusedBuild, writeJob } from "./bucket.ts";
 
 let bucket: Bucket;
 

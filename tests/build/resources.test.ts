@@ -1,8 +1,8 @@
 // Reservations, bounds and capacity, through the executable.
 
 import { afterAll, beforeAll, beforeEach, expect, test } from "bun:test";
+import { build, clearWorkspace, readKv, refusedBuild, writeJob } from "../support/built-bucket.ts";
 import { type Bucket, newBucket } from "../support/maand.ts";
-import { build, clearWorkspace, readKv, refusedBuild, writeJob } from "./bucket.ts";
 
 let bucket: Bucket;
 

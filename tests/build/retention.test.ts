@@ -8,8 +8,8 @@ import { cipherFromFile } from "../../src/kv/cipher.ts";
 import { openKv } from "../../src/kv/store.ts";
 import type { RuntimeState } from "../../src/model/state.ts";
 import type { Session } from "../../src/session/session.ts";
+import { build, cat, clearWorkspace, readKv, revealed, writeJob } from "../support/built-bucket.ts";
 import { type Bucket, newBucket } from "../support/maand.ts";
-import { build, cat, clearWorkspace, readKv, revealed, writeJob } from "./bucket.ts";
 
 let bucket: Bucket;
 

@@ -4,8 +4,8 @@ import { Database } from "bun:sqlite";
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
+import { build, writeJob } from "../support/built-bucket.ts";
 import { type Bucket, newBucket } from "../support/maand.ts";
-import { build, writeJob } from "./bucket.ts";
 
 const size = { workers: 100, jobs: 50, files: 20 };
 

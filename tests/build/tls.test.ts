@@ -5,8 +5,8 @@ import { spawnSync } from "node:child_process";
 import { createPrivateKey, createPublicKey, X509Certificate } from "node:crypto";
 import { copyFileSync, mkdirSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { build, cat, clearWorkspace, readKv, revealed, writeJob } from "../support/built-bucket.ts";
 import { type Bucket, newBucket } from "../support/maand.ts";
-import { build, cat, clearWorkspace, readKv, revealed, writeJob } from "./bucket.ts";
 
 let bucket: Bucket;
 

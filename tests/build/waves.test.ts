@@ -1,8 +1,8 @@
 // Demands, versions, cycles and deployment_seq, through the executable.
 
 import { afterAll, beforeAll, beforeEach, expect, test } from "bun:test";
+import { build, cat, clearWorkspace, refusedBuild, writeJob } from "../support/built-bucket.ts";
 import { type Bucket, newBucket } from "../support/maand.ts";
-import { build, cat, clearWorkspace, refusedBuild, writeJob } from "./bucket.ts";
 
 let bucket: Bucket;
 

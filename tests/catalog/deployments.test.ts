@@ -13,7 +13,7 @@ import {
 } from "../../src/catalog/deployments.ts";
 import type { Catalog } from "../../src/catalog/open.ts";
 import { type TreeFile, treeHash } from "../../src/model/tree.ts";
-import { newCatalog } from "./scratch.ts";
+import { newCatalog } from "../support/builders/new-catalog.ts";
 
 function catalogWith(...allocIds: string[]): Catalog {
   const catalog = newCatalog();

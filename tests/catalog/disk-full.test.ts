@@ -4,11 +4,11 @@ import { afterAll, expect, test } from "bun:test";
 import { randomBytes } from "node:crypto";
 import { catalogFailure } from "../../src/catalog/failure.ts";
 import { MaandError } from "../../src/model/error.ts";
-import { build, writeJob } from "../build/bucket.ts";
-import { catalogContent, integrityOf } from "../build/catalog-content.ts";
+import { newCatalog, thrownBy } from "../support/builders/new-catalog.ts";
+import { build, writeJob } from "../support/built-bucket.ts";
+import { catalogContent, integrityOf } from "../support/catalog-content.ts";
 import { type Bucket, maandPath, newBucket } from "../support/maand.ts";
 import { runProcess } from "../support/process.ts";
-import { newCatalog, thrownBy } from "./scratch.ts";
 
 let bucket: Bucket | undefined;
 afterAll(() => bucket?.cleanUp());

@@ -8,7 +8,7 @@ import { openCatalog } from "../../src/catalog/open.ts";
 import { migrations } from "../../src/catalog/schema.ts";
 import { readState } from "../../src/catalog/state.ts";
 import { MaandError } from "../../src/model/error.ts";
-import { scratchDirectory, thrownBy } from "./scratch.ts";
+import { scratchDirectory, thrownBy } from "../support/builders/new-catalog.ts";
 
 const newPath = () => join(scratchDirectory(), "maand.db");
 

@@ -4,6 +4,7 @@ import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { diffState, readState, writeState } from "../../src/catalog/state.ts";
 import type { CatalogState } from "../../src/model/state.ts";
+import { newCatalog } from "../support/builders/new-catalog.ts";
 import {
   build,
   emptyState,
@@ -11,8 +12,7 @@ import {
   workspaceJob,
   workspaces,
   workspaceWorker,
-} from "../build/workspaces.ts";
-import { newCatalog } from "./scratch.ts";
+} from "../support/builders/workspace.ts";
 
 const named = (state: CatalogState): CatalogState => ({ ...state, bucketId: "the-bucket" });
 

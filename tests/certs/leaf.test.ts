@@ -12,7 +12,16 @@ import { issueAll, issueLeaf, type LeafContent } from "../../src/certs/leaf.ts";
 import { dayMs } from "../../src/certs/lifetime.ts";
 import { planCertificates } from "../../src/certs/plan.ts";
 import { Secret } from "../../src/model/secret.ts";
-import { content, declaration, failure, mustOpenssl, now, put, scratch, verify } from "./support.ts";
+import {
+  content,
+  declaration,
+  failure,
+  mustOpenssl,
+  now,
+  put,
+  scratch,
+  verify,
+} from "../support/builders/certs.ts";
 
 let authority: Authority;
 beforeAll(async () => {

@@ -6,7 +6,7 @@ import { describeCertificate } from "../../src/certs/describe.ts";
 import { issueLeaf } from "../../src/certs/leaf.ts";
 import { dayMs, expiryOf, leafEnd } from "../../src/certs/lifetime.ts";
 import { certRows } from "../../src/certs/status.ts";
-import { content, now } from "./support.ts";
+import { content, now } from "../support/builders/certs.ts";
 
 let authority: Authority;
 let certPem: string;

@@ -7,7 +7,7 @@ import type { Manifest } from "../../src/model/manifest.ts";
 import type { RuntimeState } from "../../src/model/state.ts";
 import type { TreeFile } from "../../src/model/tree.ts";
 import { treeHash } from "../../src/model/tree.ts";
-import { manifest } from "../build/workspaces.ts";
+import { manifest } from "../support/builders/workspace.ts";
 
 const file = (path: string, ref: string): TreeFile => ({ path, kind: "file", mode: 0o644, ref });
 const oldTree = [file("Makefile", "m"), file("app.conf", "1"), file("bin.sh", "1")];

@@ -16,7 +16,7 @@ import type { RestartPolicy } from "../../src/model/manifest.ts";
 import type { JobRow, RuntimeState } from "../../src/model/state.ts";
 import { hasFiles, mayRun } from "../../src/model/state.ts";
 import { treeHash } from "../../src/model/tree.ts";
-import { manifest } from "../build/workspaces.ts";
+import { manifest } from "../support/builders/workspace.ts";
 
 const states: RuntimeState[] = [
   "absent",

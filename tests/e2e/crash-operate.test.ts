@@ -1,10 +1,10 @@
 // kill -9 at random moments of gc, of `maand hooks` and of job control, then the same again: nothing is lost or half done.
 
 import { afterAll, beforeAll, expect, test } from "bun:test";
+import { buildAndDeploy, callsOf, jobDirectory, writeJob } from "../support/builders/jobs.ts";
 import { integrityOf, randomFrom, seedFrom } from "../support/chance.ts";
 import { type Fleet, startFleet } from "../support/fleet.ts";
 import { type Bucket, newBucket } from "../support/maand.ts";
-import { buildAndDeploy, callsOf, jobDirectory, writeJob } from "./jobs.ts";
 
 const rounds = Number(process.env.CRASH_ROUNDS ?? 40);
 let fleet: Fleet;

@@ -1,10 +1,10 @@
 // kill -9 at random moments of deploys that add, remove, disable, enable and change jobs; then a plain deploy sets all right.
 
 import { afterAll, beforeAll, expect, test } from "bun:test";
+import { build, jobDirectory, writeJob } from "../support/builders/jobs.ts";
 import { integrityOf, randomFrom, seedFrom } from "../support/chance.ts";
 import { type Fleet, startFleet } from "../support/fleet.ts";
 import { type Bucket, newBucket } from "../support/maand.ts";
-import { build, jobDirectory, writeJob } from "./jobs.ts";
 
 const rounds = Number(process.env.CRASH_ROUNDS ?? 20);
 let fleet: Fleet;

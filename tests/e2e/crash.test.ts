@@ -1,10 +1,10 @@
 // kill -9 at random moments of a rolling deploy, then a plain deploy: it always converges and repeats nothing promoted.
 
 import { afterAll, beforeAll, expect, test } from "bun:test";
+import { allCalls, build, buildAndDeploy, writeJob } from "../support/builders/jobs.ts";
 import { integrityOf, randomFrom, seedFrom } from "../support/chance.ts";
 import { type Fleet, startFleet } from "../support/fleet.ts";
 import { type Bucket, newBucket } from "../support/maand.ts";
-import { allCalls, build, buildAndDeploy, writeJob } from "./jobs.ts";
 
 const rounds = Number(process.env.CRASH_ROUNDS ?? 50);
 const jobs = ["alpha", "beta", "gamma"];

@@ -1,9 +1,9 @@
 // A real use of hooks: three etcd members with TLS between them from maand's certificates, rolled out and upgraded.
 
 import { afterAll, beforeAll, expect, test } from "bun:test";
+import { allCalls, build, type DeployJson, jobDirectory, outcomesOf } from "../support/builders/jobs.ts";
 import { type Fleet, startFleet } from "../support/fleet.ts";
 import { type Bucket, newBucket } from "../support/maand.ts";
-import { allCalls, build, type DeployJson, jobDirectory, outcomesOf } from "./jobs.ts";
 
 let fleet: Fleet;
 let bucket: Bucket;

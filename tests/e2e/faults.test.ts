@@ -1,8 +1,6 @@
 // Broken workers: the others finish, one clear message names worker and cause, exit 1, and the next deploy repairs.
 
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "bun:test";
-import { type Fleet, startFleet } from "../support/fleet.ts";
-import { type Bucket, newBucket } from "../support/maand.ts";
 import {
   build,
   buildAndDeploy,
@@ -11,7 +9,9 @@ import {
   noticeQuickly,
   outcomesOf,
   writeJob,
-} from "./jobs.ts";
+} from "../support/builders/jobs.ts";
+import { type Fleet, startFleet } from "../support/fleet.ts";
+import { type Bucket, newBucket } from "../support/maand.ts";
 
 let fleet: Fleet;
 let bucket: Bucket;

@@ -1,9 +1,16 @@
 // Workers that break while they are being worked on: in a sync, in a lifecycle target, at the gate, and between waves.
 
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "bun:test";
+import {
+  build,
+  callsOf,
+  type DeployJson,
+  noticeQuickly,
+  outcomesOf,
+  writeJob,
+} from "../support/builders/jobs.ts";
 import { type Fleet, startFleet } from "../support/fleet.ts";
 import { type Bucket, newBucket } from "../support/maand.ts";
-import { build, callsOf, type DeployJson, noticeQuickly, outcomesOf, writeJob } from "./jobs.ts";
 
 let fleet: Fleet;
 let bucket: Bucket;

@@ -5,10 +5,10 @@ import { randomBytes } from "node:crypto";
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { buildAndDeploy, callsOf, type DeployJson, outcomesOf, writeJob } from "../support/builders/jobs.ts";
 import { type Fleet, startFleet } from "../support/fleet.ts";
 import { maand, maandPath, newBucket } from "../support/maand.ts";
 import { runProcess } from "../support/process.ts";
-import { buildAndDeploy, callsOf, type DeployJson, outcomesOf, writeJob } from "./jobs.ts";
 
 let fleet: Fleet;
 beforeAll(async () => {

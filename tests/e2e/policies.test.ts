@@ -1,8 +1,6 @@
 // Restart policies, waves and batches on real workers.
 
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "bun:test";
-import { type Fleet, startFleet } from "../support/fleet.ts";
-import { type Bucket, newBucket } from "../support/maand.ts";
 import {
   allCalls,
   build,
@@ -15,7 +13,9 @@ import {
   outcomesOf,
   sickGate,
   writeJob,
-} from "./jobs.ts";
+} from "../support/builders/jobs.ts";
+import { type Fleet, startFleet } from "../support/fleet.ts";
+import { type Bucket, newBucket } from "../support/maand.ts";
 
 let fleet: Fleet;
 let bucket: Bucket;

@@ -2,9 +2,9 @@
 
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { connect, type Socket } from "node:net";
+import { build, buildAndDeploy } from "../support/builders/jobs.ts";
 import { type Fleet, startFleet } from "../support/fleet.ts";
 import { type Bucket, newBucket } from "../support/maand.ts";
-import { build, buildAndDeploy } from "./jobs.ts";
 
 let fleet: Fleet;
 let bucket: Bucket;

@@ -1,8 +1,6 @@
 // What a run that was cut short, or that lost a worker, leaves behind: never a process taken for what it is not.
 
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "bun:test";
-import { type Fleet, startFleet } from "../support/fleet.ts";
-import { type Bucket, newBucket } from "../support/maand.ts";
 import {
   allCalls,
   build,
@@ -16,7 +14,9 @@ import {
   outcomesOf,
   sickGate,
   writeJob,
-} from "./jobs.ts";
+} from "../support/builders/jobs.ts";
+import { type Fleet, startFleet } from "../support/fleet.ts";
+import { type Bucket, newBucket } from "../support/maand.ts";
 
 let fleet: Fleet;
 let bucket: Bucket;

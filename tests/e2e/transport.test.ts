@@ -2,8 +2,6 @@
 
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "bun:test";
 import { chmodSync, mkdirSync, statSync, symlinkSync } from "node:fs";
-import { type Fleet, startFleet } from "../support/fleet.ts";
-import { type Bucket, newBucket } from "../support/maand.ts";
 import {
   build,
   buildAndDeploy,
@@ -12,7 +10,9 @@ import {
   jobDirectory,
   outcomesOf,
   writeJob,
-} from "./jobs.ts";
+} from "../support/builders/jobs.ts";
+import { type Fleet, startFleet } from "../support/fleet.ts";
+import { type Bucket, newBucket } from "../support/maand.ts";
 
 let fleet: Fleet;
 let bucket: Bucket;

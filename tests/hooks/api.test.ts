@@ -13,8 +13,8 @@ import { demandsOn } from "../../src/hooks/demands.ts";
 import type { KvOverlay } from "../../src/kv/overlay.ts";
 import { overlayKv } from "../../src/kv/overlay.ts";
 import { Secret } from "../../src/model/secret.ts";
-import type { Room } from "./room.ts";
-import { hooks, makeRoom } from "./room.ts";
+import type { Room } from "../support/builders/hook-room.ts";
+import { hooks, makeRoom } from "../support/builders/hook-room.ts";
 
 let room: Room;
 let api: ApiServer;

@@ -2,10 +2,10 @@
 
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
-import { allCalls, build, type DeployJson, writeJob } from "../e2e/jobs.ts";
-import { isRunning } from "../ssh/sshd.ts";
+import { allCalls, build, type DeployJson, writeJob } from "../support/builders/jobs.ts";
 import { type Fleet, startFleet } from "../support/fleet.ts";
 import { type Bucket, maandPath, newBucket } from "../support/maand.ts";
+import { isRunning } from "../support/sshd.ts";
 
 let fleet: Fleet;
 let bucket: Bucket;

@@ -10,7 +10,7 @@ import {
   type DeployJson,
   outcomesOf,
   writeJob,
-} from "../e2e/jobs.ts";
+} from "../support/builders/jobs.ts";
 import { type Fleet, startFleet } from "../support/fleet.ts";
 import { type Bucket, newBucket } from "../support/maand.ts";
 

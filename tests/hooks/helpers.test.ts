@@ -5,10 +5,10 @@ import { cpSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { allocationId } from "../../src/model/ids.ts";
 import runner from "../../src/worker/runner.py" with { type: "text" };
-import type { Sshd } from "../ssh/sshd.ts";
-import { startSshd } from "../ssh/sshd.ts";
-import type { Room } from "./room.ts";
-import { hooks, makeRoom } from "./room.ts";
+import type { Room } from "../support/builders/hook-room.ts";
+import { hooks, makeRoom } from "../support/builders/hook-room.ts";
+import type { Sshd } from "../support/sshd.ts";
+import { startSshd } from "../support/sshd.ts";
 
 let sshd: Sshd;
 beforeAll(async () => {

@@ -8,7 +8,7 @@ import { hookEnvironment } from "../../src/hooks/environment.ts";
 import { hookBatches, hooksFor, inOrder, rolloutOrder, stopsAtFailure } from "../../src/hooks/plan.ts";
 import { hookEvents } from "../../src/model/manifest.ts";
 import type { AllocationRow, JobRow } from "../../src/model/state.ts";
-import { manifest } from "../build/workspaces.ts";
+import { manifest } from "../support/builders/workspace.ts";
 
 function job(name: string, overrides: Parameters<typeof manifest>[0] = {}): JobRow {
   return {

@@ -11,7 +11,7 @@ import { cipherFromFile, createKey } from "../../src/kv/cipher.ts";
 import { type KvStore, keptVersions, openKv } from "../../src/kv/store.ts";
 import { MaandError } from "../../src/model/error.ts";
 import { Secret } from "../../src/model/secret.ts";
-import { newCatalog, scratchDirectory, thrownBy } from "../catalog/scratch.ts";
+import { newCatalog, scratchDirectory, thrownBy } from "../support/builders/new-catalog.ts";
 
 interface Room {
   catalog: Catalog;

@@ -9,7 +9,7 @@ import type { Event, Scope } from "../../src/events/event.ts";
 import { createLogWriter } from "../../src/events/log-writer.ts";
 import type { LogFormat } from "../../src/events/logline.ts";
 import { MaandError } from "../../src/model/error.ts";
-import { memoryTerminal } from "./memory-stream.ts";
+import { memoryTerminal } from "../support/memory-stream.ts";
 
 const run = "8f3a2c12-1111-4222-8333-444444444444";
 const start = Date.UTC(2026, 5, 2, 22, 7, 1, 123);

@@ -9,7 +9,7 @@ import type { MaandError } from "../../src/model/error.ts";
 import { openConnection } from "../../src/ssh/connect/connection.ts";
 import { raw } from "../../src/ssh/exec/quote.ts";
 import { type HostCertificate, objectionTo, parseCertificate } from "../../src/ssh/host-keys/certificate.ts";
-import { makeDir, makeKey, publicKey, type Sshd, startSshd } from "./sshd.ts";
+import { makeDir, makeKey, publicKey, type Sshd, startSshd } from "../support/sshd.ts";
 
 setDefaultTimeout(60_000);
 

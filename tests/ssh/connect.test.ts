@@ -14,7 +14,16 @@ import { resolveTarget } from "../../src/ssh/connect/target.ts";
 import { raw } from "../../src/ssh/exec/quote.ts";
 import { fingerprint, knownHostLine } from "../../src/ssh/host-keys/known-hosts.ts";
 import { pinHostKey } from "../../src/ssh/host-keys/pins.ts";
-import { addLine, freePort, makeDir, makeKey, publicKey, rejectionOf, type Sshd, startSshd } from "./sshd.ts";
+import {
+  addLine,
+  freePort,
+  makeDir,
+  makeKey,
+  publicKey,
+  rejectionOf,
+  type Sshd,
+  startSshd,
+} from "../support/sshd.ts";
 
 setDefaultTimeout(60_000);
 

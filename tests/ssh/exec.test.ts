@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { MaandError } from "../../src/model/error.ts";
 import { type Connection, openConnection } from "../../src/ssh/connect/connection.ts";
 import { bash, raw, sh } from "../../src/ssh/exec/quote.ts";
-import { descendants, eventually, rejectionOf, type Sshd, startSshd } from "./sshd.ts";
+import { descendants, eventually, rejectionOf, type Sshd, startSshd } from "../support/sshd.ts";
 
 setDefaultTimeout(60_000);
 

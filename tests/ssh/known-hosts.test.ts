@@ -13,7 +13,7 @@ import {
   matchesWildcard,
   parseKnownHosts,
 } from "../../src/ssh/host-keys/known-hosts.ts";
-import { makeDir, makeKey, publicKey } from "./sshd.ts";
+import { makeDir, makeKey, publicKey } from "../support/sshd.ts";
 
 let dir: string;
 const keys: Record<string, string> = {};

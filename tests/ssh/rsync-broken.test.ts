@@ -8,8 +8,8 @@ import { join } from "node:path";
 import type { MaandError } from "../../src/model/error.ts";
 import { type Connection, openConnection } from "../../src/ssh/connect/connection.ts";
 import { raw } from "../../src/ssh/exec/quote.ts";
-import { descendants, eventually, isRunning, rejectionOf, startSshd } from "./sshd.ts";
-import { listing, protect, self, useSyncRoom, write } from "./sync-room.ts";
+import { descendants, eventually, isRunning, rejectionOf, startSshd } from "../support/sshd.ts";
+import { listing, protect, self, useSyncRoom, write } from "../support/sync-room.ts";
 
 setDefaultTimeout(60_000);
 

@@ -9,7 +9,7 @@ import type { SshSettings } from "../../src/ssh/connect/settings.ts";
 import { parseJump } from "../../src/ssh/connect/ssh-config.ts";
 import { resolveTarget } from "../../src/ssh/connect/target.ts";
 import { raw } from "../../src/ssh/exec/quote.ts";
-import { makeDir, rejectionOf, type Sshd, startSshd } from "./sshd.ts";
+import { makeDir, rejectionOf, type Sshd, startSshd } from "../support/sshd.ts";
 
 setDefaultTimeout(60_000);
 

@@ -3,8 +3,8 @@
 import { afterAll, afterEach, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { type Fleet, startFleet } from "../support/fleet.ts";
+import { ssh, sshArgv } from "../support/openssh.ts";
 import { runProcess, startProcess } from "../support/process.ts";
-import { ssh, sshArgv } from "./ssh.ts";
 
 setDefaultTimeout(60_000);
 let fleet: Fleet;

@@ -4,8 +4,8 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { type Fleet, startFleet } from "../support/fleet.ts";
+import { ssh } from "../support/openssh.ts";
 import { runProcess } from "../support/process.ts";
-import { ssh } from "./ssh.ts";
 
 const script = resolve(import.meta.dir, "../../scripts/fleet");
 let fleet: Fleet;

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { Secret } from "../../src/model/secret.ts";
 import type { TemplateData } from "../../src/templates/environment.ts";
 import { renderTemplate } from "../../src/templates/render.ts";
-import { type Namespaces, testEnvironment } from "./store.ts";
+import { type Namespaces, testEnvironment } from "../support/builders/template-environment.ts";
 
 function fixture(name: string): string {
   return readFileSync(join(import.meta.dir, "fixtures", name), "utf8");

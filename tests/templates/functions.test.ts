@@ -5,7 +5,7 @@ import fc from "fast-check";
 import { MaandError } from "../../src/model/error.ts";
 import { Secret } from "../../src/model/secret.ts";
 import { renderGoTemplate } from "../../src/templates/render.ts";
-import { testEnvironment } from "./store.ts";
+import { testEnvironment } from "../support/builders/template-environment.ts";
 
 const namespaces = {
   "vars/job/api": { name: "bob", empty: "", big: "1048576", list: "a,b" },

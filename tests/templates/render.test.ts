@@ -4,7 +4,7 @@ import { describe, expect, test } from "bun:test";
 import { formatPlace, MaandError } from "../../src/model/error.ts";
 import { Secret } from "../../src/model/secret.ts";
 import { parseCount, renderedPath, renderGoTemplate, renderTemplate } from "../../src/templates/render.ts";
-import { testEnvironment, testStore } from "./store.ts";
+import { testEnvironment, testStore } from "../support/builders/template-environment.ts";
 
 const namespaces = {
   "vars/job/api": { name: "bob", empty: "" },

@@ -5,7 +5,7 @@ import { inspect } from "node:util";
 import { MaandError } from "../../src/model/error.ts";
 import { Secret } from "../../src/model/secret.ts";
 import { renderTemplate } from "../../src/templates/render.ts";
-import { testEnvironment } from "./store.ts";
+import { testEnvironment } from "../support/builders/template-environment.ts";
 
 const password = "hunter2-secret";
 const pin = "48151623";

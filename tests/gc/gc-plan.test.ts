@@ -3,7 +3,7 @@
 import { expect, test } from "bun:test";
 import { ownerlessNamespaces, planGc, stopWaves } from "../../src/gc/plan.ts";
 import type { RuntimeState } from "../../src/model/state.ts";
-import { allocationRow, catalogState, deploymentsOf, jobRow } from "./fixtures.ts";
+import { allocationRow, catalogState, deploymentsOf, jobRow } from "../support/builders/catalog.ts";
 
 const removed = { removed: true };
 

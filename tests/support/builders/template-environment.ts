@@ -1,8 +1,8 @@
 // A KV for tests: namespaces as plain objects, with the read rules that a test wants.
 
-import { MaandError } from "../../src/model/error.ts";
-import type { Secret } from "../../src/model/secret.ts";
-import type { TemplateData, TemplateEnvironment, TemplateStore } from "../../src/templates/environment.ts";
+import { MaandError } from "../../../src/model/error.ts";
+import type { Secret } from "../../../src/model/secret.ts";
+import type { TemplateData, TemplateEnvironment, TemplateStore } from "../../../src/templates/environment.ts";
 
 export type Namespaces = Record<string, Record<string, string | Secret>>;
 

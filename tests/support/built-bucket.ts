@@ -1,7 +1,7 @@
 // Builds buckets through the executable and reads what the catalog says, the way an operator does.
 
 import { expect } from "bun:test";
-import type { Bucket } from "../support/maand.ts";
+import type { Bucket } from "./maand.ts";
 
 export type Row = Record<string, unknown>;
 

@@ -14,7 +14,7 @@ import { cipherFromFile } from "../../src/kv/cipher.ts";
 import { type KvStore, openKv } from "../../src/kv/store.ts";
 import type { AllocationRow, JobRow } from "../../src/model/state.ts";
 import { type TreeFile, treeHash } from "../../src/model/tree.ts";
-import { allocationRow, jobRow } from "./fixtures.ts";
+import { allocationRow, jobRow } from "../support/builders/catalog.ts";
 
 let dir: string;
 let catalog: Catalog;

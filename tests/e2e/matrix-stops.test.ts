@@ -1,7 +1,7 @@
 // What is refused, what Ctrl-C does, what a second maand is told, and what a terminal shows.
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { atTerminal } from "../cli/terminal.ts";
+import { atTerminal } from "../support/keyboard.ts";
 import {
   argsOf,
   bucket,

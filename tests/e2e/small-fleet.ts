@@ -1,7 +1,7 @@
 // Three workers with one job each, and how a command's outcome is held against what it should be.
 
 import { afterAll, beforeAll, expect } from "bun:test";
-import { buildAndDeploy, jobDirectory, sickGate, writeJob } from "../e2e/jobs.ts";
+import { buildAndDeploy, jobDirectory, sickGate, writeJob } from "../support/builders/jobs.ts";
 import { type Fleet, startFleet } from "../support/fleet.ts";
 import { type Bucket, newBucket } from "../support/maand.ts";
 

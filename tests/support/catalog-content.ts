@@ -2,7 +2,7 @@
 
 import { Database } from "bun:sqlite";
 import { createHash } from "node:crypto";
-import type { Bucket } from "../support/maand.ts";
+import type { Bucket } from "./maand.ts";
 
 /**
  * Every row of every table, one per line, in order. Bytes appear as their SHA-256.

@@ -5,7 +5,7 @@ import fc from "fast-check";
 import { type JobControlPlan, planJobControl } from "../../src/job/plan.ts";
 import { MaandError } from "../../src/model/error.ts";
 import type { RuntimeState } from "../../src/model/state.ts";
-import { allocationRow, catalogState, deploymentsOf, jobRow } from "./fixtures.ts";
+import { allocationRow, catalogState, deploymentsOf, jobRow } from "../support/builders/catalog.ts";
 
 const hosts = ["10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.0.4", "10.0.0.5"];
 const widths = { maxConcurrentStarts: 3, maxConcurrentUpgrades: 2 };

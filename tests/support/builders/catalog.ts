@@ -1,14 +1,14 @@
 // Small catalogs for tests of pure parts.
 
-import { allocationId, jobId } from "../../src/model/ids.ts";
+import { allocationId, jobId } from "../../../src/model/ids.ts";
 import type {
   AllocationRow,
   CatalogState,
   DeploymentRow,
   JobRow,
   RuntimeState,
-} from "../../src/model/state.ts";
-import { manifest } from "../build/workspaces.ts";
+} from "../../../src/model/state.ts";
+import { manifest } from "./workspace.ts";
 
 type Manifest = JobRow["manifest"];
 

@@ -1,7 +1,7 @@
 // The host's own OpenSSH client against a worker of the fleet: the judge of whether a fault is real.
 
-import type { Fleet } from "../support/fleet.ts";
-import { type Outcome, runProcess } from "../support/process.ts";
+import type { Fleet } from "./fleet.ts";
+import { type Outcome, runProcess } from "./process.ts";
 
 /** Runs `command` as `agent` on worker `i`. The client gives up connecting after 3 seconds; 255 is its own failure. */
 export function ssh(fleet: Fleet, i: number, command: string, host = fleet.ips[i]!): Promise<Outcome> {

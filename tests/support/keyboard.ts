@@ -1,6 +1,6 @@
 // A maand on a pseudo-terminal that a test answers, as an operator at the keyboard would.
 
-import { maandPath } from "../support/maand.ts";
+import { maandPath } from "./maand.ts";
 
 export interface Keyboard {
   /** Waits until the screen has shown `text` since the last wait; rejects after 20 seconds or at the end. */

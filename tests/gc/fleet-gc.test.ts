@@ -3,7 +3,7 @@
 import { Database } from "bun:sqlite";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "bun:test";
 import { existsSync, mkdirSync, readdirSync, rmSync, utimesSync, writeFileSync } from "node:fs";
-import { build, buildAndDeploy, callsOf, jobDirectory, writeJob } from "../e2e/jobs.ts";
+import { build, buildAndDeploy, callsOf, jobDirectory, writeJob } from "../support/builders/jobs.ts";
 import { type Fleet, startFleet } from "../support/fleet.ts";
 import { type Bucket, newBucket } from "../support/maand.ts";
 

@@ -4,7 +4,7 @@ import { afterAll } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Catalog, openCatalog } from "../../src/catalog/open.ts";
+import { type Catalog, openCatalog } from "../../../src/catalog/open.ts";
 
 const directories: string[] = [];
 const catalogs: Catalog[] = [];

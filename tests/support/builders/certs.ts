@@ -5,10 +5,10 @@ import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { alternativeNames } from "../../src/certs/alternative-names.ts";
-import type { LeafContent } from "../../src/certs/leaf.ts";
-import { MaandError } from "../../src/model/error.ts";
-import type { CertDeclaration } from "../../src/model/manifest.ts";
+import { alternativeNames } from "../../../src/certs/alternative-names.ts";
+import type { LeafContent } from "../../../src/certs/leaf.ts";
+import { MaandError } from "../../../src/model/error.ts";
+import type { CertDeclaration } from "../../../src/model/manifest.ts";
 
 export const now = Date.parse("2026-03-01T10:20:30.400Z");
 

@@ -11,7 +11,7 @@ import {
   makeWell,
   sickGate,
   writeJob,
-} from "../e2e/jobs.ts";
+} from "../support/builders/jobs.ts";
 import { type Fleet, startFleet } from "../support/fleet.ts";
 import { type Bucket, newBucket } from "../support/maand.ts";
 

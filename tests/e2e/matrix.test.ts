@@ -1,7 +1,7 @@
 // Every operator's command in every weather: what stdout, stderr, --json and the exit code say.
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { buildAndDeploy, writeJob } from "../e2e/jobs.ts";
+import { buildAndDeploy, writeJob } from "../support/builders/jobs.ts";
 import {
   argsOf,
   bucket,

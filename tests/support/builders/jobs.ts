@@ -1,7 +1,7 @@
 // Jobs for tests on real workers: each writes down what was done to it.
 
-import type { Fleet } from "../support/fleet.ts";
-import type { Bucket } from "../support/maand.ts";
+import type { Fleet } from "../fleet.ts";
+import type { Bucket } from "../maand.ts";
 
 /** Every target notes itself with the versions it was given; `data/calls` survives syncs. */
 const recordingMakefile = `start stop restart reload status:

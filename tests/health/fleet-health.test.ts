@@ -1,7 +1,7 @@
 // health_check on real workers: the worker gate, each kind of probe, waiting, and what is told.
 
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "bun:test";
-import { build, buildAndDeploy, makeSick, makeWell, sickGate, writeJob } from "../e2e/jobs.ts";
+import { build, buildAndDeploy, makeSick, makeWell, sickGate, writeJob } from "../support/builders/jobs.ts";
 import { type Fleet, startFleet } from "../support/fleet.ts";
 import { type Bucket, newBucket } from "../support/maand.ts";
 

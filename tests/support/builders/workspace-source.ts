@@ -1,10 +1,10 @@
 // Builds a workspace source in memory, so that the pure checks are tested without a disk.
 
 import { createHash } from "node:crypto";
-import { formatFault } from "../../src/model/fault.ts";
-import { type CheckedWorkspace, checkWorkspace } from "../../src/workspace/check.ts";
-import type { WorkspaceSource } from "../../src/workspace/source.ts";
-import type { JobFile } from "../../src/workspace/types.ts";
+import { formatFault } from "../../../src/model/fault.ts";
+import { type CheckedWorkspace, checkWorkspace } from "../../../src/workspace/check.ts";
+import type { WorkspaceSource } from "../../../src/workspace/source.ts";
+import type { JobFile } from "../../../src/workspace/types.ts";
 
 const bytes = (text: string) => new TextEncoder().encode(text);
 

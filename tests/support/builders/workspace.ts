@@ -2,10 +2,15 @@
 
 import { createHash } from "node:crypto";
 import fc from "fast-check";
-import { type BuildInput, type BuildPlan, planBuild } from "../../src/build/plan.ts";
-import type { Manifest } from "../../src/model/manifest.ts";
-import type { CatalogState, RuntimeState } from "../../src/model/state.ts";
-import type { Workspace, WorkspaceJob, WorkspacePlaces, WorkspaceWorker } from "../../src/workspace/types.ts";
+import { type BuildInput, type BuildPlan, planBuild } from "../../../src/build/plan.ts";
+import type { Manifest } from "../../../src/model/manifest.ts";
+import type { CatalogState, RuntimeState } from "../../../src/model/state.ts";
+import type {
+  Workspace,
+  WorkspaceJob,
+  WorkspacePlaces,
+  WorkspaceWorker,
+} from "../../../src/workspace/types.ts";
 
 export const noPlaces: WorkspacePlaces = { place: (file) => ({ path: file }) };
 

@@ -4,18 +4,18 @@ import { afterAll } from "bun:test";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { bucketPaths } from "../../src/bucket/locate.ts";
-import { runBuild } from "../../src/build/run.ts";
-import { readDeployments } from "../../src/catalog/deployments.ts";
-import { readState } from "../../src/catalog/state.ts";
-import { initBucket } from "../../src/commands/init/bucket.ts";
-import type { Event } from "../../src/events/event.ts";
-import { createEventStream } from "../../src/events/event.ts";
-import type { HookHost, HookHostOptions } from "../../src/hooks/host.ts";
-import { createHookHost } from "../../src/hooks/host.ts";
-import type { CatalogState } from "../../src/model/state.ts";
-import { closeSession, openSession } from "../../src/session/open.ts";
-import type { Session } from "../../src/session/session.ts";
+import { bucketPaths } from "../../../src/bucket/locate.ts";
+import { runBuild } from "../../../src/build/run.ts";
+import { readDeployments } from "../../../src/catalog/deployments.ts";
+import { readState } from "../../../src/catalog/state.ts";
+import { initBucket } from "../../../src/commands/init/bucket.ts";
+import type { Event } from "../../../src/events/event.ts";
+import { createEventStream } from "../../../src/events/event.ts";
+import type { HookHost, HookHostOptions } from "../../../src/hooks/host.ts";
+import { createHookHost } from "../../../src/hooks/host.ts";
+import type { CatalogState } from "../../../src/model/state.ts";
+import { closeSession, openSession } from "../../../src/session/open.ts";
+import type { Session } from "../../../src/session/session.ts";
 
 // A python3 that is a shell script of a version manager adds variables of its own to what it runs.
 process.env.PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -106,7 +106,7 @@ export async function makeRoom(jobs: Record<string, RoomJob>, options: RoomOptio
     const host = createHookHost(session, {
       state,
       deployments: readDeployments(session.catalog),
-      self: [process.execPath, join(import.meta.dir, "hook-entry.ts")],
+      self: [process.execPath, join(import.meta.dir, "../hook-entry.ts")],
       ...options.host,
       ...more,
     });

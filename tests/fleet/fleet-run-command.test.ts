@@ -1,7 +1,7 @@
 // run_command on real workers: exit codes, environment, input, folding, batches with health checks.
 
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { buildAndDeploy, makeSick, makeWell, sickGate, writeJob } from "../e2e/jobs.ts";
+import { buildAndDeploy, makeSick, makeWell, sickGate, writeJob } from "../support/builders/jobs.ts";
 import { type Fleet, startFleet } from "../support/fleet.ts";
 import { type Bucket, maand, newBucket } from "../support/maand.ts";
 
