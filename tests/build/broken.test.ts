@@ -1,27 +1,25 @@
 // The broken workspaces of tests/workspace/broken, built by the executable: the same messages, exit 2, nothing changed.
 
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { beforeAll, describe, expect, test } from "bun:test";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { build, writeJob } from "../support/built-bucket.ts";
 import { catalogContent } from "../support/catalog-content.ts";
-import { type Bucket, newBucket } from "../support/maand.ts";
+import { useFileBucket } from "../support/use.ts";
 import { readCase, writeCase } from "../workspace/case.ts";
 
 const directory = join(import.meta.dir, "../workspace/broken");
 const cases = readdirSync(directory).sort();
 
-let bucket: Bucket;
+const bucket = useFileBucket();
 let before: string;
 
 beforeAll(async () => {
-  bucket = await newBucket();
   bucket.write("workspace/workers.json", [{ host: "10.0.0.1" }]);
   writeJob(bucket, "kept", { selectors: ["worker"] });
   await build(bucket);
   before = catalogContent(bucket);
 });
-afterAll(() => bucket?.cleanUp());
 
 describe("maand build", () => {
   for (const name of cases) {

@@ -1,6 +1,6 @@
 // kill -9 at any moment of a build: the catalog is the old one or the new one, never between, and build goes on.
 
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { statSync } from "node:fs";
 import { openCatalog } from "../../src/catalog/open.ts";
@@ -9,18 +9,13 @@ import { openKv } from "../../src/kv/store.ts";
 import { Secret } from "../../src/model/secret.ts";
 import { build, writeJob } from "../support/built-bucket.ts";
 import { catalogContent, integrityOf } from "../support/catalog-content.ts";
-import { type Bucket, newBucket } from "../support/maand.ts";
+import { useFileBucket } from "../support/use.ts";
 
 const kills = 64;
 /** Rounds that end before their kill do not count; this many at most. */
 const rounds = 4 * kills;
 
-let bucket: Bucket;
-
-beforeAll(async () => {
-  bucket = await newBucket();
-});
-afterAll(() => bucket?.cleanUp());
+const bucket = useFileBucket();
 
 /** Numbers from 0 to 1 that follow from the seed (mulberry32). */
 function randomFrom(seed: number): () => number {

@@ -1,19 +1,15 @@
 // Job files in the catalog, what an unchanged build leaves alone, and the summary, through the executable.
 
 import { Database } from "bun:sqlite";
-import { afterAll, beforeAll, beforeEach, expect, test } from "bun:test";
+import { beforeEach, expect, test } from "bun:test";
 import { createHash } from "node:crypto";
 import { chmodSync, mkdirSync, readFileSync, statSync, symlinkSync } from "node:fs";
 import { build, clearWorkspace, writeJob } from "../support/built-bucket.ts";
 import { catalogContent } from "../support/catalog-content.ts";
-import { type Bucket, newBucket } from "../support/maand.ts";
+import { useFileBucket } from "../support/use.ts";
 
-let bucket: Bucket;
+const bucket = useFileBucket();
 
-beforeAll(async () => {
-  bucket = await newBucket();
-});
-afterAll(() => bucket?.cleanUp());
 beforeEach(() => clearWorkspace(bucket));
 
 const sha256 = (text: string | Uint8Array) => createHash("sha256").update(text).digest("hex");

@@ -1,18 +1,14 @@
 // Every namespace and key that build writes, and what it deletes, through the executable.
 
-import { afterAll, beforeAll, beforeEach, expect, test } from "bun:test";
+import { beforeEach, expect, test } from "bun:test";
 import { openCatalog } from "../../src/catalog/open.ts";
 import { cipherFromFile } from "../../src/kv/cipher.ts";
 import { type KvChange, openKv } from "../../src/kv/store.ts";
 import { build, cat, clearWorkspace, readKv, revealed, writeJob } from "../support/built-bucket.ts";
-import { type Bucket, newBucket } from "../support/maand.ts";
+import { useFileBucket } from "../support/use.ts";
 
-let bucket: Bucket;
+const bucket = useFileBucket();
 
-beforeAll(async () => {
-  bucket = await newBucket();
-});
-afterAll(() => bucket?.cleanUp());
 beforeEach(() => clearWorkspace(bucket));
 
 /** What hooks and operators write beside the build. */

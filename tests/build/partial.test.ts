@@ -1,16 +1,11 @@
 // Faults between files are told together with faults inside of them, and none is made up because of a broken part.
 
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
 import { renameSync, symlinkSync } from "node:fs";
 import { clearWorkspace, refusedBuild, writeJob } from "../support/built-bucket.ts";
-import { type Bucket, newBucket } from "../support/maand.ts";
+import { useFileBucket } from "../support/use.ts";
 
-let bucket: Bucket;
-
-beforeAll(async () => {
-  bucket = await newBucket();
-});
-afterAll(() => bucket?.cleanUp());
+const bucket = useFileBucket();
 
 const demanding = (job: string) => ({ hook_d: { executed_on: ["cli"], demands: { job, hook: "hook_up" } } });
 const script = (name: string) => ({ [`_hooks/${name}.ts`]: "export {};\n" });

@@ -1,16 +1,12 @@
 // Identities, placement, soft removal and return, disabled allocations, through the executable.
 
-import { afterAll, beforeAll, beforeEach, expect, test } from "bun:test";
+import { beforeEach, expect, test } from "bun:test";
 import { createHash } from "node:crypto";
 import { build, cat, clearWorkspace, readKv, refusedBuild, writeJob } from "../support/built-bucket.ts";
-import { type Bucket, newBucket } from "../support/maand.ts";
+import { useFileBucket } from "../support/use.ts";
 
-let bucket: Bucket;
+const bucket = useFileBucket();
 
-beforeAll(async () => {
-  bucket = await newBucket();
-});
-afterAll(() => bucket?.cleanUp());
 beforeEach(() => clearWorkspace(bucket));
 
 /** MD5 as a UUID of version 3, written once more from the contract and not from the code under test. */

@@ -1,6 +1,6 @@
 // Port numbers: fixed, from the pool, stable, swapped, exhausted, ambiguous, through the executable.
 
-import { afterAll, beforeAll, beforeEach, expect, test } from "bun:test";
+import { beforeEach, expect, test } from "bun:test";
 import {
   build,
   cat,
@@ -10,14 +10,10 @@ import {
   refusedBuild,
   writeJob,
 } from "../support/built-bucket.ts";
-import { type Bucket, newBucket } from "../support/maand.ts";
+import { useFileBucket } from "../support/use.ts";
 
-let bucket: Bucket;
+const bucket = useFileBucket();
 
-beforeAll(async () => {
-  bucket = await newBucket();
-});
-afterAll(() => bucket?.cleanUp());
 beforeEach(async () => {
   clearWorkspace(bucket);
   // Numbers of the last test are free again.

@@ -1,16 +1,12 @@
 // post_build: after the commit, in wave order, within a job by name, over non-removed allocations. TypeScript hooks.
 
-import { afterAll, beforeAll, beforeEach, expect, test } from "bun:test";
+import { beforeEach, expect, test } from "bun:test";
 import { existsSync } from "node:fs";
 import { build, cat, clearWorkspace, readKv, writeJob } from "../support/built-bucket.ts";
-import { type Bucket, newBucket } from "../support/maand.ts";
+import { useFileBucket } from "../support/use.ts";
 
-let bucket: Bucket;
+const bucket = useFileBucket();
 
-beforeAll(async () => {
-  bucket = await newBucket();
-});
-afterAll(() => bucket?.cleanUp());
 beforeEach(() => {
   clearWorkspace(bucket);
   bucket.remove("noted");

@@ -1,15 +1,11 @@
 // Reservations, bounds and capacity, through the executable.
 
-import { afterAll, beforeAll, beforeEach, expect, test } from "bun:test";
+import { beforeEach, expect, test } from "bun:test";
 import { build, clearWorkspace, readKv, refusedBuild, writeJob } from "../support/built-bucket.ts";
-import { type Bucket, newBucket } from "../support/maand.ts";
+import { useFileBucket } from "../support/use.ts";
 
-let bucket: Bucket;
+const bucket = useFileBucket();
 
-beforeAll(async () => {
-  bucket = await newBucket();
-});
-afterAll(() => bucket?.cleanUp());
 beforeEach(() => {
   clearWorkspace(bucket);
   setSelector("");

@@ -1,6 +1,6 @@
 // What a removed allocation keeps until deploy has stopped it, and that nothing is left over afterwards.
 
-import { afterAll, beforeAll, beforeEach, expect, test } from "bun:test";
+import { beforeEach, expect, test } from "bun:test";
 import { promote, setStates } from "../../src/catalog/deployments.ts";
 import { type Catalog, openCatalog } from "../../src/catalog/open.ts";
 import { pruneRemoved } from "../../src/deploy/run/prune.ts";
@@ -9,14 +9,10 @@ import { openKv } from "../../src/kv/store.ts";
 import type { RuntimeState } from "../../src/model/state.ts";
 import type { Session } from "../../src/session/session.ts";
 import { build, cat, clearWorkspace, readKv, revealed, writeJob } from "../support/built-bucket.ts";
-import { type Bucket, newBucket } from "../support/maand.ts";
+import { useFileBucket } from "../support/use.ts";
 
-let bucket: Bucket;
+const bucket = useFileBucket();
 
-beforeAll(async () => {
-  bucket = await newBucket();
-});
-afterAll(() => bucket?.cleanUp());
 beforeEach(async () => {
   clearWorkspace(bucket);
   bucket.write("workspace/workers.json", [{ host: "10.0.0.1", tags: { zone: "a" } }, { host: "10.0.0.2" }]);

@@ -1,20 +1,20 @@
 // A disk that takes no more: the old state stays, and the message says what to do.
 
-import { afterAll, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
 import { randomBytes } from "node:crypto";
 import { catalogFailure } from "../../src/catalog/failure.ts";
 import { MaandError } from "../../src/model/error.ts";
 import { newCatalog, thrownBy } from "../support/builders/new-catalog.ts";
 import { build, writeJob } from "../support/built-bucket.ts";
 import { catalogContent, integrityOf } from "../support/catalog-content.ts";
-import { type Bucket, maandPath, newBucket } from "../support/maand.ts";
+import { maandPath } from "../support/maand.ts";
 import { runProcess } from "../support/process.ts";
+import { useBuckets } from "../support/use.ts";
 
-let bucket: Bucket | undefined;
-afterAll(() => bucket?.cleanUp());
+const newBucket = useBuckets();
 
 test("a build that cannot be written leaves the old catalog, and works again once there is room", async () => {
-  bucket = await newBucket();
+  const bucket = await newBucket();
   writeJob(bucket, "a", { selectors: ["worker"] });
   await build(bucket);
   const before = catalogContent(bucket);

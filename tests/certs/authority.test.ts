@@ -14,7 +14,10 @@ import {
 } from "../../src/certs/authority.ts";
 import { dayMs } from "../../src/certs/lifetime.ts";
 import { MaandError } from "../../src/model/error.ts";
-import { failure, mustOpenssl, now, put, scratch, verify } from "../support/builders/certs.ts";
+import { failure, mustOpenssl, now, put, verify } from "../support/builders/certs.ts";
+import { useTempDirs } from "../support/use.ts";
+
+const scratch = useTempDirs();
 
 const bucketId = "7b0bb2b1-3c2b-4e62-9f7e-1f1b5c2c7a11";
 let authority: Authority;

@@ -12,16 +12,10 @@ import { issueAll, issueLeaf, type LeafContent } from "../../src/certs/leaf.ts";
 import { dayMs } from "../../src/certs/lifetime.ts";
 import { planCertificates } from "../../src/certs/plan.ts";
 import { Secret } from "../../src/model/secret.ts";
-import {
-  content,
-  declaration,
-  failure,
-  mustOpenssl,
-  now,
-  put,
-  scratch,
-  verify,
-} from "../support/builders/certs.ts";
+import { content, declaration, failure, mustOpenssl, now, put, verify } from "../support/builders/certs.ts";
+import { useTempDirs } from "../support/use.ts";
+
+const scratch = useTempDirs();
 
 let authority: Authority;
 beforeAll(async () => {

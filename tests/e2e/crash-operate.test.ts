@@ -1,23 +1,13 @@
 // kill -9 at random moments of gc, of `maand hooks` and of job control, then the same again: nothing is lost or half done.
 
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
 import { buildAndDeploy, callsOf, jobDirectory, writeJob } from "../support/builders/jobs.ts";
 import { integrityOf, randomFrom, seedFrom } from "../support/chance.ts";
-import { type Fleet, startFleet } from "../support/fleet.ts";
-import { type Bucket, newBucket } from "../support/maand.ts";
+import { useFileBucket, useFleet } from "../support/use.ts";
 
 const rounds = Number(process.env.CRASH_ROUNDS ?? 40);
-let fleet: Fleet;
-let bucket: Bucket;
-
-beforeAll(async () => {
-  fleet = await startFleet(2);
-  bucket = await newBucket(fleet);
-});
-afterAll(async () => {
-  await bucket.cleanUp();
-  await fleet.down();
-});
+const fleet = useFleet(2);
+const bucket = useFileBucket(fleet);
 
 /** Starts a command and kills it at a random moment of its usual length, or a little after. */
 async function killed(random: () => number, usualMs: number, ...args: string[]): Promise<void> {

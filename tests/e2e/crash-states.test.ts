@@ -1,23 +1,13 @@
 // kill -9 at random moments of deploys that add, remove, disable, enable and change jobs; then a plain deploy sets all right.
 
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
 import { build, jobDirectory, writeJob } from "../support/builders/jobs.ts";
 import { integrityOf, randomFrom, seedFrom } from "../support/chance.ts";
-import { type Fleet, startFleet } from "../support/fleet.ts";
-import { type Bucket, newBucket } from "../support/maand.ts";
+import { useFileBucket, useFleet } from "../support/use.ts";
 
 const rounds = Number(process.env.CRASH_ROUNDS ?? 20);
-let fleet: Fleet;
-let bucket: Bucket;
-
-beforeAll(async () => {
-  fleet = await startFleet(3);
-  bucket = await newBucket(fleet);
-});
-afterAll(async () => {
-  await bucket.cleanUp();
-  await fleet.down();
-});
+const fleet = useFleet(3);
+const bucket = useFileBucket(fleet);
 
 const policies: Record<string, Record<string, unknown>> = {
   always: { restart_policy: "always" },

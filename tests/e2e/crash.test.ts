@@ -1,25 +1,15 @@
 // kill -9 at random moments of a rolling deploy, then a plain deploy: it always converges and repeats nothing promoted.
 
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
 import { allCalls, build, buildAndDeploy, writeJob } from "../support/builders/jobs.ts";
 import { integrityOf, randomFrom, seedFrom } from "../support/chance.ts";
-import { type Fleet, startFleet } from "../support/fleet.ts";
-import { type Bucket, newBucket } from "../support/maand.ts";
+import { useFileBucket, useFleet } from "../support/use.ts";
 
 const rounds = Number(process.env.CRASH_ROUNDS ?? 50);
 const jobs = ["alpha", "beta", "gamma"];
 
-let fleet: Fleet;
-let bucket: Bucket;
-
-beforeAll(async () => {
-  fleet = await startFleet(5);
-  bucket = await newBucket(fleet);
-});
-afterAll(async () => {
-  await bucket.cleanUp();
-  await fleet.down();
-});
+const fleet = useFleet(5);
+const bucket = useFileBucket(fleet);
 
 test(
   `${rounds} kills of a deploy of 3 jobs on 5 workers`,

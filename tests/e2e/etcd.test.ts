@@ -1,21 +1,11 @@
 // A real use of hooks: three etcd members with TLS between them from maand's certificates, rolled out and upgraded.
 
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
 import { allCalls, build, type DeployJson, jobDirectory, outcomesOf } from "../support/builders/jobs.ts";
-import { type Fleet, startFleet } from "../support/fleet.ts";
-import { type Bucket, newBucket } from "../support/maand.ts";
+import { useFileBucket, useFleet } from "../support/use.ts";
 
-let fleet: Fleet;
-let bucket: Bucket;
-
-beforeAll(async () => {
-  fleet = await startFleet(3);
-  bucket = await newBucket(fleet);
-});
-afterAll(async () => {
-  await bucket.cleanUp();
-  await fleet.down();
-});
+const fleet = useFleet(3);
+const bucket = useFileBucket(fleet);
 
 const config = `name: etcd-{{ .AllocationIndex }}
 data-dir: data/etcd

@@ -1,6 +1,6 @@
 // Broken workers: the others finish, one clear message names worker and cause, exit 1, and the next deploy repairs.
 
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "bun:test";
+import { beforeEach, describe, expect, test } from "bun:test";
 import {
   build,
   buildAndDeploy,
@@ -10,21 +10,13 @@ import {
   outcomesOf,
   writeJob,
 } from "../support/builders/jobs.ts";
-import { type Fleet, startFleet } from "../support/fleet.ts";
-import { type Bucket, newBucket } from "../support/maand.ts";
+import { useBucket, useFleet } from "../support/use.ts";
 
-let fleet: Fleet;
-let bucket: Bucket;
-
-beforeAll(async () => {
-  fleet = await startFleet(3);
-});
-afterAll(() => fleet.down());
-beforeEach(async () => {
-  bucket = await newBucket(fleet);
+const fleet = useFleet(3);
+const bucket = useBucket(fleet);
+beforeEach(() => {
   noticeQuickly(bucket);
 });
-afterEach(() => bucket.cleanUp());
 
 interface Fault {
   name: string;

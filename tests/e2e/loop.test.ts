@@ -1,6 +1,6 @@
 // The main loop on real workers through the executable: deploy, nothing to do, roll, resume, drain, remove, gc.
 
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
 import {
   allCalls,
   build,
@@ -14,20 +14,10 @@ import {
   sickGate,
   writeJob,
 } from "../support/builders/jobs.ts";
-import { type Fleet, startFleet } from "../support/fleet.ts";
-import { type Bucket, newBucket } from "../support/maand.ts";
+import { useBucket, useFleet } from "../support/use.ts";
 
-let fleet: Fleet;
-let bucket: Bucket;
-
-beforeAll(async () => {
-  fleet = await startFleet(3);
-});
-afterAll(() => fleet.down());
-beforeEach(async () => {
-  bucket = await newBucket(fleet);
-});
-afterEach(() => bucket.cleanUp());
+const fleet = useFleet(3);
+const bucket = useBucket(fleet);
 
 const everywhere = (text: string) => Object.fromEntries(fleet.ips.map((ip) => [ip, text]));
 

@@ -1,6 +1,6 @@
 // Workers that break while they are being worked on: in a sync, in a lifecycle target, at the gate, and between waves.
 
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "bun:test";
+import { beforeEach, describe, expect, test } from "bun:test";
 import {
   build,
   callsOf,
@@ -9,28 +9,21 @@ import {
   outcomesOf,
   writeJob,
 } from "../support/builders/jobs.ts";
-import { type Fleet, startFleet } from "../support/fleet.ts";
-import { type Bucket, newBucket } from "../support/maand.ts";
+import { useBucket, useFleet } from "../support/use.ts";
 
-let fleet: Fleet;
-let bucket: Bucket;
+const fleet = useFleet(4);
+const bucket = useBucket(fleet);
 
 /** The workers by what they are at when the fault strikes. */
 const at = { sync: 0, lifecycle: 1, gate: 2, well: 3 };
 
-beforeAll(async () => {
-  fleet = await startFleet(4);
-});
-afterAll(() => fleet.down());
-beforeEach(async () => {
-  bucket = await newBucket(fleet);
+beforeEach(() => {
   noticeQuickly(bucket);
   bucket.write(
     "workspace/workers.json",
     fleet.ips.map((host, i) => ({ host, labels: [Object.keys(at)[i]] })),
   );
 });
-afterEach(() => bucket.cleanUp());
 
 const slow = "start restart:\n\t@mkdir -p data; sleep 3; echo done >> data/calls\n";
 

@@ -1,22 +1,12 @@
 // A real stateful service: redis with one primary and two replicas, rolled to a new config while a client writes.
 
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
 import { connect, type Socket } from "node:net";
 import { build, buildAndDeploy } from "../support/builders/jobs.ts";
-import { type Fleet, startFleet } from "../support/fleet.ts";
-import { type Bucket, newBucket } from "../support/maand.ts";
+import { useFileBucket, useFleet } from "../support/use.ts";
 
-let fleet: Fleet;
-let bucket: Bucket;
-
-beforeAll(async () => {
-  fleet = await startFleet(3);
-  bucket = await newBucket(fleet);
-});
-afterAll(async () => {
-  await bucket.cleanUp();
-  await fleet.down();
-});
+const fleet = useFleet(3);
+const bucket = useFileBucket(fleet);
 
 // Every acknowledged write is on the disk of the primary (appendfsync always) and on a replica (min-replicas-to-write).
 const config = `port {{ get "maand/job/redis" "port_redis" }}

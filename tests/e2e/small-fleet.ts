@@ -1,9 +1,10 @@
 // Three workers with one job each, and how a command's outcome is held against what it should be.
 
-import { afterAll, beforeAll, expect } from "bun:test";
+import { beforeAll, expect } from "bun:test";
 import { buildAndDeploy, jobDirectory, sickGate, writeJob } from "../support/builders/jobs.ts";
-import { type Fleet, startFleet } from "../support/fleet.ts";
-import { type Bucket, newBucket } from "../support/maand.ts";
+import type { Fleet } from "../support/fleet.ts";
+import type { Bucket } from "../support/maand.ts";
+import { useFileBucket, useFleet } from "../support/use.ts";
 
 export let fleet: Fleet;
 export let bucket: Bucket;
@@ -12,17 +13,13 @@ export let directory: string;
 
 /** For the top of a test file: a fleet, and a bucket whose job `api` is deployed everywhere. */
 export function useSmallFleet(): void {
+  fleet = useFleet(3);
+  bucket = useFileBucket(fleet);
   beforeAll(async () => {
-    fleet = await startFleet(3);
-    bucket = await newBucket(fleet);
     writeJob(bucket, "api", { manifest: { ...sickGate, max_concurrent_upgrades: 3 } });
     await buildAndDeploy(bucket);
     directory = await jobDirectory(bucket, "api");
   }, 60_000);
-  afterAll(async () => {
-    await bucket?.cleanUp();
-    await fleet?.down();
-  });
 }
 
 /** One command in one weather. Text has w0, w1, w2 for addresses and T for times; lines of stderr are sorted. */

@@ -1,6 +1,6 @@
 // What a run that was cut short, or that lost a worker, leaves behind: never a process taken for what it is not.
 
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "bun:test";
+import { beforeEach, expect, test } from "bun:test";
 import {
   allCalls,
   build,
@@ -15,21 +15,13 @@ import {
   sickGate,
   writeJob,
 } from "../support/builders/jobs.ts";
-import { type Fleet, startFleet } from "../support/fleet.ts";
-import { type Bucket, newBucket } from "../support/maand.ts";
+import { useBucket, useFleet } from "../support/use.ts";
 
-let fleet: Fleet;
-let bucket: Bucket;
-
-beforeAll(async () => {
-  fleet = await startFleet(2);
-});
-afterAll(() => fleet.down());
-beforeEach(async () => {
-  bucket = await newBucket(fleet);
+const fleet = useFleet(2);
+const bucket = useBucket(fleet);
+beforeEach(() => {
   noticeQuickly(bucket);
 });
-afterEach(() => bucket.cleanUp());
 
 const ips = () => fleet.ips as [string, string];
 const disable = (...workers: string[]) => bucket.write("workspace/disabled.json", { workers });

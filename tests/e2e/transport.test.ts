@@ -1,6 +1,6 @@
 // What reaches a worker, in how many steps, with which modes; and what never does.
 
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
 import { chmodSync, mkdirSync, statSync, symlinkSync } from "node:fs";
 import {
   build,
@@ -11,20 +11,10 @@ import {
   outcomesOf,
   writeJob,
 } from "../support/builders/jobs.ts";
-import { type Fleet, startFleet } from "../support/fleet.ts";
-import { type Bucket, newBucket } from "../support/maand.ts";
+import { useBucket, useFleet } from "../support/use.ts";
 
-let fleet: Fleet;
-let bucket: Bucket;
-
-beforeAll(async () => {
-  fleet = await startFleet(2);
-});
-afterAll(() => fleet.down());
-beforeEach(async () => {
-  bucket = await newBucket(fleet);
-});
-afterEach(() => bucket.cleanUp());
+const fleet = useFleet(2);
+const bucket = useBucket(fleet);
 
 const on = (i: number, command: string) => fleet.exec(i, command).then(({ stdout }) => stdout);
 

@@ -1,27 +1,21 @@
 // collect facts on real workers, in every documented way of running it: no field is ever lost.
 
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "bun:test";
+import { beforeEach, expect, test } from "bun:test";
 import { chmodSync, statSync } from "node:fs";
 import { cpus, totalmem } from "node:os";
 import { resolve } from "node:path";
 import { randomFrom, seedFrom } from "../support/chance.ts";
-import { type Fleet, startFleet } from "../support/fleet.ts";
-import { type Bucket, maandPath, newBucket } from "../support/maand.ts";
+import { maandPath } from "../support/maand.ts";
 import { runProcess, startProcess } from "../support/process.ts";
+import { useBucket, useFleet } from "../support/use.ts";
 
 type Row = Record<string, unknown>;
 
-let fleet: Fleet;
-let bucket: Bucket;
-beforeAll(async () => {
-  fleet = await startFleet(3);
-});
-afterAll(() => fleet?.down());
-beforeEach(async () => {
-  bucket = await newBucket(fleet);
+const fleet = useFleet(3);
+const bucket = useBucket(fleet);
+beforeEach(() => {
   bucket.write("workspace/workers.json", workers());
 });
-afterEach(() => bucket.cleanUp());
 
 const workers = (): Row[] => [
   {

@@ -1,9 +1,9 @@
 // run_command on real workers: exit codes, environment, input, folding, batches with health checks.
 
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { beforeAll, expect, test } from "bun:test";
 import { buildAndDeploy, makeSick, makeWell, sickGate, writeJob } from "../support/builders/jobs.ts";
-import { type Fleet, startFleet } from "../support/fleet.ts";
-import { type Bucket, maand, newBucket } from "../support/maand.ts";
+import { maand } from "../support/maand.ts";
+import { useFileBucket, useFleet } from "../support/use.ts";
 
 interface RunJson {
   workers: {
@@ -16,21 +16,15 @@ interface RunJson {
   health?: { checks: { ok: boolean }[] };
 }
 
-let fleet: Fleet;
-let bucket: Bucket;
+const fleet = useFleet(3);
+const bucket = useFileBucket(fleet);
 beforeAll(async () => {
-  fleet = await startFleet(3);
-  bucket = await newBucket(fleet);
   bucket.write(
     "workspace/workers.json",
     fleet.ips.map((host, i) => ({ host, labels: i === 0 ? ["db"] : ["web"] })),
   );
   writeJob(bucket, "api", { manifest: sickGate });
   await buildAndDeploy(bucket);
-});
-afterAll(async () => {
-  await bucket?.cleanUp();
-  await fleet?.down();
 });
 
 const run = (...args: string[]) => bucket.maandJson<RunJson>("run_command", ...args);

@@ -1,11 +1,10 @@
 // gc on real workers: what still runs is stopped, what can go goes, what cannot be reached waits.
 
 import { Database } from "bun:sqlite";
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
 import { existsSync, mkdirSync, readdirSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { build, buildAndDeploy, callsOf, jobDirectory, writeJob } from "../support/builders/jobs.ts";
-import { type Fleet, startFleet } from "../support/fleet.ts";
-import { type Bucket, newBucket } from "../support/maand.ts";
+import { useBucket, useFleet } from "../support/use.ts";
 
 interface GcJson {
   allocations: {
@@ -19,16 +18,8 @@ interface GcJson {
   purged: Record<string, number>;
 }
 
-let fleet: Fleet;
-let bucket: Bucket;
-beforeAll(async () => {
-  fleet = await startFleet(3);
-});
-afterAll(() => fleet?.down());
-beforeEach(async () => {
-  bucket = await newBucket(fleet);
-});
-afterEach(() => bucket.cleanUp());
+const fleet = useFleet(3);
+const bucket = useBucket(fleet);
 
 const gc = (...args: string[]) => bucket.maandJson<GcJson>("gc", ...args);
 const setWorkers = (hosts: readonly string[]) =>

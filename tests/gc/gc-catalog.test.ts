@@ -2,9 +2,7 @@
 
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { randomBytes } from "node:crypto";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { writeFileSync } from "node:fs";
 import { openBlobs } from "../../src/catalog/blobs.ts";
 import { beginAttempts, promote, readTree } from "../../src/catalog/deployments.ts";
 import { type Catalog, openCatalog } from "../../src/catalog/open.ts";
@@ -15,22 +13,19 @@ import { type KvStore, openKv } from "../../src/kv/store.ts";
 import type { AllocationRow, JobRow } from "../../src/model/state.ts";
 import { type TreeFile, treeHash } from "../../src/model/tree.ts";
 import { allocationRow, jobRow } from "../support/builders/catalog.ts";
+import { useTempDir } from "../support/use.ts";
 
-let dir: string;
+const dir = useTempDir();
 let catalog: Catalog;
 let kv: KvStore;
 
 beforeEach(() => {
-  dir = mkdtempSync(join(tmpdir(), "maand-gc-"));
-  writeFileSync(join(dir, "kv.key"), randomBytes(32), { mode: 0o600 });
-  catalog = openCatalog(join(dir, "maand.db"), { create: true });
+  writeFileSync(dir("kv.key"), randomBytes(32), { mode: 0o600 });
+  catalog = openCatalog(dir("maand.db"), { create: true });
   catalog.run("INSERT INTO bucket (one, bucket_id) VALUES (1, 'b')");
-  kv = openKv(catalog, cipherFromFile(join(dir, "kv.key")));
+  kv = openKv(catalog, cipherFromFile(dir("kv.key")));
 });
-afterEach(() => {
-  catalog.close();
-  rmSync(dir, { recursive: true, force: true });
-});
+afterEach(() => catalog.close());
 
 const day = 86_400_000;
 
@@ -164,7 +159,7 @@ test("never more than seven versions of a key stay", () => {
 });
 
 test("content is kept while a job file, a promoted, a previous or a begun content names it", () => {
-  const blobs = openBlobs(catalog, cipherFromFile(join(dir, "kv.key")));
+  const blobs = openBlobs(catalog, cipherFromFile(dir("kv.key")));
   const rows = ["a", "b"].map((job) => allocationRow(job, "10.0.0.1"));
   fill(
     rows.map((row) => jobRow(row.job)),

@@ -1,9 +1,8 @@
 // health_check on real workers: the worker gate, each kind of probe, waiting, and what is told.
 
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
 import { build, buildAndDeploy, makeSick, makeWell, sickGate, writeJob } from "../support/builders/jobs.ts";
-import { type Fleet, startFleet } from "../support/fleet.ts";
-import { type Bucket, newBucket } from "../support/maand.ts";
+import { useBucket, useFleet } from "../support/use.ts";
 
 interface HealthJson {
   ok: boolean;
@@ -12,16 +11,8 @@ interface HealthJson {
   skipped: string[];
 }
 
-let fleet: Fleet;
-let bucket: Bucket;
-beforeAll(async () => {
-  fleet = await startFleet(2);
-});
-afterAll(() => fleet?.down());
-beforeEach(async () => {
-  bucket = await newBucket(fleet);
-});
-afterEach(() => bucket.cleanUp());
+const fleet = useFleet(2);
+const bucket = useBucket(fleet);
 
 const health = (...args: string[]) => bucket.maandJson<HealthJson>("health_check", ...args);
 

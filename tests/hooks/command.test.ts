@@ -1,15 +1,12 @@
 // maand hooks through the executable: which hook of which job, what is printed, what of the KV is kept.
 
-import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { type Bucket, newBucket } from "../support/maand.ts";
+import { beforeEach, describe, expect, test } from "bun:test";
+import { useBucket } from "../support/use.ts";
 
-let bucket: Bucket;
-
-beforeEach(async () => {
-  bucket = await newBucket();
+const bucket = useBucket();
+beforeEach(() => {
   bucket.write("workspace/workers.json", [{ host: "10.98.0.1" }, { host: "10.98.0.2" }]);
 });
-afterEach(() => bucket.cleanUp());
 
 function writeJob(
   name: string,

@@ -1,6 +1,6 @@
 // maand job on real workers: batches, gates, refusals, and what the next deploy then does.
 
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
 import {
   allCalls,
   build,
@@ -12,8 +12,7 @@ import {
   sickGate,
   writeJob,
 } from "../support/builders/jobs.ts";
-import { type Fleet, startFleet } from "../support/fleet.ts";
-import { type Bucket, newBucket } from "../support/maand.ts";
+import { useBucket, useFleet } from "../support/use.ts";
 
 interface JobJson {
   ok: boolean;
@@ -29,16 +28,8 @@ interface JobJson {
   error?: { kind: string; hint?: string };
 }
 
-let fleet: Fleet;
-let bucket: Bucket;
-beforeAll(async () => {
-  fleet = await startFleet(3);
-});
-afterAll(() => fleet?.down());
-beforeEach(async () => {
-  bucket = await newBucket(fleet);
-});
-afterEach(() => bucket.cleanUp());
+const fleet = useFleet(3);
+const bucket = useBucket(fleet);
 
 const job = (...args: string[]) => bucket.maandJson<JobJson>("job", ...args);
 const statuses = (json: JobJson) => json.allocations.map((entry) => entry.status);

@@ -1,17 +1,7 @@
 // job create: what it writes passes the build's checks, and the lifecycles work under real make.
 
-import { afterEach, beforeEach, expect, test } from "bun:test";
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from "node:fs";
-import { tmpdir } from "node:os";
+import { expect, test } from "bun:test";
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { bucketPaths } from "../../src/bucket/locate.ts";
 import { planScaffold, type ScaffoldRequest, writeScaffold } from "../../src/job/scaffold.ts";
@@ -19,16 +9,13 @@ import { MaandError } from "../../src/model/error.ts";
 import { checkWorkspace } from "../../src/workspace/check.ts";
 import { readWorkspace } from "../../src/workspace/read.ts";
 import { runProcess } from "../support/process.ts";
+import { useTempDir } from "../support/use.ts";
 
-let dir: string;
-beforeEach(() => {
-  dir = mkdtempSync(join(tmpdir(), "maand-scaffold-"));
-});
-afterEach(() => rmSync(dir, { recursive: true, force: true }));
+const dir = useTempDir();
 
 function create(request: ScaffoldRequest): string {
-  writeScaffold(bucketPaths(dir), planScaffold(request));
-  return join(dir, "workspace/jobs", request.job);
+  writeScaffold(bucketPaths(dir()), planScaffold(request));
+  return dir("workspace/jobs", request.job);
 }
 
 function refusal(request: ScaffoldRequest): MaandError {
@@ -49,13 +36,10 @@ const combinations = [undefined, "compose", "systemd", "process"].flatMap((runti
 test.each(combinations)(
   "runtime %s, hooks %s: valid as it is, every target there",
   async (runtime, hooks) => {
-    mkdirSync(join(dir, "workspace"), { recursive: true });
-    writeFileSync(
-      join(dir, "workspace/workers.json"),
-      JSON.stringify([{ host: "10.0.0.1", labels: ["web"] }]),
-    );
+    mkdirSync(dir("workspace"), { recursive: true });
+    writeFileSync(dir("workspace/workers.json"), JSON.stringify([{ host: "10.0.0.1", labels: ["web"] }]));
     const root = create({ job: "my-api_2", selectors: ["Web", "worker", "web"], runtime, hooks });
-    const checked = checkWorkspace(readWorkspace(dir, ""));
+    const checked = checkWorkspace(readWorkspace(dir(), ""));
     expect(checked.faults).toEqual([]);
     expect(checked.warnings).toEqual([]);
     expect(checked.workspace!.jobs[0]!.manifest.selectors).toEqual(["web", "worker"]);
@@ -66,7 +50,7 @@ test.each(combinations)(
     }
     expect(existsSync(join(root, "README.md"))).toBe(true);
     expect(existsSync(join(root, "_hooks/maand.d.ts"))).toBe(hooks === "ts");
-    expect(readdirSync(join(dir, "tmp"))).toEqual([]);
+    expect(readdirSync(dir("tmp"))).toEqual([]);
   },
 );
 
@@ -79,7 +63,7 @@ test("without selectors it goes to every worker", () => {
 });
 
 test("a directory that is there is never touched; an empty one is taken", () => {
-  const root = join(dir, "workspace/jobs/api");
+  const root = dir("workspace/jobs/api");
   mkdirSync(root, { recursive: true });
   create({ job: "api" });
   writeFileSync(join(root, "Makefile"), "mine");
@@ -98,7 +82,7 @@ test.each<[ScaffoldRequest, string]>([
   const error = refusal(request);
   expect(error.kind).toBe("usage");
   expect(error.message).toContain(named);
-  expect(existsSync(join(dir, "workspace/jobs"))).toBe(false);
+  expect(existsSync(dir("workspace/jobs"))).toBe(false);
 });
 
 const make = (root: string, target: string) =>
