@@ -4,12 +4,15 @@ import { expect, test } from "bun:test";
 import { randomBytes } from "node:crypto";
 import { catalogFailure } from "../../src/catalog/failure.ts";
 import { MaandError } from "../../src/model/error.ts";
-import { newCatalog, thrownBy } from "../support/builders/new-catalog.ts";
+import { useCatalogs } from "../support/builders/new-catalog.ts";
 import { build, writeJob } from "../support/built-bucket.ts";
 import { catalogContent, integrityOf } from "../support/catalog-content.ts";
 import { maandPath } from "../support/maand.ts";
 import { runProcess } from "../support/process.ts";
+import { thrownBy } from "../support/thrown.ts";
 import { useBuckets } from "../support/use.ts";
+
+const newCatalog = useCatalogs();
 
 const newBucket = useBuckets();
 

@@ -4,7 +4,7 @@ import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { diffState, readState, writeState } from "../../src/catalog/state.ts";
 import type { CatalogState } from "../../src/model/state.ts";
-import { newCatalog } from "../support/builders/new-catalog.ts";
+import { useCatalogs } from "../support/builders/new-catalog.ts";
 import {
   build,
   emptyState,
@@ -13,6 +13,8 @@ import {
   workspaces,
   workspaceWorker,
 } from "../support/builders/workspace.ts";
+
+const newCatalog = useCatalogs();
 
 const named = (state: CatalogState): CatalogState => ({ ...state, bucketId: "the-bucket" });
 

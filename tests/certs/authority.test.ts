@@ -14,7 +14,9 @@ import {
 } from "../../src/certs/authority.ts";
 import { dayMs } from "../../src/certs/lifetime.ts";
 import { MaandError } from "../../src/model/error.ts";
-import { failure, mustOpenssl, now, put, verify } from "../support/builders/certs.ts";
+import { now } from "../support/builders/certs.ts";
+import { mustOpenssl, put, verify } from "../support/openssl.ts";
+import { maandRejectionOf } from "../support/thrown.ts";
 import { useTempDirs } from "../support/use.ts";
 
 const scratch = useTempDirs();
@@ -93,7 +95,7 @@ describe("writeAuthority and readAuthority", () => {
 
   test.each(["ca.crt", "ca.key"])("never overwrites: %s exists", async (name) => {
     const dir = secretsWith({ [name]: "kept" });
-    const error = await failure(writeAuthority(dir, authority));
+    const error = await maandRejectionOf(writeAuthority(dir, authority));
     expect([error.kind, error.where.file]).toEqual(["local", `secrets/${name}`]);
     expect(readdirSync(dir)).toEqual([name]);
     expect(readFileSync(join(dir, name), "utf8")).toBe("kept");
@@ -101,7 +103,7 @@ describe("writeAuthority and readAuthority", () => {
 
   test("a directory that cannot be made is an error that leaves nothing behind", async () => {
     const dir = secretsWith({ file: "" });
-    const error = await failure(writeAuthority(join(dir, "file", "secrets"), authority));
+    const error = await maandRejectionOf(writeAuthority(join(dir, "file", "secrets"), authority));
     expect(error.kind).toBe("local");
     expect(existsSync(join(dir, "file", "secrets"))).toBe(false);
   });
@@ -110,7 +112,7 @@ describe("writeAuthority and readAuthority", () => {
     const dir = scratch();
     // A directory stands where a temporary file must go, and cannot be removed as a file.
     mkdirSync(join(dir, ".ca.crt.new", "full"), { recursive: true });
-    const error = await failure(writeAuthority(dir, authority));
+    const error = await maandRejectionOf(writeAuthority(dir, authority));
     expect(error.kind).toBe("local");
     expect(readdirSync(dir)).toEqual([".ca.crt.new"]);
   });
@@ -125,7 +127,7 @@ describe("writeAuthority and readAuthority", () => {
     ["ca.key", "ca.crt"],
   ])("%s without %s is an error", async (present, missing) => {
     const text = present === "ca.crt" ? authority.certPem : authority.keyPem.reveal();
-    const error = await failure(readAuthority(secretsWith({ [present]: text })));
+    const error = await maandRejectionOf(readAuthority(secretsWith({ [present]: text })));
     expect([error.kind, error.message]).toEqual(["local", `secrets/${missing} is missing`]);
     expect(error.why).toContain(`secrets/${present}`);
     expect(error.hint).toContain("backup");
@@ -158,7 +160,7 @@ describe("writeAuthority and readAuthority", () => {
     ],
   ];
   test.each(cases)("%s is an error", async (_, files, file, message) => {
-    const error = await failure(readAuthority(secretsWith(files())));
+    const error = await maandRejectionOf(readAuthority(secretsWith(files())));
     expect([error.kind, error.where.file, error.message]).toEqual(["local", file, message]);
     const everything = `${error.message} ${error.why} ${error.hint} ${error.stack} ${String(error.cause)}`;
     expect(everything).not.toContain(authority.keyPem.reveal().split("\n")[1]!);
@@ -167,7 +169,7 @@ describe("writeAuthority and readAuthority", () => {
   test("a directory in place of a file is an error", async () => {
     const dir = scratch();
     mkdirSync(join(dir, "ca.crt"));
-    const error = await failure(readAuthority(dir));
+    const error = await maandRejectionOf(readAuthority(dir));
     expect([error.kind, error.message]).toEqual(["local", "cannot read secrets/ca.crt"]);
   });
 
@@ -175,14 +177,14 @@ describe("writeAuthority and readAuthority", () => {
     const dir = scratch();
     const made = ["-keyout", "ca.key", "-out", "ca.crt", "-addext", "basicConstraints=critical,CA:FALSE"];
     mustOpenssl(dir, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=leaf", ...made);
-    expect((await failure(readAuthority(dir))).message).toBe("the certificate is not a CA");
+    expect((await maandRejectionOf(readAuthority(dir))).message).toBe("the certificate is not a CA");
   });
 
   test("a key with a passphrase is an error that says so", async () => {
     const dir = secretsWith({ "ca.crt": authority.certPem, plain: authority.keyPem.reveal() });
     mustOpenssl(dir, "pkey", "-in", "plain", "-aes256", "-passout", "pass:x", "-out", "ca.key");
     rmSync(join(dir, "plain"));
-    const error = await failure(readAuthority(dir));
+    const error = await maandRejectionOf(readAuthority(dir));
     expect([error.message, error.why]).toEqual(["the CA key cannot be read", "it has a passphrase"]);
   });
 });

@@ -14,7 +14,9 @@ import type { KvOverlay } from "../../src/kv/overlay.ts";
 import { overlayKv } from "../../src/kv/overlay.ts";
 import { Secret } from "../../src/model/secret.ts";
 import type { Room } from "../support/builders/hook-room.ts";
-import { hooks, makeRoom } from "../support/builders/hook-room.ts";
+import { hooks, useRooms } from "../support/builders/hook-room.ts";
+
+const makeRoom = useRooms();
 
 let room: Room;
 let api: ApiServer;

@@ -5,8 +5,10 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { HookRun } from "../../src/hooks/call.ts";
 import type { Room } from "../support/builders/hook-room.ts";
-import { hooks, makeRoom } from "../support/builders/hook-room.ts";
-import { isRunning } from "../support/sshd.ts";
+import { hooks, useRooms } from "../support/builders/hook-room.ts";
+import { isRunning } from "../support/watch.ts";
+
+const makeRoom = useRooms();
 
 const worker = [{ host: "10.99.0.1", labels: ["api"] }];
 

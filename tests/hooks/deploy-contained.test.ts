@@ -4,8 +4,8 @@ import { beforeEach, describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { allCalls, build, type DeployJson, writeJob } from "../support/builders/jobs.ts";
 import { maandPath } from "../support/maand.ts";
-import { isRunning } from "../support/sshd.ts";
 import { useBucket, useFleet } from "../support/use.ts";
+import { isRunning } from "../support/watch.ts";
 
 const fleet = useFleet(1);
 const bucket = useBucket(fleet);

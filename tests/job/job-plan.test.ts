@@ -3,9 +3,9 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { type JobControlPlan, planJobControl } from "../../src/job/plan.ts";
-import { MaandError } from "../../src/model/error.ts";
 import type { RuntimeState } from "../../src/model/state.ts";
 import { allocationRow, catalogState, deploymentsOf, jobRow } from "../support/builders/catalog.ts";
+import { maandErrorBy } from "../support/thrown.ts";
 
 const hosts = ["10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.0.4", "10.0.0.5"];
 const widths = { maxConcurrentStarts: 3, maxConcurrentUpgrades: 2 };
@@ -17,15 +17,7 @@ const running = deploymentsOf(rows, "running");
 const batchesOf = (plan: JobControlPlan) =>
   plan.batches.map((batch) => batch.map(({ row }) => row.workerIp.slice(-1)).join(""));
 
-function usage(act: () => unknown): MaandError {
-  try {
-    act();
-  } catch (thrown) {
-    if (thrown instanceof MaandError && thrown.kind === "usage") return thrown;
-    throw thrown;
-  }
-  throw new Error("it was accepted");
-}
+const usage = (act: () => unknown) => maandErrorBy(act, "usage");
 
 test.each([
   ["start", ["123", "45"]],

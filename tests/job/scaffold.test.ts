@@ -5,10 +5,10 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSy
 import { join } from "node:path";
 import { bucketPaths } from "../../src/bucket/locate.ts";
 import { planScaffold, type ScaffoldRequest, writeScaffold } from "../../src/job/scaffold.ts";
-import { MaandError } from "../../src/model/error.ts";
 import { checkWorkspace } from "../../src/workspace/check.ts";
 import { readWorkspace } from "../../src/workspace/read.ts";
 import { runProcess } from "../support/process.ts";
+import { maandErrorBy } from "../support/thrown.ts";
 import { useTempDir } from "../support/use.ts";
 
 const dir = useTempDir();
@@ -18,15 +18,7 @@ function create(request: ScaffoldRequest): string {
   return dir("workspace/jobs", request.job);
 }
 
-function refusal(request: ScaffoldRequest): MaandError {
-  try {
-    create(request);
-  } catch (thrown) {
-    if (thrown instanceof MaandError) return thrown;
-    throw thrown;
-  }
-  throw new Error("it was accepted");
-}
+const refusal = (request: ScaffoldRequest) => maandErrorBy(() => create(request));
 
 const lifecycle = ["start", "stop", "restart", "reload", "status"];
 const combinations = [undefined, "compose", "systemd", "process"].flatMap((runtime) =>

@@ -3,7 +3,7 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { chooseConcurrency, chooseWorkers, splitChoice } from "../../src/lifecycle/select.ts";
-import { MaandError } from "../../src/model/error.ts";
+import { maandErrorBy } from "../support/thrown.ts";
 
 const known = [
   { host: "10.0.0.1", labels: ["web", "worker"] },
@@ -11,15 +11,7 @@ const known = [
   { host: "10.0.0.3", labels: ["cache", "db", "worker"] },
 ];
 
-function usage(act: () => unknown): MaandError {
-  try {
-    act();
-  } catch (thrown) {
-    if (thrown instanceof MaandError && thrown.kind === "usage") return thrown;
-    throw thrown;
-  }
-  throw new Error("it was accepted");
-}
+const usage = (act: () => unknown) => maandErrorBy(act, "usage");
 
 test("neither means all, by position", () => {
   expect(chooseWorkers(known, {})).toEqual(["10.0.0.1", "10.0.0.2", "10.0.0.3"]);

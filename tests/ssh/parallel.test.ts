@@ -4,7 +4,7 @@ import { expect, test } from "bun:test";
 import { createChannelGate, type Place } from "../../src/ssh/exec/channel-gate.ts";
 import { createFrameReader, frameHead, frameType } from "../../src/ssh/rsync/rsh-protocol.ts";
 import { createLimiter, mapLimited } from "../../src/support/parallel.ts";
-import { rejectionOf } from "../support/sshd.ts";
+import { rejectionOf } from "../support/thrown.ts";
 
 /** Work that counts how much of it is under way. */
 function counter() {

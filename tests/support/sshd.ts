@@ -1,12 +1,16 @@
 // A real sshd on loopback for the tests of the SSH room: own keys, own port, ended by its pid.
 
+import { afterAll, beforeAll } from "bun:test";
 import { execFileSync, spawn } from "node:child_process";
 import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { connect, createServer } from "node:net";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { type Connection, openConnection } from "../../src/ssh/connect/connection.ts";
 import type { SshSettings, SshTarget } from "../../src/ssh/connect/settings.ts";
 import { resolveTarget } from "../../src/ssh/connect/target.ts";
+import { standIn } from "./use.ts";
+import { childrenOf, descendants, freePort } from "./watch.ts";
 
 export interface Sshd {
   dir: string;
@@ -55,14 +59,34 @@ export function makeKey(path: string, options: { type?: string; passphrase?: str
   ]);
 }
 
-/** A temporary directory of the tests' own. */
-export function makeDir(): string {
-  return mkdtempSync(join(tmpdir(), "maand-ssh-test-"));
+/** An sshd for all tests of the file. */
+export function useSshd(): Sshd {
+  let sshd: Sshd | undefined;
+  beforeAll(async () => {
+    sshd = await startSshd();
+  });
+  afterAll(() => sshd?.end());
+  return standIn("sshd", () => sshd);
+}
+
+/** An sshd and one connection to it for all tests of the file. */
+export function useConnection(): { sshd: Sshd; connection: Connection } {
+  let sshd: Sshd | undefined;
+  let connection: Connection | undefined;
+  beforeAll(async () => {
+    sshd = await startSshd();
+    connection = await openConnection(await sshd.target(), sshd.settings());
+  });
+  afterAll(async () => {
+    await connection?.close();
+    sshd?.end();
+  });
+  return { sshd: standIn("sshd", () => sshd), connection: standIn("connection", () => connection) };
 }
 
 /** Brings one up and waits until it takes connections. */
 export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
-  const dir = makeDir();
+  const dir = mkdtempSync(join(tmpdir(), "maand-sshd-"));
   const keyPath = join(dir, "worker.key");
   makeKey(keyPath);
   makeKey(join(dir, "host"), { type: options.keyType ?? "ed25519" });
@@ -147,60 +171,6 @@ export function publicKey(path: string): string {
 /** Adds a line to a known_hosts file. */
 export function addLine(path: string, line: string): void {
   appendFileSync(path, `${line}\n`);
-}
-
-/** What a promise is rejected with; fails the test when it is not. */
-export async function rejectionOf(promise: Promise<unknown>): Promise<unknown> {
-  try {
-    await promise;
-  } catch (error) {
-    return error;
-  }
-  throw new Error("this was expected to be rejected");
-}
-
-/** Whether a process is there and no zombie. */
-export function isRunning(pid: number): boolean {
-  try {
-    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, "utf8"));
-  } catch {
-    return false;
-  }
-}
-
-/** Waits, at most ten seconds, until `holds` is true. */
-export async function eventually(holds: () => boolean | Promise<boolean>, what: string): Promise<void> {
-  for (let i = 0; i < 400; i++) {
-    if (await holds()) return;
-    await Bun.sleep(25);
-  }
-  throw new Error(`did not come true: ${what}`);
-}
-
-/** All processes below one. */
-export function descendants(pid: number): number[] {
-  return childrenOf(pid).flatMap((child) => [child, ...descendants(child)]);
-}
-
-/** A TCP port that is free now. */
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === "object" && address !== null ? address.port : 0));
-    });
-  });
-}
-
-function childrenOf(pid: number): number[] {
-  try {
-    const text = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8");
-    return text.split(" ").filter(Boolean).map(Number);
-  } catch {
-    return [];
-  }
 }
 
 function endProcess(pid: number): void {

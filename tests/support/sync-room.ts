@@ -1,6 +1,6 @@
 // A room for tests of rsync: an sshd, a connection to it, a staging directory and the place where it shall go.
 
-import { afterAll, afterEach, beforeAll, beforeEach } from "bun:test";
+import { beforeEach } from "bun:test";
 import {
   chmodSync,
   lstatSync,
@@ -8,13 +8,13 @@ import {
   readdirSync,
   readFileSync,
   readlinkSync,
-  rmSync,
   writeFileSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
-import { type Connection, openConnection } from "../../src/ssh/connect/connection.ts";
+import type { Connection } from "../../src/ssh/connect/connection.ts";
 import { type SyncOptions, syncTree } from "../../src/ssh/rsync/sync.ts";
-import { makeDir, type Sshd, startSshd } from "./sshd.ts";
+import { type Sshd, useConnection } from "./sshd.ts";
+import { useTempDir } from "./use.ts";
 
 /** What deploy protects on a worker. */
 export const protect = ["/jobs/*/data", "/jobs/*/logs", "/jobs/*/bin"];
@@ -36,7 +36,9 @@ export interface SyncRoom {
 
 /** Sets the room up around the tests of the file that calls this; its fields are there inside of tests. */
 export function useSyncRoom(): SyncRoom {
+  const tempDir = useTempDir();
   const room = {
+    ...useConnection(),
     sync(sources, more = {}, on = room.connection) {
       const { staging: cwd, remote: destination } = room;
       return syncTree(on, {
@@ -51,21 +53,12 @@ export function useSyncRoom(): SyncRoom {
       });
     },
   } as SyncRoom;
-  beforeAll(async () => {
-    room.sshd = await startSshd();
-    room.connection = await openConnection(await room.sshd.target(), room.sshd.settings());
-  });
-  afterAll(async () => {
-    await room.connection?.close();
-    room.sshd?.end();
-  });
   beforeEach(() => {
-    room.root = makeDir();
+    room.root = tempDir();
     room.staging = join(room.root, "staging");
     room.remote = join(room.root, "opt/worker/the bucket");
     mkdirSync(room.staging);
   });
-  afterEach(() => rmSync(room.root, { recursive: true, force: true }));
   return room;
 }
 

@@ -87,8 +87,11 @@ export function useTempDirs(): () => string {
   };
 }
 
-/** An object whose members are those of whatever `current` gives at the time. */
-function standIn<T extends object>(name: string, current: () => T | undefined): T {
+/**
+ * An object whose members are those of whatever `current` gives at the time; for further `use…` functions.
+ * @param name what it is, for the message when it is used too early
+ */
+export function standIn<T extends object>(name: string, current: () => T | undefined): T {
   return new Proxy({} as T, {
     get: (_, key) => Reflect.get(there(name, current()), key),
     has: (_, key) => Reflect.has(there(name, current()), key),

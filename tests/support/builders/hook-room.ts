@@ -63,13 +63,22 @@ export function hooks(events: Record<string, string[] | Record<string, unknown>>
   );
 }
 
-const rooms: (() => Promise<void>)[] = [];
-afterAll(async () => {
-  for (const close of rooms) await close();
-});
+export type MakeRoom = (jobs: Record<string, RoomJob>, options?: RoomOptions) => Promise<Room>;
 
-/** Makes the bucket, builds it, and opens a host. It goes when the test file is done, or with `close`. */
-export async function makeRoom(jobs: Record<string, RoomJob>, options: RoomOptions = {}): Promise<Room> {
+/** Makes a bucket at each call, builds it, and opens a host. It goes when the test file is done, or with `close`. */
+export function useRooms(): MakeRoom {
+  const rooms: Room[] = [];
+  afterAll(async () => {
+    for (const room of rooms.splice(0)) await room.close();
+  });
+  return async (jobs, options) => {
+    const room = await makeRoom(jobs, options);
+    rooms.push(room);
+    return room;
+  };
+}
+
+async function makeRoom(jobs: Record<string, RoomJob>, options: RoomOptions = {}): Promise<Room> {
   const dir = mkdtempSync(join(tmpdir(), "maand-hooks-"));
   const write = (path: string, content: string, mode?: number): void => {
     mkdirSync(dirname(join(dir, path)), { recursive: true });
@@ -121,7 +130,6 @@ export async function makeRoom(jobs: Record<string, RoomJob>, options: RoomOptio
     await closeSession(session);
     rmSync(dir, { recursive: true, force: true });
   };
-  rooms.push(close);
   return {
     dir,
     session,
