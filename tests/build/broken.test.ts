@@ -3,7 +3,8 @@
 import { beforeAll, describe, expect, test } from "bun:test";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
-import { build, writeJob } from "../support/built-bucket.ts";
+import { writeBareJob } from "../support/builders/jobs.ts";
+import { build } from "../support/built-bucket.ts";
 import { catalogContent } from "../support/catalog-content.ts";
 import { useFileBucket } from "../support/use.ts";
 import { readCase, writeCase } from "../workspace/case.ts";
@@ -16,7 +17,7 @@ let before: string;
 
 beforeAll(async () => {
   bucket.write("workspace/workers.json", [{ host: "10.0.0.1" }]);
-  writeJob(bucket, "kept", { selectors: ["worker"] });
+  writeBareJob(bucket, "kept", { selectors: ["worker"] });
   await build(bucket);
   before = catalogContent(bucket);
 });

@@ -1,15 +1,8 @@
 // Port numbers: fixed, from the pool, stable, swapped, exhausted, ambiguous, through the executable.
 
 import { beforeEach, expect, test } from "bun:test";
-import {
-  build,
-  cat,
-  clearWorkspace,
-  portsOf,
-  readKv,
-  refusedBuild,
-  writeJob,
-} from "../support/built-bucket.ts";
+import { writeBareJob } from "../support/builders/jobs.ts";
+import { build, cat, clearWorkspace, portsOf, readKv, refusedBuild } from "../support/built-bucket.ts";
 import { useFileBucket } from "../support/use.ts";
 
 const bucket = useFileBucket();
@@ -22,7 +15,7 @@ beforeEach(async () => {
 });
 
 const job = (name: string, ports: Record<string, object | number>) =>
-  writeJob(bucket, name, { selectors: ["worker"], resources: { ports } });
+  writeBareJob(bucket, name, { selectors: ["worker"], resources: { ports } });
 
 const allPorts = async () =>
   (await cat(bucket, "ports")).map((row) => `${row.job}.${row.name} ${row.port} ${row.source}`);

@@ -2,7 +2,8 @@
 
 import { beforeEach, expect, test } from "bun:test";
 import { existsSync } from "node:fs";
-import { build, cat, clearWorkspace, readKv, writeJob } from "../support/built-bucket.ts";
+import { writeBareJob } from "../support/builders/jobs.ts";
+import { build, cat, clearWorkspace, readKv } from "../support/built-bucket.ts";
 import { useFileBucket } from "../support/use.ts";
 
 const bucket = useFileBucket();
@@ -31,7 +32,7 @@ function job(name: string, hooks: readonly string[], demands?: string): void {
   const demanding = { executed_on: ["cli"], demands: { job: demands, hook: "hook_b" } };
   const all = { ...Object.fromEntries(declared), ...(demands === undefined ? {} : { hook_d: demanding }) };
   const files = Object.keys(all).map((hook) => [`_hooks/${hook}.ts`, script] as const);
-  writeJob(bucket, name, { version: "1", selectors: ["worker"], hooks: all }, Object.fromEntries(files));
+  writeBareJob(bucket, name, { version: "1", selectors: ["worker"], hooks: all }, Object.fromEntries(files));
 }
 
 const noted = () => (existsSync(bucket.path("noted")) ? bucket.read("noted").trimEnd().split("\n") : []);
@@ -102,7 +103,7 @@ test("Ctrl-C while a hook runs: it ends well, later jobs' hooks are not started,
   );
   const hooks = { hook_b: { executed_on: ["post_build"] } };
   for (const name of ["first", "second"]) {
-    writeJob(bucket, name, { version: "1", selectors: ["worker"], hooks }, { "_hooks/hook_b.ts": slow });
+    writeBareJob(bucket, name, { version: "1", selectors: ["worker"], hooks }, { "_hooks/hook_b.ts": slow });
   }
   const run = bucket.start(["build"]);
   await run.waitForStderr("begun");

@@ -8,7 +8,8 @@ import { cipherFromFile } from "../../src/kv/cipher.ts";
 import { openKv } from "../../src/kv/store.ts";
 import type { RuntimeState } from "../../src/model/state.ts";
 import type { Session } from "../../src/session/session.ts";
-import { build, cat, clearWorkspace, readKv, revealed, writeJob } from "../support/built-bucket.ts";
+import { writeBareJob } from "../support/builders/jobs.ts";
+import { build, cat, clearWorkspace, readKv, revealed } from "../support/built-bucket.ts";
 import { useFileBucket } from "../support/use.ts";
 
 const bucket = useFileBucket();
@@ -20,7 +21,7 @@ beforeEach(async () => {
 
 const certs = { tls: { subject: { common_name: "api" }, key: "ecdsa-p256" } };
 const job = (name: string) =>
-  writeJob(bucket, name, { selectors: ["worker"], certs }, { "vars.conf": 'v = "1"\n' });
+  writeBareJob(bucket, name, { selectors: ["worker"], certs }, { "vars.conf": 'v = "1"\n' });
 
 function withCatalog<T>(act: (catalog: Catalog) => T): T {
   const catalog = openCatalog(bucket.path("data/maand.db"));

@@ -4,7 +4,8 @@ import { Database } from "bun:sqlite";
 import { beforeAll, expect, test } from "bun:test";
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { build, writeJob } from "../support/built-bucket.ts";
+import { writeBareJob } from "../support/builders/jobs.ts";
+import { build } from "../support/built-bucket.ts";
 import { useFileBucket } from "../support/use.ts";
 
 const size = { workers: 100, jobs: 50, files: 20 };
@@ -28,7 +29,7 @@ beforeAll(() => {
       { length: size.files - 3 },
       (_, f) => [`conf/f${f}.conf`, `job ${j} file ${f}\n`] as const,
     );
-    writeJob(
+    writeBareJob(
       bucket,
       `job${j}`,
       {

@@ -5,7 +5,8 @@ import { spawnSync } from "node:child_process";
 import { createPrivateKey, createPublicKey, X509Certificate } from "node:crypto";
 import { copyFileSync, mkdirSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { build, cat, clearWorkspace, readKv, revealed, writeJob } from "../support/built-bucket.ts";
+import { writeBareJob } from "../support/builders/jobs.ts";
+import { build, cat, clearWorkspace, readKv, revealed } from "../support/built-bucket.ts";
 import { useFileBucket } from "../support/use.ts";
 
 const bucket = useFileBucket();
@@ -27,7 +28,7 @@ function openssl(...args: string[]): string {
   return run.stdout;
 }
 
-const job = (name: string, certs: object) => writeJob(bucket, name, { selectors: ["worker"], certs });
+const job = (name: string, certs: object) => writeBareJob(bucket, name, { selectors: ["worker"], certs });
 
 const ecdsa = (more: object = {}) => ({ subject: { common_name: "api" }, key: "ecdsa-p256", ...more });
 

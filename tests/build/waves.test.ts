@@ -1,7 +1,8 @@
 // Demands, versions, cycles and deployment_seq, through the executable.
 
 import { beforeEach, expect, test } from "bun:test";
-import { build, cat, clearWorkspace, refusedBuild, writeJob } from "../support/built-bucket.ts";
+import { writeBareJob } from "../support/builders/jobs.ts";
+import { build, cat, clearWorkspace, refusedBuild } from "../support/built-bucket.ts";
 import { useFileBucket } from "../support/use.ts";
 
 const bucket = useFileBucket();
@@ -21,7 +22,7 @@ function job(name: string, demands: Demand[] = [], version: string | null = "1.0
   );
   const hooks = { hook_up: { executed_on: ["cli"] }, ...Object.fromEntries(own) };
   const scripts = Object.keys(hooks).map((hook) => [`_hooks/${hook}.ts`, "export {};\n"] as const);
-  writeJob(
+  writeBareJob(
     bucket,
     name,
     { ...(version === null ? {} : { version }), selectors: ["worker"], hooks },

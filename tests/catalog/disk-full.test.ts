@@ -4,8 +4,9 @@ import { expect, test } from "bun:test";
 import { randomBytes } from "node:crypto";
 import { catalogFailure } from "../../src/catalog/failure.ts";
 import { MaandError } from "../../src/model/error.ts";
+import { writeBareJob } from "../support/builders/jobs.ts";
 import { useCatalogs } from "../support/builders/new-catalog.ts";
-import { build, writeJob } from "../support/built-bucket.ts";
+import { build } from "../support/built-bucket.ts";
 import { catalogContent, integrityOf } from "../support/catalog-content.ts";
 import { maandPath } from "../support/maand.ts";
 import { runProcess } from "../support/process.ts";
@@ -18,7 +19,7 @@ const newBucket = useBuckets();
 
 test("a build that cannot be written leaves the old catalog, and works again once there is room", async () => {
   const bucket = await newBucket();
-  writeJob(bucket, "a", { selectors: ["worker"] });
+  writeBareJob(bucket, "a", { selectors: ["worker"] });
   await build(bucket);
   const before = catalogContent(bucket);
   await Bun.write(bucket.path("workspace/jobs/a/big"), randomBytes(4_000_000));

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { openCatalog } from "../../src/catalog/open.ts";
 import { cipherFromFile } from "../../src/kv/cipher.ts";
 import { openKv } from "../../src/kv/store.ts";
+import { writeBareJob } from "../support/builders/jobs.ts";
 import { maand } from "../support/maand.ts";
 import { useBuckets, useFileBucket } from "../support/use.ts";
 
@@ -46,11 +47,7 @@ beforeAll(async () => {
     { host: "10.9.0.3", labels: ["old"] },
   ]);
   bucket.write("workspace/disabled.json", { jobs: { api: { allocations: ["10.9.0.2"] } } });
-  const makefile = "start stop restart status:\n\ttrue\n";
-  const job = (name: string, manifest: object) => {
-    bucket.write(`workspace/jobs/${name}/manifest.json`, manifest);
-    bucket.write(`workspace/jobs/${name}/Makefile`, makefile);
-  };
+  const job = (name: string, manifest: object) => writeBareJob(bucket, name, manifest);
   job("db", {
     version: "2.1",
     hooks: { hook_init: { executed_on: ["cli"] } },

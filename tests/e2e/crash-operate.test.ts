@@ -1,8 +1,10 @@
 // kill -9 at random moments of gc, of `maand hooks` and of job control, then the same again: nothing is lost or half done.
 
 import { expect, test } from "bun:test";
-import { buildAndDeploy, callsOf, jobDirectory, writeJob } from "../support/builders/jobs.ts";
-import { integrityOf, randomFrom, seedFrom } from "../support/chance.ts";
+import { writeJob } from "../support/builders/jobs.ts";
+import { integrityOf } from "../support/catalog-content.ts";
+import { randomFrom, seedFrom } from "../support/chance.ts";
+import { buildAndDeploy, callsOf, jobDirectory } from "../support/deployed.ts";
 import { useFileBucket, useFleet } from "../support/use.ts";
 
 const rounds = Number(process.env.CRASH_ROUNDS ?? 40);
@@ -15,7 +17,7 @@ async function killed(random: () => number, usualMs: number, ...args: string[]):
   await Bun.sleep(random() * usualMs * 1.1);
   run.kill("SIGKILL");
   await run.wait();
-  expect(integrityOf(bucket.path("data/maand.db"))).toBe("ok");
+  expect(integrityOf(bucket)).toBe("ok");
 }
 
 async function timed(...args: string[]): Promise<number> {

@@ -1,8 +1,11 @@
 // kill -9 at random moments of deploys that add, remove, disable, enable and change jobs; then a plain deploy sets all right.
 
 import { expect, test } from "bun:test";
-import { build, jobDirectory, writeJob } from "../support/builders/jobs.ts";
-import { integrityOf, randomFrom, seedFrom } from "../support/chance.ts";
+import { writeJob } from "../support/builders/jobs.ts";
+import { build } from "../support/built-bucket.ts";
+import { integrityOf } from "../support/catalog-content.ts";
+import { randomFrom, seedFrom } from "../support/chance.ts";
+import { jobDirectory } from "../support/deployed.ts";
 import { useFileBucket, useFleet } from "../support/use.ts";
 
 const rounds = Number(process.env.CRASH_ROUNDS ?? 20);
@@ -84,7 +87,7 @@ test(
       await Bun.sleep(random() * usual * 1.2);
       run.kill("SIGKILL");
       await run.wait();
-      expect(integrityOf(bucket.path("data/maand.db"))).toBe("ok");
+      expect(integrityOf(bucket)).toBe("ok");
       const again = performance.now();
       const after = await bucket.maand("deploy");
       usual = Math.max(usual, performance.now() - again);

@@ -1,8 +1,11 @@
 // kill -9 at random moments of a rolling deploy, then a plain deploy: it always converges and repeats nothing promoted.
 
 import { expect, test } from "bun:test";
-import { allCalls, build, buildAndDeploy, writeJob } from "../support/builders/jobs.ts";
-import { integrityOf, randomFrom, seedFrom } from "../support/chance.ts";
+import { writeJob } from "../support/builders/jobs.ts";
+import { build } from "../support/built-bucket.ts";
+import { integrityOf } from "../support/catalog-content.ts";
+import { randomFrom, seedFrom } from "../support/chance.ts";
+import { allCalls, buildAndDeploy } from "../support/deployed.ts";
 import { useFileBucket, useFleet } from "../support/use.ts";
 
 const rounds = Number(process.env.CRASH_ROUNDS ?? 50);
@@ -31,7 +34,7 @@ test(
       await Bun.sleep(random() * whole * 1.1);
       run.kill("SIGKILL");
       await run.wait();
-      expect(integrityOf(bucket.path("data/maand.db"))).toBe("ok");
+      expect(integrityOf(bucket)).toBe("ok");
       const after = await bucket.maand("deploy");
       expect(`round ${round}: ${after.code} ${after.stdout}${after.stderr}`).toStartWith(
         `round ${round}: 0 `,

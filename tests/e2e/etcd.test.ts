@@ -1,7 +1,8 @@
 // A real use of hooks: three etcd members with TLS between them from maand's certificates, rolled out and upgraded.
 
 import { expect, test } from "bun:test";
-import { allCalls, build, type DeployJson, jobDirectory, outcomesOf } from "../support/builders/jobs.ts";
+import { build } from "../support/built-bucket.ts";
+import { allCalls, type DeployJson, jobDirectory, outcomesOf } from "../support/deployed.ts";
 import { useFileBucket, useFleet } from "../support/use.ts";
 
 const fleet = useFleet(3);

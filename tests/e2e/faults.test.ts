@@ -1,15 +1,9 @@
 // Broken workers: the others finish, one clear message names worker and cause, exit 1, and the next deploy repairs.
 
 import { beforeEach, describe, expect, test } from "bun:test";
-import {
-  build,
-  buildAndDeploy,
-  callsOf,
-  type DeployJson,
-  noticeQuickly,
-  outcomesOf,
-  writeJob,
-} from "../support/builders/jobs.ts";
+import { noticeQuickly, writeJob } from "../support/builders/jobs.ts";
+import { build } from "../support/built-bucket.ts";
+import { buildAndDeploy, callsOf, type DeployJson, outcomesOf } from "../support/deployed.ts";
 import { useBucket, useFleet } from "../support/use.ts";
 
 const fleet = useFleet(3);

@@ -1,19 +1,16 @@
 // The main loop on real workers through the executable: deploy, nothing to do, roll, resume, drain, remove, gc.
 
 import { expect, test } from "bun:test";
+import { makeSick, makeWell, sickGate, writeJob } from "../support/builders/jobs.ts";
+import { build } from "../support/built-bucket.ts";
 import {
   allCalls,
-  build,
   buildAndDeploy,
   callsOf,
   type DeployJson,
   jobDirectory,
-  makeSick,
-  makeWell,
   outcomesOf,
-  sickGate,
-  writeJob,
-} from "../support/builders/jobs.ts";
+} from "../support/deployed.ts";
 import { useBucket, useFleet } from "../support/use.ts";
 
 const fleet = useFleet(3);

@@ -1,6 +1,7 @@
 // What is refused, what Ctrl-C does, what a second maand is told, and what a terminal shows.
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { writeBareJob } from "../support/builders/jobs.ts";
 import { atTerminal } from "../support/keyboard.ts";
 import {
   argsOf,
@@ -147,14 +148,13 @@ describe("Ctrl-C", () => {
 
   test("waiting for a check ends", async () => {
     await fleet.exec(0, "touch /tmp/sick");
-    bucket.write("workspace/jobs/slow/manifest.json", {
+    writeBareJob(bucket, "slow", {
       ...{ version: "1", selectors: ["worker"] },
       health_check: {
         checks: [{ type: "ssh", command: "false" }],
         wait: { attempts: 600, interval_seconds: 1 },
       },
     });
-    bucket.write("workspace/jobs/slow/Makefile", "start stop restart:\n\t@true\n");
     await bucket.maand("build");
     const run = bucket.start(["health_check", "--wait", "--jobs", "slow"]);
     await run.waitForStderr("asking up to 600 times until it passes: ssh false: exit status 1");

@@ -1,7 +1,8 @@
 // Every operator's command in every weather: what stdout, stderr, --json and the exit code say.
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { buildAndDeploy, writeJob } from "../support/builders/jobs.ts";
+import { writeJob } from "../support/builders/jobs.ts";
+import { buildAndDeploy } from "../support/deployed.ts";
 import {
   argsOf,
   bucket,

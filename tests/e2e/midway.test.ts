@@ -1,14 +1,9 @@
 // Workers that break while they are being worked on: in a sync, in a lifecycle target, at the gate, and between waves.
 
 import { beforeEach, describe, expect, test } from "bun:test";
-import {
-  build,
-  callsOf,
-  type DeployJson,
-  noticeQuickly,
-  outcomesOf,
-  writeJob,
-} from "../support/builders/jobs.ts";
+import { noticeQuickly, writeJob } from "../support/builders/jobs.ts";
+import { build } from "../support/built-bucket.ts";
+import { callsOf, type DeployJson, outcomesOf } from "../support/deployed.ts";
 import { useBucket, useFleet } from "../support/use.ts";
 
 const fleet = useFleet(4);

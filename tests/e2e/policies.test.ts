@@ -1,19 +1,16 @@
 // Restart policies, waves and batches on real workers.
 
 import { expect, test } from "bun:test";
+import { makeSick, makeWell, sickGate, writeJob } from "../support/builders/jobs.ts";
+import { build } from "../support/built-bucket.ts";
 import {
   allCalls,
-  build,
   buildAndDeploy,
   callsOf,
   type DeployJson,
   jobDirectory,
-  makeSick,
-  makeWell,
   outcomesOf,
-  sickGate,
-  writeJob,
-} from "../support/builders/jobs.ts";
+} from "../support/deployed.ts";
 import { useBucket, useFleet } from "../support/use.ts";
 
 const fleet = useFleet(2);

@@ -2,7 +2,8 @@
 
 import { expect, test } from "bun:test";
 import { connect, type Socket } from "node:net";
-import { build, buildAndDeploy } from "../support/builders/jobs.ts";
+import { build } from "../support/built-bucket.ts";
+import { buildAndDeploy } from "../support/deployed.ts";
 import { useFileBucket, useFleet } from "../support/use.ts";
 
 const fleet = useFleet(3);

@@ -1,7 +1,8 @@
 // Three workers with one job each, and how a command's outcome is held against what it should be.
 
 import { beforeAll, expect } from "bun:test";
-import { buildAndDeploy, jobDirectory, sickGate, writeJob } from "../support/builders/jobs.ts";
+import { sickGate, writeJob } from "../support/builders/jobs.ts";
+import { buildAndDeploy, jobDirectory } from "../support/deployed.ts";
 import type { Fleet } from "../support/fleet.ts";
 import type { Bucket } from "../support/maand.ts";
 import { useFileBucket, useFleet } from "../support/use.ts";

@@ -1,20 +1,16 @@
 // What a run that was cut short, or that lost a worker, leaves behind: never a process taken for what it is not.
 
 import { beforeEach, expect, test } from "bun:test";
+import { makeSick, makeWell, noticeQuickly, sickGate, writeJob } from "../support/builders/jobs.ts";
+import { build } from "../support/built-bucket.ts";
 import {
   allCalls,
-  build,
   buildAndDeploy,
   callsOf,
   type DeployJson,
   jobDirectory,
-  makeSick,
-  makeWell,
-  noticeQuickly,
   outcomesOf,
-  sickGate,
-  writeJob,
-} from "../support/builders/jobs.ts";
+} from "../support/deployed.ts";
 import { useBucket, useFleet } from "../support/use.ts";
 
 const fleet = useFleet(2);

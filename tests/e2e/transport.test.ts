@@ -2,15 +2,9 @@
 
 import { expect, test } from "bun:test";
 import { chmodSync, mkdirSync, statSync, symlinkSync } from "node:fs";
-import {
-  build,
-  buildAndDeploy,
-  callsOf,
-  type DeployJson,
-  jobDirectory,
-  outcomesOf,
-  writeJob,
-} from "../support/builders/jobs.ts";
+import { writeJob } from "../support/builders/jobs.ts";
+import { build } from "../support/built-bucket.ts";
+import { buildAndDeploy, callsOf, type DeployJson, jobDirectory, outcomesOf } from "../support/deployed.ts";
 import { useBucket, useFleet } from "../support/use.ts";
 
 const fleet = useFleet(2);

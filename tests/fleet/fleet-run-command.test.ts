@@ -1,7 +1,8 @@
 // run_command on real workers: exit codes, environment, input, folding, batches with health checks.
 
 import { beforeAll, expect, test } from "bun:test";
-import { buildAndDeploy, makeSick, makeWell, sickGate, writeJob } from "../support/builders/jobs.ts";
+import { makeSick, makeWell, sickGate, writeJob } from "../support/builders/jobs.ts";
+import { buildAndDeploy } from "../support/deployed.ts";
 import { maand } from "../support/maand.ts";
 import { useFileBucket, useFleet } from "../support/use.ts";
 

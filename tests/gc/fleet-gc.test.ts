@@ -3,7 +3,9 @@
 import { Database } from "bun:sqlite";
 import { expect, test } from "bun:test";
 import { existsSync, mkdirSync, readdirSync, rmSync, utimesSync, writeFileSync } from "node:fs";
-import { build, buildAndDeploy, callsOf, jobDirectory, writeJob } from "../support/builders/jobs.ts";
+import { writeJob } from "../support/builders/jobs.ts";
+import { build } from "../support/built-bucket.ts";
+import { buildAndDeploy, callsOf, jobDirectory } from "../support/deployed.ts";
 import { useBucket, useFleet } from "../support/use.ts";
 
 interface GcJson {

@@ -1,7 +1,9 @@
 // health_check on real workers: the worker gate, each kind of probe, waiting, and what is told.
 
 import { expect, test } from "bun:test";
-import { build, buildAndDeploy, makeSick, makeWell, sickGate, writeJob } from "../support/builders/jobs.ts";
+import { makeSick, makeWell, sickGate, writeJob } from "../support/builders/jobs.ts";
+import { build } from "../support/built-bucket.ts";
+import { buildAndDeploy } from "../support/deployed.ts";
 import { useBucket, useFleet } from "../support/use.ts";
 
 interface HealthJson {

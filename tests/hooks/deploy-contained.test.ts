@@ -2,7 +2,9 @@
 
 import { beforeEach, describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
-import { allCalls, build, type DeployJson, writeJob } from "../support/builders/jobs.ts";
+import { writeJob } from "../support/builders/jobs.ts";
+import { build } from "../support/built-bucket.ts";
+import { allCalls, type DeployJson } from "../support/deployed.ts";
 import { maandPath } from "../support/maand.ts";
 import { useBucket, useFleet } from "../support/use.ts";
 import { isRunning } from "../support/watch.ts";

@@ -2,15 +2,9 @@
 
 import { describe, expect, test } from "bun:test";
 import { mkdirSync, symlinkSync } from "node:fs";
-import {
-  allCalls,
-  build,
-  buildAndDeploy,
-  callsOf,
-  type DeployJson,
-  outcomesOf,
-  writeJob,
-} from "../support/builders/jobs.ts";
+import { writeJob } from "../support/builders/jobs.ts";
+import { build } from "../support/built-bucket.ts";
+import { allCalls, buildAndDeploy, callsOf, type DeployJson, outcomesOf } from "../support/deployed.ts";
 import { useBucket, useFleet } from "../support/use.ts";
 
 const fleet = useFleet(2);

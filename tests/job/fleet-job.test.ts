@@ -1,17 +1,9 @@
 // maand job on real workers: batches, gates, refusals, and what the next deploy then does.
 
 import { expect, test } from "bun:test";
-import {
-  allCalls,
-  build,
-  buildAndDeploy,
-  callsOf,
-  jobDirectory,
-  makeSick,
-  makeWell,
-  sickGate,
-  writeJob,
-} from "../support/builders/jobs.ts";
+import { makeSick, makeWell, sickGate, writeJob } from "../support/builders/jobs.ts";
+import { build } from "../support/built-bucket.ts";
+import { allCalls, buildAndDeploy, callsOf, jobDirectory } from "../support/deployed.ts";
 import { useBucket, useFleet } from "../support/use.ts";
 
 interface JobJson {

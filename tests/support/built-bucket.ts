@@ -19,19 +19,6 @@ export interface BuildOutcome {
   warnings: { path: string; what: string; hint: string }[];
 }
 
-const makefile = "start stop restart reload status:\n\t@true\n";
-
-/** Writes a job with a Makefile; `files` are relative to the job and may replace it. */
-export function writeJob(
-  bucket: Bucket,
-  name: string,
-  manifest: object,
-  files: Record<string, string | object> = {},
-): void {
-  const all = { Makefile: makefile, ...files, "manifest.json": manifest };
-  for (const [path, content] of Object.entries(all)) bucket.write(`workspace/jobs/${name}/${path}`, content);
-}
-
 /** Takes everything out of the workspace but what `init` wrote. */
 export function clearWorkspace(bucket: Bucket): void {
   bucket.remove("workspace/jobs");

@@ -16,6 +16,7 @@ import { createHookHost } from "../../../src/hooks/host.ts";
 import type { CatalogState } from "../../../src/model/state.ts";
 import { closeSession, openSession } from "../../../src/session/open.ts";
 import type { Session } from "../../../src/session/session.ts";
+import { writeBareJob } from "./jobs.ts";
 
 // A python3 that is a shell script of a version manager adds variables of its own to what it runs.
 process.env.PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -44,7 +45,8 @@ export interface Room {
   events: Event[];
   graceful: AbortController;
   forced: AbortController;
-  write(path: string, content: string, mode?: number): void;
+  /** Writes a file of the bucket; an object is written as JSON. */
+  write(path: string, content: string | object, mode?: number): void;
   /** Text of all output of hooks so far. */
   output(): string;
   warnings(): string[];
@@ -80,21 +82,19 @@ export function useRooms(): MakeRoom {
 
 async function makeRoom(jobs: Record<string, RoomJob>, options: RoomOptions = {}): Promise<Room> {
   const dir = mkdtempSync(join(tmpdir(), "maand-hooks-"));
-  const write = (path: string, content: string, mode?: number): void => {
+  const write = (path: string, content: string | object, mode?: number): void => {
     mkdirSync(dirname(join(dir, path)), { recursive: true });
-    writeFileSync(join(dir, path), content, mode === undefined ? {} : { mode });
+    const text = typeof content === "string" ? content : JSON.stringify(content);
+    writeFileSync(join(dir, path), text, mode === undefined ? {} : { mode });
   };
   const paths = bucketPaths(dir);
   await initBucket(paths, { workers: [] }, Date.now());
   if (options.conf !== undefined) write("maand.conf", options.conf);
   const rows = options.workers ?? workers.map((host) => ({ host, labels: Object.keys(jobs) }));
-  write("workspace/workers.json", JSON.stringify(rows));
-  if (options.disabled !== undefined) write("workspace/disabled.json", JSON.stringify(options.disabled));
+  write("workspace/workers.json", rows);
+  if (options.disabled !== undefined) write("workspace/disabled.json", options.disabled);
   for (const [name, job] of Object.entries(jobs)) {
-    const manifest = { version: "1.2.3", ...job.manifest };
-    write(`workspace/jobs/${name}/manifest.json`, JSON.stringify(manifest));
-    write(`workspace/jobs/${name}/Makefile`, "start stop restart:\n\ttrue\n");
-    for (const [path, content] of Object.entries(job.files)) write(`workspace/jobs/${name}/${path}`, content);
+    writeBareJob({ write }, name, { version: "1.2.3", ...job.manifest }, job.files);
   }
   const events: Event[] = [];
   const stream = createEventStream();
