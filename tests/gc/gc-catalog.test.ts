@@ -12,7 +12,7 @@ import { cipherFromFile } from "../../src/kv/cipher.ts";
 import { type KvStore, openKv } from "../../src/kv/store.ts";
 import type { AllocationRow, JobRow } from "../../src/model/state.ts";
 import { type TreeFile, treeHash } from "../../src/model/tree.ts";
-import { allocationRow, jobRow } from "../support/builders/catalog.ts";
+import { allocationRow, jobRow, workerRow } from "../support/builders/catalog.ts";
 import { useTempDir } from "../support/use.ts";
 
 const dir = useTempDir();
@@ -31,13 +31,7 @@ const day = 86_400_000;
 
 function fill(jobs: JobRow[], allocations: AllocationRow[]): void {
   const before = readState(catalog);
-  const workers = ["10.0.0.1"].map((host, position) => ({
-    host,
-    workerId: host,
-    position,
-    labels: [],
-    tags: {},
-  }));
+  const workers = [workerRow("10.0.0.1")];
   writeState(catalog, diffState(before, { ...before, workers, jobs, allocations }));
 }
 

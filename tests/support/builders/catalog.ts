@@ -1,4 +1,4 @@
-// Small catalogs for tests of pure parts.
+// What the catalog holds, as values: rows with everything that a test does not care about filled in, and whole states.
 
 import { allocationId, jobId } from "../../../src/model/ids.ts";
 import type {
@@ -7,11 +7,13 @@ import type {
   DeploymentRow,
   JobRow,
   RuntimeState,
+  WorkerRow,
 } from "../../../src/model/state.ts";
-import { manifest } from "./workspace.ts";
+import { manifest } from "./manifest.ts";
 
 type Manifest = JobRow["manifest"];
 
+/** A job of version 1.0.0 in wave 0. `of` changes its manifest. */
 export function jobRow(name: string, changes: Partial<JobRow> = {}, of: Partial<Manifest> = {}): JobRow {
   return {
     name,
@@ -25,6 +27,7 @@ export function jobRow(name: string, changes: Partial<JobRow> = {}, of: Partial<
   };
 }
 
+/** A live, enabled allocation with the ids that a build would give it. */
 export function allocationRow(
   job: string,
   workerIp: string,
@@ -42,20 +45,20 @@ export function allocationRow(
   };
 }
 
+/** A worker with no label but `worker`. */
+export function workerRow(host: string, position = 0, changes: Partial<WorkerRow> = {}): WorkerRow {
+  return { host, workerId: `id-${host}`, position, labels: ["worker"], tags: {}, ...changes };
+}
+
+/** A catalog without ports and files; an empty one when nothing is given. */
 export function catalogState(
-  hosts: readonly string[],
-  jobs: JobRow[],
-  allocations: AllocationRow[],
+  hosts: readonly string[] = [],
+  jobs: JobRow[] = [],
+  allocations: AllocationRow[] = [],
 ): CatalogState {
   return {
     bucketId: "bucket",
-    workers: hosts.map((host, position) => ({
-      host,
-      workerId: `id-${host}`,
-      position,
-      labels: ["worker"],
-      tags: {},
-    })),
+    workers: hosts.map((host, position) => workerRow(host, position)),
     jobs,
     allocations,
     ports: [],

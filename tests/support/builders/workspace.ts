@@ -1,4 +1,4 @@
-// Generated workspaces, as values: what the property tests of the build plan run on.
+// Workspaces as values, single ones and generated ones, and the build plan over them without a disk.
 
 import { createHash } from "node:crypto";
 import fc from "fast-check";
@@ -11,26 +11,13 @@ import type {
   WorkspacePlaces,
   WorkspaceWorker,
 } from "../../../src/workspace/types.ts";
+import { catalogState } from "./catalog.ts";
+import { manifest } from "./manifest.ts";
 
+/** Places in files for messages, as if nothing were known but the file. */
 export const noPlaces: WorkspacePlaces = { place: (file) => ({ path: file }) };
 
-export function manifest(overrides: Partial<Manifest> = {}): Manifest {
-  return {
-    version: "1.0.0",
-    versionDeclared: true,
-    selectors: ["worker"],
-    maxConcurrentStarts: 0,
-    maxConcurrentUpgrades: 1,
-    minAllocationsCount: 0,
-    restartPolicy: "always",
-    restartGlobs: [],
-    ports: {},
-    hooks: [],
-    certs: [],
-    ...overrides,
-  };
-}
-
+/** A job whose only file is a Makefile with this text. */
 export function workspaceJob(name: string, overrides: Partial<Manifest> = {}, text = name): WorkspaceJob {
   const content = new TextEncoder().encode(text);
   const sha256 = createHash("sha256").update(content).digest("hex");
@@ -42,10 +29,12 @@ export function workspaceJob(name: string, overrides: Partial<Manifest> = {}, te
   };
 }
 
+/** A worker with these labels and `worker`. */
 export function workspaceWorker(host: string, index: number, labels: string[] = []): WorkspaceWorker {
   return { host, labels: [...new Set([...labels, "worker"])].sort(), tags: {}, position: index, index };
 }
 
+/** Jobs are put in the order of their names, as a read workspace has them. */
 export function workspace(
   workers: WorkspaceWorker[],
   jobs: WorkspaceJob[],
@@ -62,16 +51,12 @@ export function workspace(
   };
 }
 
-export function emptyState(): CatalogState {
-  return { bucketId: "b", workers: [], jobs: [], allocations: [], ports: [], files: new Map() };
-}
-
 let minted = 0;
 
 /** Plans a build of a workspace on top of an earlier state. */
 export function build(
   ws: Workspace,
-  previous: CatalogState = emptyState(),
+  previous: CatalogState = catalogState(),
   runtime: ReadonlyMap<string, RuntimeState> = new Map(),
   overrides: Partial<BuildInput> = {},
 ): BuildPlan {
