@@ -15,17 +15,8 @@ import type { RestartPolicy } from "../../src/model/manifest.ts";
 import type { JobRow, RuntimeState } from "../../src/model/state.ts";
 import { hasFiles, mayRun } from "../../src/model/state.ts";
 import { treeHash } from "../../src/model/tree.ts";
-import { allocationRow, jobRow } from "../support/builders/catalog.ts";
+import { allocationRow, jobRow, runtimeStates } from "../support/builders/catalog.ts";
 
-const states: RuntimeState[] = [
-  "absent",
-  "unknown",
-  "running",
-  "health_failed",
-  "stopped",
-  "drained",
-  "cleaned",
-];
 const noOptions = { force: false, syncOnly: false };
 
 function content(seed: string): {
@@ -50,7 +41,7 @@ const allocations: fc.Arbitrary<Generated> = fc
   .record({
     removed: fc.boolean(),
     disabled: fc.boolean(),
-    state: fc.constantFrom(...states),
+    state: fc.constantFrom(...runtimeStates),
     promoted: fc.option(fc.constantFrom("old", "new"), { nil: undefined }),
     version: fc.constantFrom("1.0.0", "2.0.0"),
     attempt: fc.option(fc.constantFrom("old", "new", "other"), { nil: undefined }),

@@ -5,6 +5,7 @@ import type { Bucket } from "./maand.ts";
 
 export type Row = Record<string, unknown>;
 
+/** What `build --json` prints; written out again, because a field that the sources rename must fail here. */
 export interface BuildOutcome {
   changed: boolean;
   workers: number;

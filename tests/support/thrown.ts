@@ -3,14 +3,14 @@
 import { expect } from "bun:test";
 import { MaandError } from "../../src/model/error.ts";
 
-/** The error that `act` throws. */
-export function thrownBy(act: () => unknown): unknown {
+/** The error that `act` throws; `what` names it should it throw none. */
+export function thrownBy(act: () => unknown, what = "it"): unknown {
   try {
     act();
   } catch (error) {
     return error;
   }
-  throw new Error("nothing was thrown");
+  throw new Error(`nothing was thrown by ${what}`);
 }
 
 /** What a promise is rejected with. */

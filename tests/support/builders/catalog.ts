@@ -13,6 +13,19 @@ import { manifest } from "./manifest.ts";
 
 type Manifest = JobRow["manifest"];
 
+const everyState: Record<RuntimeState, true> = {
+  absent: true,
+  unknown: true,
+  running: true,
+  health_failed: true,
+  stopped: true,
+  drained: true,
+  cleaned: true,
+};
+
+/** Every state that an allocation can be in; the compiler sees to it that none is missing. */
+export const runtimeStates = Object.keys(everyState) as RuntimeState[];
+
 /** A job of version 1.0.0 in wave 0. `of` changes its manifest. */
 export function jobRow(name: string, changes: Partial<JobRow> = {}, of: Partial<Manifest> = {}): JobRow {
   return {
