@@ -37,7 +37,7 @@ function secretsWith(files: Record<string, string>): string {
 }
 
 describe("createAuthority", () => {
-  test("makes the CA that 03 describes", () => {
+  test("makes the documented CA", () => {
     const dir = secretsWith({ "ca.crt": authority.certPem });
     const text = mustOpenssl(dir, "x509", "-in", "ca.crt", "-noout", "-text");
     expect(text).toContain(`Issuer: CN = ${bucketId}`);

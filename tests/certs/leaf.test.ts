@@ -39,7 +39,7 @@ async function made(change: Partial<LeafContent> = {}, signer = authority, at = 
 }
 
 describe("the certificate", () => {
-  test("is what 03 describes", async () => {
+  test("is the documented one", async () => {
     const { dir, text, leaf } = await made({
       subject: { common_name: "api", organization: "Shop", country: "DE" },
     });

@@ -17,7 +17,7 @@ beforeAll(async () => {
 const end = Date.parse("2026-04-30T10:20:30Z");
 
 describe("certRows", () => {
-  test("has the columns of 02, the CA first", () => {
+  test("has the documented columns, the CA first", () => {
     const held = { job: "api", worker: "10.0.0.1", cert: "tls", one: false, certPem };
     const rows = certRows({ authority: authority.certPem, held: [held], now, bufferDays: 10 });
     const columns = ["scope", "job", "worker", "cert", "common_name", "not_after", "days_left", "status"];

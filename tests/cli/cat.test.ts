@@ -13,7 +13,7 @@ import { useBuckets, useFileBucket } from "../support/use.ts";
 const bucket = useFileBucket();
 const newBucket = useBuckets();
 
-/** Columns of every table, as 02 fixes them. */
+/** Columns of every table: what scripts read must stay. */
 const columns = {
   workers: "worker_id worker_ip zone position memory_mb cpu_mhz labels",
   jobs: "job_id name version disabled deployment_seq selectors allocations",

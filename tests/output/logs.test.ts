@@ -60,7 +60,7 @@ const example = `2026-06-02 22:07:01  deploy  seq=17  run=8f3a2c12
 `;
 
 describe("human", () => {
-  test("is the example of 07, from either form", async () => {
+  test("is the documented example, from either form", async () => {
     for (const format of ["kv", "json", "jsonl"] as const) {
       rmSync(logsDir(), { recursive: true });
       write(command(stop("10.0.0.3"), 1, "Container pg  Stopping"), run, start, format);
