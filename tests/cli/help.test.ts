@@ -10,8 +10,8 @@ import { application } from "../../src/commands/application.ts";
 import { commandGroups, commonFlags } from "../../src/help/commands.ts";
 import { helpText } from "../../src/help/help.ts";
 import { topics } from "../../src/help/topics.ts";
+import { MaandError } from "../../src/model/error.ts";
 import { maand } from "../support/maand.ts";
-import { maandErrorBy } from "../support/thrown.ts";
 
 type Target = Command<ParseContext> | RouteMap<ParseContext>;
 const directory = join(import.meta.dir, "../../src/help");
@@ -112,7 +112,14 @@ test.each(shown)("%s: maand %p", async (_, argv) => {
 });
 
 test("an unknown topic suggests one; a command without a topic leads to its --help", () => {
-  const errorOf = (topic: string) => maandErrorBy(() => helpText(topic));
+  const errorOf = (topic: string): MaandError => {
+    try {
+      helpText(topic);
+    } catch (thrown) {
+      if (thrown instanceof MaandError) return thrown;
+    }
+    throw new Error("no MaandError");
+  };
   expect(errorOf("deplou")).toMatchObject({ kind: "usage", hint: 'did you mean "deploy"?' });
   expect(errorOf("info").hint).toBe('"maand info --help" explains that command');
   expect(helpText("health-check")).toBe(helpText("health"));
