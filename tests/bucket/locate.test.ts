@@ -1,18 +1,19 @@
 // Which bucket a command works on: --bucket, then BUCKET_ROOT, then upwards; none is exit 2.
 
-import { afterAll, beforeAll, expect, test } from "bun:test";
-import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { beforeAll, expect, test } from "bun:test";
+import { mkdirSync, realpathSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { locateBucket } from "../../src/bucket/locate.ts";
 import { MaandError } from "../../src/model/error.ts";
-import { type Bucket, maand, newBucket } from "../support/maand.ts";
+import { maand } from "../support/maand.ts";
+import { useBuckets, useTempDirs } from "../support/use.ts";
 
-let root: string;
+const newBucket = useBuckets();
+const tempDir = useTempDirs();
+const root = realpathSync(tempDir());
 const at = (...parts: string[]) => join(root, ...parts);
 
 beforeAll(() => {
-  root = realpathSync(mkdtempSync(join(tmpdir(), "maand-locate-")));
   for (const directory of ["outer/workspace/jobs/api", "outer/inner/deep", "other/data", "none"])
     mkdirSync(at(directory), { recursive: true });
   writeFileSync(at("outer/maand.conf"), "");
@@ -20,7 +21,6 @@ beforeAll(() => {
   // A bucket that lost its maand.conf still has its catalog.
   writeFileSync(at("other/data/maand.db"), "");
 });
-afterAll(() => rmSync(root, { recursive: true, force: true }));
 
 test("upwards from the working directory, the nearest one", () => {
   const find = (workingDirectory: string) => locateBucket({ workingDirectory }).root;
@@ -72,32 +72,27 @@ test("every path of a bucket lies below its root", () => {
 });
 
 test("the executable: flag, environment, upwards, and exit 2 with the way out when there is none", async () => {
-  let bucket: Bucket | undefined;
-  try {
-    bucket = await newBucket();
-    const id = (await bucket.maandJson<Record<string, unknown>>("info")).json;
-    const idOf = async (args: string[], options: Parameters<typeof maand>[1]) => {
-      const { code, stdout, stderr } = await maand(["info", "--json", ...args], options);
-      expect([code, stderr]).toEqual([0, ""]);
-      return JSON.parse(stdout) as Record<string, unknown>;
-    };
-    const bare = ({ run_id: _, ...rest }: Record<string, unknown>) => rest;
-    mkdirSync(bucket.path("workspace/jobs/api"), { recursive: true });
-    for (const [args, options] of [
-      [["--bucket", bucket.dir], { cwd: at("none") }],
-      [[`--bucket=${bucket.dir}`], { cwd: at("none") }],
-      [[], { cwd: at("none"), env: { BUCKET_ROOT: bucket.dir } }],
-      [[], { cwd: bucket.path("workspace/jobs/api") }],
-    ] as const)
-      expect(bare(await idOf([...args], options))).toEqual(bare(id));
-    const lost = await maand(["build"], { cwd: at("none") });
-    expect(lost.code).toBe(2);
-    expect(lost.stdout).toBe("");
-    expect(lost.stderr).toBe(
-      `error: no bucket in ${at("none")} or any directory above it\n` +
-        '  do: run "maand init" to make one here, or name one with --bucket DIR\n',
-    );
-  } finally {
-    await bucket?.cleanUp();
-  }
+  const bucket = await newBucket();
+  const id = (await bucket.maandJson<Record<string, unknown>>("info")).json;
+  const idOf = async (args: string[], options: Parameters<typeof maand>[1]) => {
+    const { code, stdout, stderr } = await maand(["info", "--json", ...args], options);
+    expect([code, stderr]).toEqual([0, ""]);
+    return JSON.parse(stdout) as Record<string, unknown>;
+  };
+  const bare = ({ run_id: _, ...rest }: Record<string, unknown>) => rest;
+  mkdirSync(bucket.path("workspace/jobs/api"), { recursive: true });
+  for (const [args, options] of [
+    [["--bucket", bucket.dir], { cwd: at("none") }],
+    [[`--bucket=${bucket.dir}`], { cwd: at("none") }],
+    [[], { cwd: at("none"), env: { BUCKET_ROOT: bucket.dir } }],
+    [[], { cwd: bucket.path("workspace/jobs/api") }],
+  ] as const)
+    expect(bare(await idOf([...args], options))).toEqual(bare(id));
+  const lost = await maand(["build"], { cwd: at("none") });
+  expect(lost.code).toBe(2);
+  expect(lost.stdout).toBe("");
+  expect(lost.stderr).toBe(
+    `error: no bucket in ${at("none")} or any directory above it\n` +
+      '  do: run "maand init" to make one here, or name one with --bucket DIR\n',
+  );
 });

@@ -1,21 +1,17 @@
 // One writer per bucket: who is second is told by whom, may wait, and never meets a lock that nobody holds.
 
-import { afterAll, afterEach, beforeAll, expect, test } from "bun:test";
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { afterEach, expect, test } from "bun:test";
+import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { takeLock } from "../../src/bucket/lock.ts";
 import { MaandError } from "../../src/model/error.ts";
-import { type Bucket, newBucket } from "../support/maand.ts";
 import { type Live, startProcess } from "../support/process.ts";
+import { useFileBucket, useTempDirs } from "../support/use.ts";
 
-let bucket: Bucket;
+const bucket = useFileBucket();
+const tempDir = useTempDirs();
 const holders: Live[] = [];
 
-beforeAll(async () => {
-  bucket = await newBucket();
-});
-afterAll(() => bucket?.cleanUp());
 afterEach(async () => {
   for (const holder of holders.splice(0)) {
     holder.kill("SIGKILL");
@@ -106,27 +102,23 @@ test("a maand that was stopped in the middle of a build holds the bucket until i
 });
 
 test("in one process too there is one lock at a time, and release gives it back", async () => {
-  const directory = mkdtempSync(join(tmpdir(), "maand-lock-"));
-  try {
-    const request = (command: string) => ({
-      path: join(directory, "data/lock.db"),
-      holder: { pid: 1, command, started: "then" },
-      waitSeconds: 0,
-    });
-    const first = await takeLock(request("first"));
-    const error = await takeLock(request("second")).catch((thrown: unknown) => thrown);
-    expect(error).toBeInstanceOf(MaandError);
-    expect((error as MaandError).kind).toBe("locked");
-    expect((error as MaandError).message).toContain("maand first (pid 1, started then)");
-    first.release();
-    (await takeLock(request("third"))).release();
-  } finally {
-    rmSync(directory, { recursive: true });
-  }
+  const directory = tempDir();
+  const request = (command: string) => ({
+    path: join(directory, "data/lock.db"),
+    holder: { pid: 1, command, started: "then" },
+    waitSeconds: 0,
+  });
+  const first = await takeLock(request("first"));
+  const error = await takeLock(request("second")).catch((thrown: unknown) => thrown);
+  expect(error).toBeInstanceOf(MaandError);
+  expect((error as MaandError).kind).toBe("locked");
+  expect((error as MaandError).message).toContain("maand first (pid 1, started then)");
+  first.release();
+  (await takeLock(request("third"))).release();
 });
 
 test("Ctrl-C ends the waiting", async () => {
-  const path = join(mkdtempSync(join(tmpdir(), "maand-lock-")), "lock.db");
+  const path = join(tempDir(), "lock.db");
   const stop = new AbortController();
   const holder = { pid: 1, command: "build", started: "2026-01-02T03:04:05.000Z" };
   const first = await takeLock({ path, holder, waitSeconds: 0 });
@@ -134,11 +126,10 @@ test("Ctrl-C ends the waiting", async () => {
   stop.abort();
   await expect(waiting).rejects.toMatchObject({ kind: "interrupted" });
   first.release();
-  rmSync(join(path, ".."), { recursive: true });
 });
 
 test("a lock that cannot be made is a named failure", async () => {
-  const directory = mkdtempSync(join(tmpdir(), "maand-lock-"));
+  const directory = tempDir();
   writeFileSync(join(directory, "data"), "a file where a directory should be");
   const holder = { pid: 1, command: "build", started: "2026-01-02T03:04:05.000Z" };
   const path = join(directory, "data/lock.db");
@@ -147,11 +138,10 @@ test("a lock that cannot be made is a named failure", async () => {
     message: "cannot lock the bucket for writing",
     where: { file: path },
   });
-  rmSync(directory, { recursive: true });
 });
 
 test("a note about the holder that cannot be written keeps nobody from the lock", async () => {
-  const directory = mkdtempSync(join(tmpdir(), "maand-lock-"));
+  const directory = tempDir();
   const path = join(directory, "lock.db");
   mkdirSync(`${path}.holder`);
   const holder = { pid: 1, command: "build", started: "2026-01-02T03:04:05.000Z" };
@@ -162,5 +152,4 @@ test("a note about the holder that cannot be written keeps nobody from the lock"
   });
   rmSync(`${path}.holder`, { recursive: true });
   lock.release();
-  rmSync(directory, { recursive: true });
 });

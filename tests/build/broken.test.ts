@@ -1,27 +1,26 @@
 // The broken workspaces of tests/workspace/broken, built by the executable: the same messages, exit 2, nothing changed.
 
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { beforeAll, describe, expect, test } from "bun:test";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
-import { type Bucket, newBucket } from "../support/maand.ts";
+import { writeBareJob } from "../support/builders/jobs.ts";
+import { build } from "../support/built-bucket.ts";
+import { catalogContent } from "../support/catalog-content.ts";
+import { useFileBucket } from "../support/use.ts";
 import { readCase, writeCase } from "../workspace/case.ts";
-import { build, writeJob } from "./bucket.ts";
-import { catalogContent } from "./catalog-content.ts";
 
 const directory = join(import.meta.dir, "../workspace/broken");
 const cases = readdirSync(directory).sort();
 
-let bucket: Bucket;
+const bucket = useFileBucket();
 let before: string;
 
 beforeAll(async () => {
-  bucket = await newBucket();
   bucket.write("workspace/workers.json", [{ host: "10.0.0.1" }]);
-  writeJob(bucket, "kept", { selectors: ["worker"] });
+  writeBareJob(bucket, "kept", { selectors: ["worker"] });
   await build(bucket);
   before = catalogContent(bucket);
 });
-afterAll(() => bucket?.cleanUp());
 
 describe("maand build", () => {
   for (const name of cases) {

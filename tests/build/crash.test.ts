@@ -1,37 +1,23 @@
 // kill -9 at any moment of a build: the catalog is the old one or the new one, never between, and build goes on.
 
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { statSync } from "node:fs";
 import { openCatalog } from "../../src/catalog/open.ts";
 import { cipherFromFile } from "../../src/kv/cipher.ts";
 import { openKv } from "../../src/kv/store.ts";
 import { Secret } from "../../src/model/secret.ts";
-import { type Bucket, newBucket } from "../support/maand.ts";
-import { build, writeJob } from "./bucket.ts";
-import { catalogContent, integrityOf } from "./catalog-content.ts";
+import { writeBareJob } from "../support/builders/jobs.ts";
+import { build } from "../support/built-bucket.ts";
+import { catalogContent, integrityOf } from "../support/catalog-content.ts";
+import { randomFrom, seedFrom } from "../support/chance.ts";
+import { useFileBucket } from "../support/use.ts";
 
 const kills = 64;
 /** Rounds that end before their kill do not count; this many at most. */
 const rounds = 4 * kills;
 
-let bucket: Bucket;
-
-beforeAll(async () => {
-  bucket = await newBucket();
-});
-afterAll(() => bucket?.cleanUp());
-
-/** Numbers from 0 to 1 that follow from the seed (mulberry32). */
-function randomFrom(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-  };
-}
+const bucket = useFileBucket();
 
 /** A workspace that differs from that of every other round in each kind of thing that build writes. */
 function writeRound(round: number): void {
@@ -43,7 +29,7 @@ function writeRound(round: number): void {
   bucket.write("workspace/bucket.conf", `port_range = "30000,30099"\nround = ${round}\n`);
   bucket.remove("workspace/jobs");
   for (let j = 0; j < 5; j++)
-    writeJob(
+    writeBareJob(
       bucket,
       `job${(round + j) % 7}`,
       {
@@ -82,9 +68,7 @@ function journalSize(): number {
 test(
   `${kills} kills: the old catalog or the new one, and the next build converges`,
   async () => {
-    const seed = Number(process.env.MAAND_SEED ?? Date.now() % 1_000_000);
-    console.log(`crash.test.ts: seed ${seed} (MAAND_SEED=${seed} repeats it)`);
-    const random = randomFrom(seed);
+    const random = randomFrom(seedFrom("CRASH_SEED"));
     writeRound(0);
     const begun = performance.now();
     await build(bucket);

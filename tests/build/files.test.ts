@@ -1,19 +1,16 @@
 // Job files in the catalog, what an unchanged build leaves alone, and the summary, through the executable.
 
 import { Database } from "bun:sqlite";
-import { afterAll, beforeAll, beforeEach, expect, test } from "bun:test";
+import { beforeEach, expect, test } from "bun:test";
 import { createHash } from "node:crypto";
 import { chmodSync, mkdirSync, readFileSync, statSync, symlinkSync } from "node:fs";
-import { type Bucket, newBucket } from "../support/maand.ts";
-import { build, clearWorkspace, writeJob } from "./bucket.ts";
-import { catalogContent } from "./catalog-content.ts";
+import { writeBareJob } from "../support/builders/jobs.ts";
+import { build, clearWorkspace } from "../support/built-bucket.ts";
+import { catalogContent } from "../support/catalog-content.ts";
+import { useFileBucket } from "../support/use.ts";
 
-let bucket: Bucket;
+const bucket = useFileBucket();
 
-beforeAll(async () => {
-  bucket = await newBucket();
-});
-afterAll(() => bucket?.cleanUp());
 beforeEach(() => clearWorkspace(bucket));
 
 const sha256 = (text: string | Uint8Array) => createHash("sha256").update(text).digest("hex");
@@ -31,13 +28,13 @@ const blobs = (hash: string) =>
   query<{ content: Uint8Array }>("SELECT content FROM blob WHERE sha256 = ?", hash);
 
 test("every file is kept by its SHA-256, identical content once, with mode, directories and links", async () => {
-  writeJob(
+  writeBareJob(
     bucket,
     "a",
     { selectors: ["worker"] },
     { "conf/x": "same\n", "conf/y": "same\n", "run.sh": "#!/bin/sh\n" },
   );
-  writeJob(bucket, "b", { selectors: ["worker"] }, { z: "same\n" });
+  writeBareJob(bucket, "b", { selectors: ["worker"] }, { z: "same\n" });
   mkdirSync(bucket.path("workspace/jobs/a/empty"));
   chmodSync(bucket.path("workspace/jobs/a/empty"), 0o750);
   chmodSync(bucket.path("workspace/jobs/a/run.sh"), 0o755);
@@ -63,14 +60,14 @@ test("every file is kept by its SHA-256, identical content once, with mode, dire
 
 test("bytes of any kind survive", async () => {
   const bytes = Uint8Array.from({ length: 512 }, (_, i) => i % 256);
-  writeJob(bucket, "a", { selectors: ["worker"] });
+  writeBareJob(bucket, "a", { selectors: ["worker"] });
   await Bun.write(bucket.path("workspace/jobs/a/bytes"), bytes);
   await build(bucket);
   expect(new Uint8Array(blobs(sha256(bytes))[0]!.content)).toEqual(bytes);
 });
 
 test("_hooks/ and _prometheus/ are in the catalog, tools of the host are not", async () => {
-  writeJob(
+  writeBareJob(
     bucket,
     "a",
     { selectors: ["worker"], hooks: { hook_x: { executed_on: ["cli"] } } },
@@ -98,7 +95,7 @@ test("_hooks/ and _prometheus/ are in the catalog, tools of the host are not", a
 });
 
 test("earlier content stays until gc, and content that comes back needs no second copy", async () => {
-  writeJob(bucket, "a", { selectors: ["worker"] }, { conf: "first\n" });
+  writeBareJob(bucket, "a", { selectors: ["worker"] }, { conf: "first\n" });
   await build(bucket);
   bucket.write("workspace/jobs/a/conf", "second\n");
   await build(bucket);
@@ -109,7 +106,7 @@ test("earlier content stays until gc, and content that comes back needs no secon
 });
 
 test("content that the catalog has lost is read from the workspace again", async () => {
-  writeJob(bucket, "a", { selectors: ["worker"] }, { conf: "precious\n" });
+  writeBareJob(bucket, "a", { selectors: ["worker"] }, { conf: "precious\n" });
   await build(bucket);
   const catalog = new Database(bucket.path("data/maand.db"), { readwrite: true });
   catalog.run(`DELETE FROM blob WHERE sha256 = '${sha256("precious\n")}'`);
@@ -120,7 +117,7 @@ test("content that the catalog has lost is read from the workspace again", async
 });
 
 test("a mode, an empty directory, a link's target: each alone is a change", async () => {
-  writeJob(bucket, "a", { selectors: ["worker"] }, { x: "1\n", y: "1\n" });
+  writeBareJob(bucket, "a", { selectors: ["worker"] }, { x: "1\n", y: "1\n" });
   symlinkSync("x", bucket.path("workspace/jobs/a/link"));
   await build(bucket);
   chmodSync(bucket.path("workspace/jobs/a/x"), 0o755);
@@ -140,7 +137,7 @@ test("an unchanged workspace leaves the catalog as it was, byte for byte", async
   ]);
   bucket.write("workspace/bucket.conf", 'port_range = "30000,30009"\na = 1.50\n');
   bucket.write("workspace/disabled.json", { workers: ["10.0.0.2"] });
-  writeJob(
+  writeBareJob(
     bucket,
     "a",
     {
@@ -173,7 +170,7 @@ test("the summary says what changed, and warnings go to standard error", async (
     { host: "10.5.0.1", labels: ["x"] },
     { host: "10.5.0.2", labels: ["x"] },
   ]);
-  writeJob(bucket, "sum", {
+  writeBareJob(bucket, "sum", {
     selectors: ["x"],
     certs: { tls: { subject: { common_name: "a" }, key: "ecdsa-p256", one: true } },
   });
@@ -207,6 +204,6 @@ test("build writes its catalog for its owner alone", async () => {
 
 test("build contacts no worker: hosts that do not exist do not slow it or fail it", async () => {
   bucket.write("workspace/workers.json", [{ host: "192.0.2.1" }, { host: "nowhere.invalid" }]);
-  writeJob(bucket, "a", { selectors: ["worker"] });
+  writeBareJob(bucket, "a", { selectors: ["worker"] });
   expect(await build(bucket)).toMatchObject({ workers: 2, allocations: 2 });
 });

@@ -1,18 +1,15 @@
 // Every namespace and key that build writes, and what it deletes, through the executable.
 
-import { afterAll, beforeAll, beforeEach, expect, test } from "bun:test";
+import { beforeEach, expect, test } from "bun:test";
 import { openCatalog } from "../../src/catalog/open.ts";
 import { cipherFromFile } from "../../src/kv/cipher.ts";
 import { type KvChange, openKv } from "../../src/kv/store.ts";
-import { type Bucket, newBucket } from "../support/maand.ts";
-import { build, cat, clearWorkspace, readKv, revealed, writeJob } from "./bucket.ts";
+import { writeBareJob } from "../support/builders/jobs.ts";
+import { build, cat, clearWorkspace, readKv, revealed } from "../support/built-bucket.ts";
+import { useFileBucket } from "../support/use.ts";
 
-let bucket: Bucket;
+const bucket = useFileBucket();
 
-beforeAll(async () => {
-  bucket = await newBucket();
-});
-afterAll(() => bucket?.cleanUp());
 beforeEach(() => clearWorkspace(bucket));
 
 /** What hooks and operators write beside the build. */
@@ -40,13 +37,13 @@ test("exactly the namespaces and keys of the table", async () => {
   );
   bucket.write("workspace/bucket.jobs.conf", '[api]\nmemory = "1 gb"\nlevel = "debug"\n');
   bucket.write("workspace/disabled.json", { jobs: { api: { allocations: ["10.0.0.2"] } } });
-  writeJob(
+  writeBareJob(
     bucket,
     "api",
     { version: "v2.1", selectors: ["Web", "worker"], resources: { ports: { http: {}, peer: 7000 } } },
     { "vars.conf": 'level = "info"\nname = "the api"\n' },
   );
-  writeJob(bucket, "idle", { selectors: ["nowhere"], resources: { ports: { idle: {} } } });
+  writeBareJob(bucket, "idle", { selectors: ["nowhere"], resources: { ports: { idle: {} } } });
   await build(bucket);
   const [one, two] = (await cat(bucket, "workers")).map((row) => String(row.worker_id));
   const [apiId, idle] = (await cat(bucket, "jobs")).map((row) => String(row.job_id));
@@ -148,8 +145,8 @@ test("what is no longer true is deleted, what stays true is not written again", 
     { host: "10.0.0.1", labels: ["x"], tags: { zone: "a" } },
     { host: "10.0.0.2" },
   ]);
-  writeJob(bucket, "gone", { selectors: ["worker"] }, { "vars.conf": 'a = "1"\n' });
-  writeJob(bucket, "stays", { selectors: ["worker"] }, { "vars.conf": 'a = "1"\nb = "2"\n' });
+  writeBareJob(bucket, "gone", { selectors: ["worker"] }, { "vars.conf": 'a = "1"\n' });
+  writeBareJob(bucket, "stays", { selectors: ["worker"] }, { "vars.conf": 'a = "1"\nb = "2"\n' });
   await build(bucket);
   bucket.write("workspace/workers.json", [{ host: "10.0.0.1" }]);
   bucket.remove("workspace/jobs/gone");
@@ -199,8 +196,8 @@ test("a key that comes back goes on counting its versions", async () => {
 
 test("build never deletes what hooks and operators wrote; --purge-secrets-kv does, of jobs that are allocated nowhere", async () => {
   bucket.write("workspace/workers.json", [{ host: "10.0.0.1", labels: ["db"] }]);
-  writeJob(bucket, "db", {});
-  writeJob(bucket, "web", { selectors: ["worker"] });
+  writeBareJob(bucket, "db", {});
+  writeBareJob(bucket, "web", { selectors: ["worker"] });
   await build(bucket);
   put(
     { namespace: "vars/job/db", key: "primary", value: "10.0.0.1" },
@@ -228,7 +225,7 @@ test("build never deletes what hooks and operators wrote; --purge-secrets-kv doe
 
 test("rollout_order of a hook holds until the next build that changes the catalog", async () => {
   bucket.write("workspace/workers.json", [{ host: "10.0.0.1" }, { host: "10.0.0.2" }]);
-  writeJob(bucket, "r", { selectors: ["worker"] });
+  writeBareJob(bucket, "r", { selectors: ["worker"] });
   await build(bucket);
   put({ namespace: "maand/job/r", key: "rollout_order", value: "10.0.0.2,10.0.0.1" });
   const order = async () => (await readKv(bucket))["maand/job/r"]!.rollout_order;
@@ -243,7 +240,7 @@ test("cat kv --jobs lists exactly what the job may read", async () => {
   bucket.write("workspace/workers.json", [{ host: "10.0.0.1", tags: { zone: "a" } }]);
   const hooks = { hook_up: { executed_on: ["cli"] } };
   for (const name of ["app", "db", "other"])
-    writeJob(
+    writeBareJob(
       bucket,
       name,
       {

@@ -1,16 +1,12 @@
 // Faults between files are told together with faults inside of them, and none is made up because of a broken part.
 
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
 import { renameSync, symlinkSync } from "node:fs";
-import { type Bucket, newBucket } from "../support/maand.ts";
-import { clearWorkspace, refusedBuild, writeJob } from "./bucket.ts";
+import { writeBareJob } from "../support/builders/jobs.ts";
+import { clearWorkspace, refusedBuild } from "../support/built-bucket.ts";
+import { useFileBucket } from "../support/use.ts";
 
-let bucket: Bucket;
-
-beforeAll(async () => {
-  bucket = await newBucket();
-});
-afterAll(() => bucket?.cleanUp());
+const bucket = useFileBucket();
 
 const demanding = (job: string) => ({ hook_d: { executed_on: ["cli"], demands: { job, hook: "hook_up" } } });
 const script = (name: string) => ({ [`_hooks/${name}.ts`]: "export {};\n" });
@@ -21,22 +17,22 @@ function writeFaulty(): void {
   bucket.write("workspace/bucket.conf", 'port_range = "30000,30000"\n');
   bucket.write("workspace/workers.json", [{ host: "10.0.0.1", memory: 100 }]);
   bucket.write("workspace/bucket.jobs.conf", "[big]\nmemory = 300\n");
-  writeJob(bucket, "big", {
+  writeBareJob(bucket, "big", {
     selectors: ["worker"],
     resources: { memory: { min: 1, max: 200 }, ports: { x: 8080, y: {} } },
   });
-  writeJob(bucket, "lonely", {
+  writeBareJob(bucket, "lonely", {
     selectors: ["nowhere"],
     min_allocations_count: 1,
     resources: { ports: { x: 8080, y: {} } },
   });
-  writeJob(
+  writeBareJob(
     bucket,
     "app",
     { version: "1", selectors: ["worker"], hooks: demanding("base") },
     script("hook_d"),
   );
-  writeJob(bucket, "base", { version: "1", selectors: ["worker"] });
+  writeBareJob(bucket, "base", { version: "1", selectors: ["worker"] });
 }
 
 const between = {

@@ -1,16 +1,13 @@
 // Identities, placement, soft removal and return, disabled allocations, through the executable.
 
-import { afterAll, beforeAll, beforeEach, expect, test } from "bun:test";
+import { beforeEach, expect, test } from "bun:test";
 import { createHash } from "node:crypto";
-import { type Bucket, newBucket } from "../support/maand.ts";
-import { build, cat, clearWorkspace, readKv, refusedBuild, writeJob } from "./bucket.ts";
+import { writeBareJob } from "../support/builders/jobs.ts";
+import { build, cat, clearWorkspace, readKv, refusedBuild } from "../support/built-bucket.ts";
+import { useFileBucket } from "../support/use.ts";
 
-let bucket: Bucket;
+const bucket = useFileBucket();
 
-beforeAll(async () => {
-  bucket = await newBucket();
-});
-afterAll(() => bucket?.cleanUp());
 beforeEach(() => clearWorkspace(bucket));
 
 /** MD5 as a UUID of version 3, written once more from the contract and not from the code under test. */
@@ -31,7 +28,7 @@ async function allocations(): Promise<string[]> {
 
 test("bucket_id is random, jobs, allocations and labels have name-based ids", async () => {
   bucket.write("workspace/workers.json", [{ host: "10.0.0.1", labels: ["Web"] }]);
-  writeJob(bucket, "api", { selectors: ["web"] });
+  writeBareJob(bucket, "api", { selectors: ["web"] });
   await build(bucket);
   const [job] = await cat(bucket, "jobs");
   const [allocation] = await cat(bucket, "allocations");
@@ -69,10 +66,10 @@ test("a job goes to every worker that carries all of its selectors, its own name
     { host: "10.0.0.2", labels: ["web"] },
     { host: "10.0.0.3", labels: ["named"] },
   ]);
-  writeJob(bucket, "all", { selectors: ["worker"] });
-  writeJob(bucket, "both", { selectors: [" Ssd", "weB"] });
-  writeJob(bucket, "named", {});
-  writeJob(bucket, "empty", { selectors: [] });
+  writeBareJob(bucket, "all", { selectors: ["worker"] });
+  writeBareJob(bucket, "both", { selectors: [" Ssd", "weB"] });
+  writeBareJob(bucket, "named", {});
+  writeBareJob(bucket, "empty", { selectors: [] });
   const summary = await build(bucket);
   expect(summary).toMatchObject({ workers: 3, jobs: 4, allocations: 5, added: 5, removed: 0, disabled: 0 });
   expect((await allocations()).filter((line) => !line.endsWith("removed"))).toEqual([
@@ -89,7 +86,7 @@ test("what is gone is marked removed and comes back as the same allocation", asy
     { host: "10.1.0.1", labels: ["r"] },
     { host: "10.1.0.2", labels: ["r"] },
   ]);
-  writeJob(bucket, "red", { selectors: ["r"] });
+  writeBareJob(bucket, "red", { selectors: ["r"] });
   await build(bucket);
   const mine = async () =>
     (await cat(bucket, "allocations", "--jobs", "red")).map(({ alloc_id, removed }) => [alloc_id, removed]);
@@ -113,7 +110,7 @@ test("what is gone is marked removed and comes back as the same allocation", asy
   // The job that goes, and all that comes back.
   bucket.remove("workspace/jobs/red");
   expect(await build(bucket)).toMatchObject({ jobs: 0, allocations: 0, removed: 1 });
-  writeJob(bucket, "red", { selectors: ["r"] });
+  writeBareJob(bucket, "red", { selectors: ["r"] });
   bucket.write("workspace/workers.json", [
     { host: "10.1.0.1", labels: ["r"] },
     { host: "10.1.0.2", labels: ["r"] },
@@ -127,7 +124,7 @@ test("what is gone is marked removed and comes back as the same allocation", asy
 
 test("disabled.json is followed at every build: whole jobs, some allocations, whole workers", async () => {
   bucket.write("workspace/workers.json", [{ host: "10.2.0.1" }, { host: "10.2.0.2" }, { host: "10.2.0.3" }]);
-  for (const name of ["a", "b", "c"]) writeJob(bucket, name, { selectors: ["worker"] });
+  for (const name of ["a", "b", "c"]) writeBareJob(bucket, name, { selectors: ["worker"] });
   bucket.write("workspace/disabled.json", {
     jobs: { a: {}, b: { allocations: ["10.2.0.2"] } },
     workers: ["10.2.0.3"],
@@ -184,7 +181,7 @@ test("position is the index or what the row says, and decides the order of every
     { host: "10.3.0.3", position: 0 },
     { host: "10.3.0.4" },
   ]);
-  writeJob(bucket, "p", { selectors: ["worker"] });
+  writeBareJob(bucket, "p", { selectors: ["worker"] });
   await build(bucket);
   const order = ["10.3.0.3", "10.3.0.1", "10.3.0.2", "10.3.0.4"];
   expect((await cat(bucket, "workers")).map((row) => row.worker_ip)).toEqual(order);
@@ -199,7 +196,7 @@ test("position is the index or what the row says, and decides the order of every
 test("min_allocations_count counts what is not removed, disabled ones too", async () => {
   bucket.write("workspace/workers.json", [{ host: "10.4.0.1" }, { host: "10.4.0.2" }]);
   bucket.write("workspace/disabled.json", { workers: ["10.4.0.1"] });
-  writeJob(bucket, "m", { selectors: ["worker"], min_allocations_count: 2 });
+  writeBareJob(bucket, "m", { selectors: ["worker"], min_allocations_count: 2 });
   expect(await build(bucket)).toMatchObject({ allocations: 2 });
   bucket.write("workspace/workers.json", [{ host: "10.4.0.2" }]);
   expect(await refusedBuild(bucket)).toEqual([
@@ -214,7 +211,7 @@ test("host names and IPv6 addresses are workers like others", async () => {
     { host: "db-1.example.com", tags: { zone: "a" } },
     { host: "fd00::5" },
   ]);
-  writeJob(bucket, "v", { selectors: ["worker"] });
+  writeBareJob(bucket, "v", { selectors: ["worker"] });
   await build(bucket);
   const kv = await readKv(bucket);
   expect(kv["maand/job/v"]!.workers).toBe("db-1.example.com,fd00::5");

@@ -7,7 +7,14 @@ import { diffState } from "../../src/catalog/state.ts";
 import { planCertificates, type StoredLeaf, storedLeaves } from "../../src/certs/plan.ts";
 import type { KvEntry } from "../../src/kv/store.ts";
 import type { AllocationRow, CatalogState, KvValues } from "../../src/model/state.ts";
-import { build, emptyState, workspace, workspaceJob, workspaces, workspaceWorker } from "./workspaces.ts";
+import { catalogState } from "../support/builders/catalog.ts";
+import {
+  build,
+  workspace,
+  workspaceJob,
+  workspaces,
+  workspaceWorker,
+} from "../support/builders/workspace.ts";
 
 function entriesOf(values: KvValues): KvEntry[] {
   return [...values].flatMap(([namespace, keys]) =>
@@ -130,8 +137,8 @@ test("the order in which jobs are listed does not matter", () => {
       const keys = new Map(ws.jobs.map((job) => [job.name, dice.next().value]));
       const shuffled = ws.jobs.toSorted((a, b) => keys.get(a.name)! - keys.get(b.name)!);
       const ids = { newWorkerId: (host: string) => `id of ${host}` };
-      const first = build(ws, emptyState(), new Map(), ids).next;
-      const second = build({ ...ws, jobs: shuffled }, emptyState(), new Map(), ids).next;
+      const first = build(ws, catalogState(), new Map(), ids).next;
+      const second = build({ ...ws, jobs: shuffled }, catalogState(), new Map(), ids).next;
       const sorted = (state: CatalogState) => ({ ...state, files: [...state.files].toSorted() });
       expect(sorted(second)).toEqual(sorted(first));
     }),
@@ -335,6 +342,6 @@ test("min_allocations_count counts what is not removed", () => {
 });
 
 test("an empty bucket builds to nothing but its own keys", () => {
-  const plan = build(workspace([], []), emptyState());
+  const plan = build(workspace([], []), catalogState());
   expect([...plan.kv.keys()]).toEqual(["maand/bucket", "vars/bucket", "maand/worker"]);
 });

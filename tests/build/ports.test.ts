@@ -1,15 +1,12 @@
 // Port numbers: fixed, from the pool, stable, swapped, exhausted, ambiguous, through the executable.
 
-import { afterAll, beforeAll, beforeEach, expect, test } from "bun:test";
-import { type Bucket, newBucket } from "../support/maand.ts";
-import { build, cat, clearWorkspace, portsOf, readKv, refusedBuild, writeJob } from "./bucket.ts";
+import { beforeEach, expect, test } from "bun:test";
+import { writeBareJob } from "../support/builders/jobs.ts";
+import { build, cat, clearWorkspace, portsOf, readKv, refusedBuild } from "../support/built-bucket.ts";
+import { useFileBucket } from "../support/use.ts";
 
-let bucket: Bucket;
+const bucket = useFileBucket();
 
-beforeAll(async () => {
-  bucket = await newBucket();
-});
-afterAll(() => bucket?.cleanUp());
 beforeEach(async () => {
   clearWorkspace(bucket);
   // Numbers of the last test are free again.
@@ -18,7 +15,7 @@ beforeEach(async () => {
 });
 
 const job = (name: string, ports: Record<string, object | number>) =>
-  writeJob(bucket, name, { selectors: ["worker"], resources: { ports } });
+  writeBareJob(bucket, name, { selectors: ["worker"], resources: { ports } });
 
 const allPorts = async () =>
   (await cat(bucket, "ports")).map((row) => `${row.job}.${row.name} ${row.port} ${row.source}`);

@@ -1,16 +1,13 @@
 // post_build: after the commit, in wave order, within a job by name, over non-removed allocations. TypeScript hooks.
 
-import { afterAll, beforeAll, beforeEach, expect, test } from "bun:test";
+import { beforeEach, expect, test } from "bun:test";
 import { existsSync } from "node:fs";
-import { type Bucket, newBucket } from "../support/maand.ts";
-import { build, cat, clearWorkspace, readKv, writeJob } from "./bucket.ts";
+import { writeBareJob } from "../support/builders/jobs.ts";
+import { build, cat, clearWorkspace, readKv } from "../support/built-bucket.ts";
+import { useFileBucket } from "../support/use.ts";
 
-let bucket: Bucket;
+const bucket = useFileBucket();
 
-beforeAll(async () => {
-  bucket = await newBucket();
-});
-afterAll(() => bucket?.cleanUp());
 beforeEach(() => {
   clearWorkspace(bucket);
   bucket.remove("noted");
@@ -35,7 +32,7 @@ function job(name: string, hooks: readonly string[], demands?: string): void {
   const demanding = { executed_on: ["cli"], demands: { job: demands, hook: "hook_b" } };
   const all = { ...Object.fromEntries(declared), ...(demands === undefined ? {} : { hook_d: demanding }) };
   const files = Object.keys(all).map((hook) => [`_hooks/${hook}.ts`, script] as const);
-  writeJob(bucket, name, { version: "1", selectors: ["worker"], hooks: all }, Object.fromEntries(files));
+  writeBareJob(bucket, name, { version: "1", selectors: ["worker"], hooks: all }, Object.fromEntries(files));
 }
 
 const noted = () => (existsSync(bucket.path("noted")) ? bucket.read("noted").trimEnd().split("\n") : []);
@@ -106,7 +103,7 @@ test("Ctrl-C while a hook runs: it ends well, later jobs' hooks are not started,
   );
   const hooks = { hook_b: { executed_on: ["post_build"] } };
   for (const name of ["first", "second"]) {
-    writeJob(bucket, name, { version: "1", selectors: ["worker"], hooks }, { "_hooks/hook_b.ts": slow });
+    writeBareJob(bucket, name, { version: "1", selectors: ["worker"], hooks }, { "_hooks/hook_b.ts": slow });
   }
   const run = bucket.start(["build"]);
   await run.waitForStderr("begun");

@@ -1,15 +1,12 @@
 // Reservations, bounds and capacity, through the executable.
 
-import { afterAll, beforeAll, beforeEach, expect, test } from "bun:test";
-import { type Bucket, newBucket } from "../support/maand.ts";
-import { build, clearWorkspace, readKv, refusedBuild, writeJob } from "./bucket.ts";
+import { beforeEach, expect, test } from "bun:test";
+import { writeBareJob } from "../support/builders/jobs.ts";
+import { build, clearWorkspace, readKv, refusedBuild } from "../support/built-bucket.ts";
+import { useFileBucket } from "../support/use.ts";
 
-let bucket: Bucket;
+const bucket = useFileBucket();
 
-beforeAll(async () => {
-  bucket = await newBucket();
-});
-afterAll(() => bucket?.cleanUp());
 beforeEach(() => {
   clearWorkspace(bucket);
   setSelector("");
@@ -33,9 +30,9 @@ const raise =
 
 test("the manifest's max is the reservation, and max defaults to min", async () => {
   worker("4 GB", "3.5 ghz");
-  writeJob(bucket, "a", reserving({ min: "256 mb", max: "1 gb" }, { min: "200 mhz", max: "0.5 GHz" }));
-  writeJob(bucket, "b", reserving({ min: "1.5 gb" }, { min: 300 }));
-  writeJob(bucket, "c", reserving());
+  writeBareJob(bucket, "a", reserving({ min: "256 mb", max: "1 gb" }, { min: "200 mhz", max: "0.5 GHz" }));
+  writeBareJob(bucket, "b", reserving({ min: "1.5 gb" }, { min: 300 }));
+  writeBareJob(bucket, "c", reserving());
   await build(bucket);
   const kv = await readKv(bucket);
   expect(kv["maand/worker/10.0.0.1"]).toMatchObject({ worker_memory_mb: "4096", worker_cpu_mhz: "3500" });
@@ -61,8 +58,8 @@ test("the manifest's max is the reservation, and max defaults to min", async () 
 
 test("bucket.jobs.conf decides within the manifest's bounds, and sets both bounds where there are none", async () => {
   worker(8192, 8000);
-  writeJob(bucket, "a", reserving({ min: "256 mb", max: "1 gb" }, { min: 100, max: 500 }));
-  writeJob(bucket, "free", reserving());
+  writeBareJob(bucket, "a", reserving({ min: "256 mb", max: "1 gb" }, { min: 100, max: 500 }));
+  writeBareJob(bucket, "free", reserving());
   bucket.write("workspace/bucket.jobs.conf", '[a]\nmemory = "512 mb"\ncpu = 100\n[free]\nmemory = "2 gb"\n');
   await build(bucket);
   const kv = await readKv(bucket);
@@ -82,7 +79,7 @@ test("bucket.jobs.conf decides within the manifest's bounds, and sets both bound
 
 test("a reservation outside of the bounds is refused on either side", async () => {
   worker(8192, 8000);
-  writeJob(bucket, "a", reserving({ min: 256, max: 1024 }, { min: 100, max: 500 }));
+  writeBareJob(bucket, "a", reserving({ min: 256, max: 1024 }, { min: 100, max: 500 }));
   bucket.write("workspace/bucket.jobs.conf", '[a]\nmemory = "2 gb"\ncpu = "0.05 ghz"\n');
   expect(await refusedBuild(bucket)).toEqual([
     'workspace/bucket.jobs.conf:2:10: memory of job "a" is 2048 mb, outside the manifest\'s 256 to 1024 mb; choose a value in that range or change resources.memory in workspace/jobs/a/manifest.json',
@@ -92,7 +89,7 @@ test("a reservation outside of the bounds is refused on either side", async () =
 
 test("job_config_selector picks exactly one file", async () => {
   worker(8192, 8000);
-  writeJob(bucket, "a", reserving({ min: 256, max: 1024 }));
+  writeBareJob(bucket, "a", reserving({ min: 256, max: 1024 }));
   bucket.write("workspace/bucket.jobs.conf", '[a]\nmemory = 300\nlog = "here"\n');
   bucket.write("workspace/bucket.jobs.prod.conf", '[a]\nmemory = 900\nregion = "eu"\n');
   await build(bucket);
@@ -111,8 +108,8 @@ test("job_config_selector picks exactly one file", async () => {
 
 test("the sum over active allocations must fit; the message shows worker, available, required and its parts", async () => {
   worker("1000 mb", "900 mhz");
-  writeJob(bucket, "a", reserving({ min: 1, max: 600 }, { min: 400 }));
-  writeJob(bucket, "b", reserving({ min: 1, max: 500 }, { min: 500 }));
+  writeBareJob(bucket, "a", reserving({ min: 1, max: 600 }, { min: 400 }));
+  writeBareJob(bucket, "b", reserving({ min: 1, max: 500 }, { min: 500 }));
   expect(await refusedBuild(bucket)).toEqual([
     `workspace/workers.json:4:15: worker 10.0.0.1 has 1000 mb of memory, its jobs reserve 1100 mb of memory (a 600 + b 500); ${raise}`,
   ]);
@@ -135,8 +132,8 @@ test("the sum over active allocations must fit; the message shows worker, availa
 
 test("fractions add up as the operator adds them", async () => {
   worker(0.3, 1);
-  writeJob(bucket, "a", reserving({ min: 0.1 }));
-  writeJob(bucket, "b", reserving({ min: 0.2 }));
+  writeBareJob(bucket, "a", reserving({ min: 0.1 }));
+  writeBareJob(bucket, "b", reserving({ min: 0.2 }));
   await build(bucket);
   expect((await readKv(bucket))["maand/job/b"]!.memory).toBe("0.2");
 });
@@ -146,7 +143,7 @@ test("a worker that hosts a reserving job must declare the capacity", async () =
     { host: "10.0.0.1", cpu: "1 ghz" },
     { host: "10.0.0.2", labels: ["big"] },
   ]);
-  writeJob(bucket, "a", reserving({ min: 100 }, { min: 100 }));
+  writeBareJob(bucket, "a", reserving({ min: 100 }, { min: 100 }));
   const what = (host: string, field: string, sum: string) =>
     `worker ${host} declares no ${field}, its jobs reserve ${sum}; add "${field}" to this worker ("maand collect facts" finds it) or drop the reservations`;
   expect(await refusedBuild(bucket)).toEqual([
@@ -155,6 +152,6 @@ test("a worker that hosts a reserving job must declare the capacity", async () =
     `workspace/workers.json:6:3: ${what("10.0.0.2", "cpu", "100 mhz of cpu (a 100)")}`,
   ]);
   // A job that reserves nothing asks for nothing.
-  writeJob(bucket, "a", reserving());
+  writeBareJob(bucket, "a", reserving());
   await build(bucket);
 });

@@ -1,6 +1,6 @@
 // What a removed allocation keeps until deploy has stopped it, and that nothing is left over afterwards.
 
-import { afterAll, beforeAll, beforeEach, expect, test } from "bun:test";
+import { beforeEach, expect, test } from "bun:test";
 import { promote, setStates } from "../../src/catalog/deployments.ts";
 import { type Catalog, openCatalog } from "../../src/catalog/open.ts";
 import { pruneRemoved } from "../../src/deploy/run/prune.ts";
@@ -8,15 +8,12 @@ import { cipherFromFile } from "../../src/kv/cipher.ts";
 import { openKv } from "../../src/kv/store.ts";
 import type { RuntimeState } from "../../src/model/state.ts";
 import type { Session } from "../../src/session/session.ts";
-import { type Bucket, newBucket } from "../support/maand.ts";
-import { build, cat, clearWorkspace, readKv, revealed, writeJob } from "./bucket.ts";
+import { writeBareJob } from "../support/builders/jobs.ts";
+import { build, cat, clearWorkspace, readKv, revealed } from "../support/built-bucket.ts";
+import { useFileBucket } from "../support/use.ts";
 
-let bucket: Bucket;
+const bucket = useFileBucket();
 
-beforeAll(async () => {
-  bucket = await newBucket();
-});
-afterAll(() => bucket?.cleanUp());
 beforeEach(async () => {
   clearWorkspace(bucket);
   bucket.write("workspace/workers.json", [{ host: "10.0.0.1", tags: { zone: "a" } }, { host: "10.0.0.2" }]);
@@ -24,7 +21,7 @@ beforeEach(async () => {
 
 const certs = { tls: { subject: { common_name: "api" }, key: "ecdsa-p256" } };
 const job = (name: string) =>
-  writeJob(bucket, name, { selectors: ["worker"], certs }, { "vars.conf": 'v = "1"\n' });
+  writeBareJob(bucket, name, { selectors: ["worker"], certs }, { "vars.conf": 'v = "1"\n' });
 
 function withCatalog<T>(act: (catalog: Catalog) => T): T {
   const catalog = openCatalog(bucket.path("data/maand.db"));

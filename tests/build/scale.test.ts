@@ -1,18 +1,18 @@
 // A large bucket: 100 workers × 50 jobs × 20 files build, and an unchanged rebuild writes nothing. No clock here: see scripts/bench.
 
 import { Database } from "bun:sqlite";
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { beforeAll, expect, test } from "bun:test";
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { type Bucket, newBucket } from "../support/maand.ts";
-import { build, writeJob } from "./bucket.ts";
+import { writeBareJob } from "../support/builders/jobs.ts";
+import { build } from "../support/built-bucket.ts";
+import { useFileBucket } from "../support/use.ts";
 
 const size = { workers: 100, jobs: 50, files: 20 };
 
-let bucket: Bucket;
+const bucket = useFileBucket();
 
-beforeAll(async () => {
-  bucket = await newBucket();
+beforeAll(() => {
   bucket.write(
     "workspace/workers.json",
     Array.from({ length: size.workers }, (_, i) => ({
@@ -29,7 +29,7 @@ beforeAll(async () => {
       { length: size.files - 3 },
       (_, f) => [`conf/f${f}.conf`, `job ${j} file ${f}\n`] as const,
     );
-    writeJob(
+    writeBareJob(
       bucket,
       `job${j}`,
       {
@@ -41,7 +41,6 @@ beforeAll(async () => {
     );
   }
 });
-afterAll(() => bucket?.cleanUp());
 
 const fileHash = () =>
   createHash("sha256")

@@ -1,22 +1,21 @@
 // Certificates of a build, judged by openssl, through the executable.
 
-import { afterAll, beforeAll, beforeEach, expect, test } from "bun:test";
+import { beforeAll, beforeEach, expect, test } from "bun:test";
 import { spawnSync } from "node:child_process";
 import { createPrivateKey, createPublicKey, X509Certificate } from "node:crypto";
 import { copyFileSync, mkdirSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { type Bucket, newBucket } from "../support/maand.ts";
-import { build, cat, clearWorkspace, readKv, revealed, writeJob } from "./bucket.ts";
+import { writeBareJob } from "../support/builders/jobs.ts";
+import { build, cat, clearWorkspace, readKv, revealed } from "../support/built-bucket.ts";
+import { useFileBucket } from "../support/use.ts";
 
-let bucket: Bucket;
+const bucket = useFileBucket();
 
 const defaults = "certs_ttl = 60\ncerts_renewal_buffer = 10\n";
 
-beforeAll(async () => {
-  bucket = await newBucket();
+beforeAll(() => {
   mkdirSync(bucket.path("scratch"));
 });
-afterAll(() => bucket?.cleanUp());
 beforeEach(() => {
   clearWorkspace(bucket);
   bucket.write("maand.conf", defaults);
@@ -29,7 +28,7 @@ function openssl(...args: string[]): string {
   return run.stdout;
 }
 
-const job = (name: string, certs: object) => writeJob(bucket, name, { selectors: ["worker"], certs });
+const job = (name: string, certs: object) => writeBareJob(bucket, name, { selectors: ["worker"], certs });
 
 const ecdsa = (more: object = {}) => ({ subject: { common_name: "api" }, key: "ecdsa-p256", ...more });
 

@@ -1,15 +1,12 @@
 // Demands, versions, cycles and deployment_seq, through the executable.
 
-import { afterAll, beforeAll, beforeEach, expect, test } from "bun:test";
-import { type Bucket, newBucket } from "../support/maand.ts";
-import { build, cat, clearWorkspace, refusedBuild, writeJob } from "./bucket.ts";
+import { beforeEach, expect, test } from "bun:test";
+import { writeBareJob } from "../support/builders/jobs.ts";
+import { build, cat, clearWorkspace, refusedBuild } from "../support/built-bucket.ts";
+import { useFileBucket } from "../support/use.ts";
 
-let bucket: Bucket;
+const bucket = useFileBucket();
 
-beforeAll(async () => {
-  bucket = await newBucket();
-});
-afterAll(() => bucket?.cleanUp());
 beforeEach(() => clearWorkspace(bucket));
 
 interface Demand {
@@ -25,7 +22,7 @@ function job(name: string, demands: Demand[] = [], version: string | null = "1.0
   );
   const hooks = { hook_up: { executed_on: ["cli"] }, ...Object.fromEntries(own) };
   const scripts = Object.keys(hooks).map((hook) => [`_hooks/${hook}.ts`, "export {};\n"] as const);
-  writeJob(
+  writeBareJob(
     bucket,
     name,
     { ...(version === null ? {} : { version }), selectors: ["worker"], hooks },

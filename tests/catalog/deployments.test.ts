@@ -13,7 +13,9 @@ import {
 } from "../../src/catalog/deployments.ts";
 import type { Catalog } from "../../src/catalog/open.ts";
 import { type TreeFile, treeHash } from "../../src/model/tree.ts";
-import { newCatalog } from "./scratch.ts";
+import { useCatalogs } from "../support/builders/new-catalog.ts";
+
+const newCatalog = useCatalogs();
 
 function catalogWith(...allocIds: string[]): Catalog {
   const catalog = newCatalog();

@@ -1,21 +1,25 @@
 // A disk that takes no more: the old state stays, and the message says what to do.
 
-import { afterAll, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
 import { randomBytes } from "node:crypto";
 import { catalogFailure } from "../../src/catalog/failure.ts";
 import { MaandError } from "../../src/model/error.ts";
-import { build, writeJob } from "../build/bucket.ts";
-import { catalogContent, integrityOf } from "../build/catalog-content.ts";
-import { type Bucket, maandPath, newBucket } from "../support/maand.ts";
+import { writeBareJob } from "../support/builders/jobs.ts";
+import { useCatalogs } from "../support/builders/new-catalog.ts";
+import { build } from "../support/built-bucket.ts";
+import { catalogContent, integrityOf } from "../support/catalog-content.ts";
+import { maandPath } from "../support/maand.ts";
 import { runProcess } from "../support/process.ts";
-import { newCatalog, thrownBy } from "./scratch.ts";
+import { thrownBy } from "../support/thrown.ts";
+import { useBuckets } from "../support/use.ts";
 
-let bucket: Bucket | undefined;
-afterAll(() => bucket?.cleanUp());
+const newCatalog = useCatalogs();
+
+const newBucket = useBuckets();
 
 test("a build that cannot be written leaves the old catalog, and works again once there is room", async () => {
-  bucket = await newBucket();
-  writeJob(bucket, "a", { selectors: ["worker"] });
+  const bucket = await newBucket();
+  writeBareJob(bucket, "a", { selectors: ["worker"] });
   await build(bucket);
   const before = catalogContent(bucket);
   await Bun.write(bucket.path("workspace/jobs/a/big"), randomBytes(4_000_000));

@@ -8,10 +8,12 @@ import { readDeployments } from "../../src/catalog/deployments.ts";
 import { openCatalog } from "../../src/catalog/open.ts";
 import { migrations } from "../../src/catalog/schema.ts";
 import { readState } from "../../src/catalog/state.ts";
-import { MaandError } from "../../src/model/error.ts";
-import { scratchDirectory, thrownBy } from "./scratch.ts";
+import { maandErrorBy } from "../support/thrown.ts";
+import { useTempDirs } from "../support/use.ts";
 
-const newPath = () => join(scratchDirectory(), "maand.db");
+const tempDir = useTempDirs();
+
+const newPath = () => join(tempDir(), "maand.db");
 
 /** A catalog as it was at an older schema. */
 function olderCatalog(version: number, fill = ""): string {
@@ -39,12 +41,7 @@ const tablesOf = (path: string) =>
     "SELECT group_concat(name, ' ') AS names FROM (SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name)",
   ).names;
 
-function refusal(act: () => unknown): MaandError {
-  const error = thrownBy(act);
-  expect(error).toBeInstanceOf(MaandError);
-  expect((error as MaandError).kind).toBe("catalog");
-  return error as MaandError;
-}
+const refusal = (act: () => unknown) => maandErrorBy(act, "catalog");
 
 test("journal WAL, synchronous FULL, foreign keys, only its owner may read it", () => {
   const path = newPath();

@@ -4,15 +4,17 @@ import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { diffState, readState, writeState } from "../../src/catalog/state.ts";
 import type { CatalogState } from "../../src/model/state.ts";
+import { catalogState } from "../support/builders/catalog.ts";
+import { useCatalogs } from "../support/builders/new-catalog.ts";
 import {
   build,
-  emptyState,
   workspace,
   workspaceJob,
   workspaces,
   workspaceWorker,
-} from "../build/workspaces.ts";
-import { newCatalog } from "./scratch.ts";
+} from "../support/builders/workspace.ts";
+
+const newCatalog = useCatalogs();
 
 const named = (state: CatalogState): CatalogState => ({ ...state, bucketId: "the-bucket" });
 
@@ -44,7 +46,7 @@ test("every optional field survives, present and absent", () => {
     workspaceJob("full", { memory: { min: 0, max: 0.25 }, cpu: { min: 0, max: 0 }, lifecycleTimeout: 5 }),
     workspaceJob("bare"),
   ];
-  const next = named(build(workspace([worker, workspaceWorker("i", 1)], jobs), emptyState()).next);
+  const next = named(build(workspace([worker, workspaceWorker("i", 1)], jobs), catalogState()).next);
   catalog.transaction(() => writeState(catalog, diffState(readState(catalog), next)))();
   expect(readState(catalog)).toEqual(next);
 });

@@ -14,7 +14,12 @@ import {
 import { describeCertificate } from "../../src/certs/describe.ts";
 import { dayMs } from "../../src/certs/lifetime.ts";
 import { MaandError } from "../../src/model/error.ts";
-import { failure, mustOpenssl, now, put, scratch, verify } from "./support.ts";
+import { now } from "../support/builders/certs.ts";
+import { mustOpenssl, put, verify } from "../support/openssl.ts";
+import { maandRejectionOf } from "../support/thrown.ts";
+import { useTempDirs } from "../support/use.ts";
+
+const scratch = useTempDirs();
 
 const bucketId = "7b0bb2b1-3c2b-4e62-9f7e-1f1b5c2c7a11";
 const fingerprintOf = (certPem: string) => describeCertificate(certPem)!.fingerprint;
@@ -34,7 +39,7 @@ function secretsWith(files: Record<string, string>): string {
 }
 
 describe("createAuthority", () => {
-  test("makes the CA that 03 describes", () => {
+  test("makes the documented CA", () => {
     const dir = secretsWith({ "ca.crt": authority.certPem });
     const text = mustOpenssl(dir, "x509", "-in", "ca.crt", "-noout", "-text");
     expect(text).toContain(`Issuer: CN = ${bucketId}`);
@@ -92,7 +97,7 @@ describe("writeAuthority and readAuthority", () => {
 
   test.each(["ca.crt", "ca.key"])("never overwrites: %s exists", async (name) => {
     const dir = secretsWith({ [name]: "kept" });
-    const error = await failure(writeAuthority(dir, authority));
+    const error = await maandRejectionOf(writeAuthority(dir, authority));
     expect([error.kind, error.where.file]).toEqual(["local", `secrets/${name}`]);
     expect(readdirSync(dir)).toEqual([name]);
     expect(readFileSync(join(dir, name), "utf8")).toBe("kept");
@@ -100,7 +105,7 @@ describe("writeAuthority and readAuthority", () => {
 
   test("a directory that cannot be made is an error that leaves nothing behind", async () => {
     const dir = secretsWith({ file: "" });
-    const error = await failure(writeAuthority(join(dir, "file", "secrets"), authority));
+    const error = await maandRejectionOf(writeAuthority(join(dir, "file", "secrets"), authority));
     expect(error.kind).toBe("local");
     expect(existsSync(join(dir, "file", "secrets"))).toBe(false);
   });
@@ -109,7 +114,7 @@ describe("writeAuthority and readAuthority", () => {
     const dir = scratch();
     // A directory stands where a temporary file must go, and cannot be removed as a file.
     mkdirSync(join(dir, ".ca.crt.new", "full"), { recursive: true });
-    const error = await failure(writeAuthority(dir, authority));
+    const error = await maandRejectionOf(writeAuthority(dir, authority));
     expect(error.kind).toBe("local");
     expect(readdirSync(dir)).toEqual([".ca.crt.new"]);
   });
@@ -124,7 +129,7 @@ describe("writeAuthority and readAuthority", () => {
     ["ca.key", "ca.crt"],
   ])("%s without %s is an error", async (present, missing) => {
     const text = present === "ca.crt" ? authority.certPem : authority.keyPem.reveal();
-    const error = await failure(readAuthority(secretsWith({ [present]: text })));
+    const error = await maandRejectionOf(readAuthority(secretsWith({ [present]: text })));
     expect([error.kind, error.message]).toEqual(["local", `secrets/${missing} is missing`]);
     expect(error.why).toContain(`secrets/${present}`);
     expect(error.hint).toContain("backup");
@@ -157,7 +162,7 @@ describe("writeAuthority and readAuthority", () => {
     ],
   ];
   test.each(cases)("%s is an error", async (_, files, file, message) => {
-    const error = await failure(readAuthority(secretsWith(files())));
+    const error = await maandRejectionOf(readAuthority(secretsWith(files())));
     expect([error.kind, error.where.file, error.message]).toEqual(["local", file, message]);
     const everything = `${error.message} ${error.why} ${error.hint} ${error.stack} ${String(error.cause)}`;
     expect(everything).not.toContain(authority.keyPem.reveal().split("\n")[1]!);
@@ -166,7 +171,7 @@ describe("writeAuthority and readAuthority", () => {
   test("a directory in place of a file is an error", async () => {
     const dir = scratch();
     mkdirSync(join(dir, "ca.crt"));
-    const error = await failure(readAuthority(dir));
+    const error = await maandRejectionOf(readAuthority(dir));
     expect([error.kind, error.message]).toEqual(["local", "cannot read secrets/ca.crt"]);
   });
 
@@ -174,14 +179,14 @@ describe("writeAuthority and readAuthority", () => {
     const dir = scratch();
     const made = ["-keyout", "ca.key", "-out", "ca.crt", "-addext", "basicConstraints=critical,CA:FALSE"];
     mustOpenssl(dir, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=leaf", ...made);
-    expect((await failure(readAuthority(dir))).message).toBe("the certificate is not a CA");
+    expect((await maandRejectionOf(readAuthority(dir))).message).toBe("the certificate is not a CA");
   });
 
   test("a key with a passphrase is an error that says so", async () => {
     const dir = secretsWith({ "ca.crt": authority.certPem, plain: authority.keyPem.reveal() });
     mustOpenssl(dir, "pkey", "-in", "plain", "-aes256", "-passout", "pass:x", "-out", "ca.key");
     rmSync(join(dir, "plain"));
-    const error = await failure(readAuthority(dir));
+    const error = await maandRejectionOf(readAuthority(dir));
     expect([error.message, error.why]).toEqual(["the CA key cannot be read", "it has a passphrase"]);
   });
 });

@@ -7,7 +7,7 @@ import { connect, createServer } from "node:tls";
 import { type Authority, createAuthority } from "../../src/certs/authority.ts";
 import { issueLeaf, type Leaf, type LeafContent } from "../../src/certs/leaf.ts";
 import { reasonOf } from "../../src/model/error.ts";
-import { content } from "./support.ts";
+import { content } from "../support/builders/certs.ts";
 
 let authority: Authority;
 let foreign: Authority;

@@ -12,7 +12,12 @@ import { issueAll, issueLeaf, type LeafContent } from "../../src/certs/leaf.ts";
 import { dayMs } from "../../src/certs/lifetime.ts";
 import { planCertificates } from "../../src/certs/plan.ts";
 import { Secret } from "../../src/model/secret.ts";
-import { content, declaration, failure, mustOpenssl, now, put, scratch, verify } from "./support.ts";
+import { content, declaration, now } from "../support/builders/certs.ts";
+import { mustOpenssl, put, verify } from "../support/openssl.ts";
+import { maandRejectionOf } from "../support/thrown.ts";
+import { useTempDirs } from "../support/use.ts";
+
+const scratch = useTempDirs();
 
 let authority: Authority;
 beforeAll(async () => {
@@ -34,7 +39,7 @@ async function made(change: Partial<LeafContent> = {}, signer = authority, at = 
 }
 
 describe("the certificate", () => {
-  test("is what 03 describes", async () => {
+  test("is the documented one", async () => {
     const { dir, text, leaf } = await made({
       subject: { common_name: "api", organization: "Shop", country: "DE" },
     });
@@ -163,20 +168,20 @@ describe("issueAll", () => {
   });
 
   test("an abort begins no further one", async () => {
-    const error = await failure(issueAll([content()], authority, now, 4, AbortSignal.abort()));
+    const error = await maandRejectionOf(issueAll([content()], authority, now, 4, AbortSignal.abort()));
     expect(error.kind).toBe("interrupted");
   });
 
   test("a failure names the certificate, the job and the worker", async () => {
     const bad = content({ names: [{ type: "ip", value: "not an address" }] });
-    const error = await failure(issueAll([content(), bad], authority, now, 4));
+    const error = await maandRejectionOf(issueAll([content(), bad], authority, now, 4));
     expect([error.kind, error.message]).toEqual(["local", `cannot make certificate "tls"`]);
     expect(error.where).toEqual({ job: "api", worker: "10.0.0.1" });
   });
 
   test("an expired CA signs nothing", async () => {
     const end = describeCertificate(authority.certPem)!.notAfter;
-    const error = await failure(issueAll([content()], authority, end, 4));
+    const error = await maandRejectionOf(issueAll([content()], authority, end, 4));
     expect([error.kind, error.message]).toEqual(["local", "the bucket's CA has expired"]);
   });
 });
@@ -253,7 +258,7 @@ describe("a CA from elsewhere", () => {
     ["secp256k1", curve("secp256k1"), "the CA key cannot be read"],
   ])("%s is refused with a reason", async (_, key, message) => {
     const made = fromOpenssl("/CN=own", ...key);
-    const error = await failure(made.then((signer) => issueLeaf(content(), signer, Date.now())));
+    const error = await maandRejectionOf(made.then((signer) => issueLeaf(content(), signer, Date.now())));
     expect([error.kind, error.where.file, error.message]).toEqual(["local", "secrets/ca.key", message]);
   });
 });

@@ -12,7 +12,7 @@ import {
   storedLeaves,
 } from "../../src/certs/plan.ts";
 import type { CertDeclaration } from "../../src/model/manifest.ts";
-import { declaration, now } from "./support.ts";
+import { declaration, now } from "../support/builders/certs.ts";
 
 const authority = { fingerprint: "ca1", notAfter: now + 3650 * dayMs };
 

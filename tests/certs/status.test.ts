@@ -6,7 +6,7 @@ import { describeCertificate } from "../../src/certs/describe.ts";
 import { issueLeaf } from "../../src/certs/leaf.ts";
 import { dayMs, expiryOf, leafEnd } from "../../src/certs/lifetime.ts";
 import { certRows } from "../../src/certs/status.ts";
-import { content, now } from "./support.ts";
+import { content, now } from "../support/builders/certs.ts";
 
 let authority: Authority;
 let certPem: string;
@@ -17,7 +17,7 @@ beforeAll(async () => {
 const end = Date.parse("2026-04-30T10:20:30Z");
 
 describe("certRows", () => {
-  test("has the columns of 02, the CA first", () => {
+  test("has the documented columns, the CA first", () => {
     const held = { job: "api", worker: "10.0.0.1", cert: "tls", one: false, certPem };
     const rows = certRows({ authority: authority.certPem, held: [held], now, bufferDays: 10 });
     const columns = ["scope", "job", "worker", "cert", "common_name", "not_after", "days_left", "status"];

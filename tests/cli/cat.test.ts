@@ -1,16 +1,19 @@
 // maand cat and info on a bucket that was built: columns, filters, JSON, secrets.
 
 import { Database } from "bun:sqlite";
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { beforeAll, expect, test } from "bun:test";
 import { join } from "node:path";
 import { openCatalog } from "../../src/catalog/open.ts";
 import { cipherFromFile } from "../../src/kv/cipher.ts";
 import { openKv } from "../../src/kv/store.ts";
-import { type Bucket, maand, newBucket } from "../support/maand.ts";
+import { writeBareJob } from "../support/builders/jobs.ts";
+import { maand } from "../support/maand.ts";
+import { useBuckets, useFileBucket } from "../support/use.ts";
 
-let bucket: Bucket;
+const bucket = useFileBucket();
+const newBucket = useBuckets();
 
-/** Columns of every table, as 02 fixes them. */
+/** Columns of every table: what scripts read must stay. */
 const columns = {
   workers: "worker_id worker_ip zone position memory_mb cpu_mhz labels",
   jobs: "job_id name version disabled deployment_seq selectors allocations",
@@ -38,18 +41,13 @@ function putKeys(changes: { namespace: string; key: string; value?: string }[]):
 }
 
 beforeAll(async () => {
-  bucket = await newBucket();
   bucket.write("workspace/workers.json", [
     { host: "10.9.0.1", labels: ["web"], memory: "2 gb", cpu: "2 ghz", tags: { zone: "a", rack: "r 1" } },
     { host: "10.9.0.2", labels: ["web", "db"] },
     { host: "10.9.0.3", labels: ["old"] },
   ]);
   bucket.write("workspace/disabled.json", { jobs: { api: { allocations: ["10.9.0.2"] } } });
-  const makefile = "start stop restart status:\n\ttrue\n";
-  const job = (name: string, manifest: object) => {
-    bucket.write(`workspace/jobs/${name}/manifest.json`, manifest);
-    bucket.write(`workspace/jobs/${name}/Makefile`, makefile);
-  };
+  const job = (name: string, manifest: object) => writeBareJob(bucket, name, manifest);
   job("db", {
     version: "2.1",
     hooks: { hook_init: { executed_on: ["cli"] } },
@@ -85,7 +83,6 @@ beforeAll(async () => {
   ]);
   putKeys([{ namespace: "vars/job/api", key: "gone" }]);
 });
-afterAll(() => bucket?.cleanUp());
 
 test.each(Object.entries(columns))("cat %s has its columns, as text and in JSON", async (name, wanted) => {
   const text = await bucket.maand("cat", name);
@@ -105,7 +102,6 @@ test("an empty bucket gives empty tables and exit code 0", async () => {
     expect(code).toBe(0);
     if (name !== "certs") expect(json[name]).toEqual([]);
   }
-  await empty.cleanUp();
 });
 
 test("workers and jobs", async () => {
@@ -197,7 +193,6 @@ test("a job that cannot be rendered is still listed, with a warning", async () =
   const { json, stderr } = await broken.maandJson<Record<string, Rows>>("cat", "deployments");
   expect(json.deployments).toMatchObject([{ job: "web", current_hash: null, rollout: "new" }]);
   expect(stderr).toContain('job "web" cannot be rendered');
-  await broken.cleanUp();
 });
 
 test("hooks and ports", async () => {

@@ -1,30 +1,17 @@
 // The documented first steps on real workers: quickstart, the sudoers lines, and what cat, info and logs say afterwards.
 
-import { afterAll, afterEach, beforeAll, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { sudoersLines } from "../../src/commands/init/report.ts";
-import { type Fleet, startFleet } from "../support/fleet.ts";
-import { type Bucket, newBucket } from "../support/maand.ts";
+import type { Bucket } from "../support/maand.ts";
+import { useBuckets, useFleet } from "../support/use.ts";
 
 type Rows = Record<string, unknown>[];
 
-let fleet: Fleet;
-const buckets: Bucket[] = [];
-
-beforeAll(async () => {
-  fleet = await startFleet(2);
-}, 60_000);
-afterAll(() => fleet?.down());
-afterEach(async () => {
-  for (const bucket of buckets.splice(0)) await bucket.cleanUp();
-});
-
-async function fleetBucket(): Promise<Bucket> {
-  const bucket = await newBucket(fleet);
-  buckets.push(bucket);
-  return bucket;
-}
+const fleet = useFleet(2);
+const newBucket = useBuckets();
+const fleetBucket = () => newBucket(fleet);
 
 async function run(bucket: Bucket, ...args: string[]) {
   const outcome = await bucket.maand(...args);

@@ -2,16 +2,9 @@
 
 import { describe, expect, test } from "bun:test";
 import { takeGlobals } from "../../src/cli/globals.ts";
-import { MaandError } from "../../src/model/error.ts";
+import { maandErrorBy } from "../support/thrown.ts";
 
-function refusal(...argv: string[]): MaandError {
-  try {
-    takeGlobals(argv);
-  } catch (thrown) {
-    if (thrown instanceof MaandError) return thrown;
-  }
-  throw new Error("it was taken");
-}
+const refusal = (...argv: string[]) => maandErrorBy(() => takeGlobals(argv));
 
 test("they are taken out, with their values, before and after the command", () => {
   const argv = [

@@ -1,35 +1,21 @@
 // maand init on a terminal: it asks, it takes defaults, and a cancelled wizard leaves no trace.
 
-import { afterEach, expect, test } from "bun:test";
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from "node:fs";
-import { tmpdir } from "node:os";
+import { expect, test } from "bun:test";
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { atTerminal } from "./terminal.ts";
+import { atTerminal } from "../support/keyboard.ts";
+import { useTempDirs } from "../support/use.ts";
 
 const key = "-----BEGIN OPENSSH PRIVATE KEY-----\nbm90IGEga2V5\n-----END OPENSSH PRIVATE KEY-----\n";
-const made: string[] = [];
+const tempDir = useTempDirs();
 
 function emptyDirectory(): { dir: string; home: string } {
-  const base = mkdtempSync(join(tmpdir(), "maand-wizard-"));
-  made.push(base);
+  const base = tempDir();
   const [dir, home] = [join(base, "bucket"), join(base, "home")];
   mkdirSync(dir);
   mkdirSync(join(home, ".ssh"), { recursive: true });
   return { dir, home };
 }
-
-afterEach(() => {
-  for (const base of made.splice(0)) rmSync(base, { recursive: true, force: true });
-});
 
 test("the answers go into the bucket", async () => {
   const { dir, home } = emptyDirectory();

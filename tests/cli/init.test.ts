@@ -1,13 +1,12 @@
 // maand init without a terminal: what it makes, that it loses nothing, and what it refuses.
 
 import { Database } from "bun:sqlite";
-import { afterEach, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
 import { X509Certificate } from "node:crypto";
 import {
   chmodSync,
   existsSync,
   mkdirSync,
-  mkdtempSync,
   readdirSync,
   readFileSync,
   rmSync,
@@ -15,23 +14,13 @@ import {
   symlinkSync,
   writeFileSync,
 } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { migrations } from "../../src/catalog/schema.ts";
 import { maand, startMaand } from "../support/maand.ts";
+import { useTempDirs } from "../support/use.ts";
 
 const key = "-----BEGIN OPENSSH PRIVATE KEY-----\nbm90IGEga2V5\n-----END OPENSSH PRIVATE KEY-----\n";
-const made: string[] = [];
-
-function emptyDirectory(): string {
-  const dir = mkdtempSync(join(tmpdir(), "maand-init-"));
-  made.push(dir);
-  return dir;
-}
-
-afterEach(() => {
-  for (const dir of made.splice(0)) rmSync(dir, { recursive: true, force: true });
-});
+const emptyDirectory = useTempDirs();
 
 async function init(dir: string, ...flags: string[]) {
   const outcome = await maand(["init", "--yes", "--json", ...flags], { cwd: dir });

@@ -5,16 +5,7 @@ import fc from "fast-check";
 import { rolloutOf } from "../../src/commands/cat/deployment-rows.ts";
 import { type AllocationFacts, decideActions } from "../../src/deploy/plan/action.ts";
 import type { RuntimeState } from "../../src/model/state.ts";
-
-const states = [
-  "absent",
-  "unknown",
-  "running",
-  "health_failed",
-  "stopped",
-  "drained",
-  "cleaned",
-] as const satisfies readonly RuntimeState[];
+import { runtimeStates } from "../support/builders/catalog.ts";
 
 interface Given {
   state: RuntimeState;
@@ -76,7 +67,7 @@ test.each([
 
 test("whatever the state: an active allocation that the next deploy acts on is never called settled", () => {
   const given = fc.record({
-    state: fc.constantFrom(...states),
+    state: fc.constantFrom(...runtimeStates),
     promoted: fc.constantFrom("never", "same", "other content", "other version") as fc.Arbitrary<
       Given["promoted"]
     >,

@@ -7,7 +7,7 @@ import type { Manifest } from "../../src/model/manifest.ts";
 import type { RuntimeState } from "../../src/model/state.ts";
 import type { TreeFile } from "../../src/model/tree.ts";
 import { treeHash } from "../../src/model/tree.ts";
-import { manifest } from "../build/workspaces.ts";
+import { allocationRow, jobRow } from "../support/builders/catalog.ts";
 
 const file = (path: string, ref: string): TreeFile => ({ path, kind: "file", mode: 0o644, ref });
 const oldTree = [file("Makefile", "m"), file("app.conf", "1"), file("bin.sh", "1")];
@@ -30,24 +30,8 @@ function facts(c: Case): AllocationFacts {
   const promoted = c.promoted ?? "same";
   const promotedTree = promoted === "old content" ? oldTree : newTree;
   return {
-    row: {
-      allocId: "id",
-      job: "api",
-      workerIp: "10.0.0.1",
-      workerId: "w",
-      index: 0,
-      disabled: c.disabled ?? false,
-      removed: c.removed ?? false,
-    },
-    job: {
-      name: "api",
-      jobId: "j",
-      version: "2.0.0",
-      disabled: false,
-      removed: false,
-      deploymentSeq: 0,
-      manifest: manifest(c.policy),
-    },
+    row: allocationRow("api", "10.0.0.1", { disabled: c.disabled ?? false, removed: c.removed ?? false }),
+    job: jobRow("api", { version: "2.0.0" }, c.policy),
     deployment: {
       allocId: "id",
       state: c.state,

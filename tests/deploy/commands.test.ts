@@ -1,20 +1,16 @@
 // The scripts that deploy runs on workers, run here by the shell on a directory of the test.
 
-import { afterEach, beforeEach, expect, test } from "bun:test";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { expect, test } from "bun:test";
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { checkCommand, deleteDeployedCommand, readCheck, stopCommand } from "../../src/worker/commands.ts";
 import { runProcess } from "../support/process.ts";
+import { useTempDir } from "../support/use.ts";
 
-let root: string;
-beforeEach(() => {
-  root = mkdtempSync(join(tmpdir(), "maand commands-"));
-});
-afterEach(() => rmSync(root, { recursive: true, force: true }));
+const root = useTempDir("maand commands-");
 
 const shell = (text: string) => runProcess(["bash", "-c", text]);
-const jobs = () => join(root, "jobs", "api");
+const jobs = () => root("jobs", "api");
 
 function putJob(files: string[]): void {
   for (const path of files) {
@@ -25,21 +21,21 @@ function putJob(files: string[]): void {
 
 test("deleting deployed files leaves data/, logs/ and bin/ alone, hidden files go", async () => {
   putJob(["Makefile", ".env", "-rf", "..two", "conf/a b", "data/x", "logs/x", "bin/x"]);
-  expect((await shell(deleteDeployedCommand(root, "api", false).text)).code).toBe(0);
+  expect((await shell(deleteDeployedCommand(root(), "api", false).text)).code).toBe(0);
   expect(readdirSync(jobs()).sort()).toEqual(["bin", "data", "logs"]);
-  expect((await shell(deleteDeployedCommand(root, "api", false).text)).code).toBe(0);
+  expect((await shell(deleteDeployedCommand(root(), "api", false).text)).code).toBe(0);
 });
 
 test("deleting a job that keeps nothing takes its directory; one that is not there is no fault", async () => {
   putJob(["Makefile"]);
-  expect((await shell(deleteDeployedCommand(root, "api", false).text)).code).toBe(0);
+  expect((await shell(deleteDeployedCommand(root(), "api", false).text)).code).toBe(0);
   expect(existsSync(jobs())).toBe(false);
-  expect((await shell(deleteDeployedCommand(root, "api", false).text)).code).toBe(0);
+  expect((await shell(deleteDeployedCommand(root(), "api", false).text)).code).toBe(0);
 });
 
 test("a stop has nothing to do where a deletion was cut short, and is passed on where there is a Makefile", async () => {
   const run = {
-    directory: root,
+    directory: root(),
     bucketId: "b",
     useSudo: false,
     job: "api",
@@ -57,7 +53,7 @@ test("a stop has nothing to do where a deletion was cut short, and is passed on 
 test("the check asks for room only where files will be sent", async () => {
   const files = { workerJson: "{}\n", jobsJson: "[]\n" };
   const ask = async (space: boolean) =>
-    (await shell(checkCommand(root, false, "# runner\n", { space, refresh: files }).text)).stdout;
+    (await shell(checkCommand(root(), false, "# runner\n", { space, refresh: files }).text)).stdout;
   expect(await ask(true)).toMatch(/^maand-check free \d+$/m);
   const answer = await ask(false);
   expect(answer).not.toContain("free");

@@ -11,22 +11,12 @@ import {
   planDeploy,
   rolloutActions,
 } from "../../src/deploy/plan/plan.ts";
-import { allocationIdOf } from "../../src/model/ids.ts";
 import type { RestartPolicy } from "../../src/model/manifest.ts";
 import type { JobRow, RuntimeState } from "../../src/model/state.ts";
 import { hasFiles, mayRun } from "../../src/model/state.ts";
 import { treeHash } from "../../src/model/tree.ts";
-import { manifest } from "../build/workspaces.ts";
+import { allocationRow, jobRow, runtimeStates } from "../support/builders/catalog.ts";
 
-const states: RuntimeState[] = [
-  "absent",
-  "unknown",
-  "running",
-  "health_failed",
-  "stopped",
-  "drained",
-  "cleaned",
-];
 const noOptions = { force: false, syncOnly: false };
 
 function content(seed: string): {
@@ -51,7 +41,7 @@ const allocations: fc.Arbitrary<Generated> = fc
   .record({
     removed: fc.boolean(),
     disabled: fc.boolean(),
-    state: fc.constantFrom(...states),
+    state: fc.constantFrom(...runtimeStates),
     promoted: fc.option(fc.constantFrom("old", "new"), { nil: undefined }),
     version: fc.constantFrom("1.0.0", "2.0.0"),
     attempt: fc.option(fc.constantFrom("old", "new", "other"), { nil: undefined }),
@@ -80,20 +70,17 @@ const fleets: fc.Arbitrary<JobFacts[]> = fc
     for (const [i, generated] of jobs.entries()) {
       const name = `job${i}`;
       const upstream = generated.demandsPrevious ? facts.at(-1) : undefined;
-      const job: JobRow = {
+      const deploymentSeq = upstream === undefined ? 0 : upstream.job.deploymentSeq + 1;
+      const job = jobRow(
         name,
-        jobId: name,
-        version: "2.0.0",
-        disabled: false,
-        removed: false,
-        deploymentSeq: upstream === undefined ? 0 : upstream.job.deploymentSeq + 1,
-        manifest: manifest({
+        { version: "2.0.0", deploymentSeq },
+        {
           version: "2.0.0",
           restartPolicy: generated.policy,
           maxConcurrentStarts: generated.starts,
           maxConcurrentUpgrades: generated.upgrades,
-        }),
-      };
+        },
+      );
       facts.push({
         job,
         allocations: generated.allocations.map((a, n) => allocationFacts(job, `10.0.0.${n + 1}`, n, a)),
@@ -105,23 +92,14 @@ const fleets: fc.Arbitrary<JobFacts[]> = fc
   });
 
 function allocationFacts(job: JobRow, workerIp: string, index: number, a: Generated): AllocationFacts {
-  const allocId = allocationIdOf(job.name, workerIp);
+  const row = allocationRow(job.name, workerIp, { index, disabled: a.disabled, removed: a.removed });
   const promoted = a.promoted === undefined ? undefined : content(a.promoted);
   const deployment: Deployment = {
-    allocId,
+    allocId: row.allocId,
     state: a.state,
     ...(a.attempt === undefined ? {} : { attemptHash: content(a.attempt).hash }),
     ...(a.state !== "unknown" || a.begun === undefined ? {} : { begun: a.begun }),
     ...(promoted === undefined ? {} : { promotedHash: promoted.hash, promotedVersion: a.version! }),
-  };
-  const row = {
-    allocId,
-    job: job.name,
-    workerIp,
-    workerId: workerIp,
-    index,
-    disabled: a.disabled,
-    removed: a.removed,
   };
   return { row, deployment, job, ...(a.removed ? {} : { content: content("new") }) };
 }

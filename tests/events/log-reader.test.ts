@@ -1,9 +1,7 @@
 // Reading logs back: from both ends, merged, filtered, and while they grow.
 
-import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { appendFileSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { describe, expect, test } from "bun:test";
+import { appendFileSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import fc from "fast-check";
 import {
   completeSize,
@@ -15,12 +13,9 @@ import {
 import { followRecords, markPositions } from "../../src/events/log-follow.ts";
 import { type LogFilter, listChains, logDirsFor, readRecords } from "../../src/events/log-reader.ts";
 import { formatLogLine, type LogFields } from "../../src/events/logline.ts";
+import { useTempDir } from "../support/use.ts";
 
-let dir: string;
-beforeEach(() => {
-  dir = mkdtempSync(join(tmpdir(), "maand-read-"));
-});
-afterEach(() => rmSync(dir, { recursive: true, force: true }));
+const dir = useTempDir();
 
 const runA = "aaaaaaaa-0000-4000-8000-000000000001";
 const runB = "bbbbbbbb-0000-4000-8000-000000000002";
@@ -34,13 +29,13 @@ function text(all: LogFields[], format: "kv" | "json" = "kv"): string {
   return all.map((each) => `${formatLogLine(each, format)}\n`).join("");
 }
 
-function read(filter: LogFilter = {}, tail?: number, dirs = [dir]): (string | undefined)[] {
+function read(filter: LogFilter = {}, tail?: number, dirs = [dir()]): (string | undefined)[] {
   const records = readRecords(listChains(dirs, filter).values(), filter, tail, { broken: 0 });
   return [...records].map((record) => record.fields?.msg);
 }
 
 function only(name: string): LogFile {
-  return listLogChains(dir).get(name)!.at(-1)!;
+  return listLogChains(dir()).get(name)!.at(-1)!;
 }
 
 describe("lines of one file", () => {
@@ -55,7 +50,7 @@ describe("lines of one file", () => {
     fc.assert(
       fc.property(fc.array(someLine, { maxLength: 8 }), fc.boolean(), (lines, ended) => {
         const whole = lines.join("\n") + (ended ? "\n" : "");
-        writeFileSync(join(dir, "w1.log"), whole);
+        writeFileSync(dir("w1.log"), whole);
         const expected = whole === "" ? [] : whole.split("\n");
         if (whole.endsWith("\n")) expected.pop();
         const file = only("w1.log");
@@ -69,7 +64,7 @@ describe("lines of one file", () => {
 
   test("of ten megabytes come whole", () => {
     const long = "z".repeat(10_000_000);
-    writeFileSync(join(dir, "w1.log"), `a\n${long}\nb\n`);
+    writeFileSync(dir("w1.log"), `a\n${long}\nb\n`);
     for (const lines of [[...readForward(only("w1.log"))], [...readBackward(only("w1.log"))].reverse()]) {
       expect(lines.map((line) => line.length)).toEqual([1, 10_000_000, 1]);
       expect(lines[1] === long).toBe(true);
@@ -78,25 +73,25 @@ describe("lines of one file", () => {
 
   test("the end of a large file is found without reading the rest", () => {
     const line = text([fields(1)]);
-    writeFileSync(join(dir, "w1.log"), line);
+    writeFileSync(dir("w1.log"), line);
     const file = only("w1.log");
     // What lies before the last megabyte cannot be read: it is not there.
     const end = line.repeat(20_000);
-    writeFileSync(join(dir, "w1.log"), end);
+    writeFileSync(dir("w1.log"), end);
     file.size = Buffer.byteLength(end);
     const backward = readBackward(file);
     for (let i = 0; i < 10; i++) expect(`${backward.next().value}\n`).toBe(line);
-    rmSync(join(dir, "w1.log"));
+    rmSync(dir("w1.log"));
     let more = 0;
     for (const _ of backward) more += 1;
     expect(more).toBeLessThan(19_000);
   });
 
   test("a file that was rotated after it was listed is still read", () => {
-    writeFileSync(join(dir, "w1.log"), text([fields(1), fields(2)]));
-    const chains = listLogChains(dir);
-    renameSync(join(dir, "w1.log"), join(dir, "w1.log.1"));
-    writeFileSync(join(dir, "w1.log"), text([fields(3)]));
+    writeFileSync(dir("w1.log"), text([fields(1), fields(2)]));
+    const chains = listLogChains(dir());
+    renameSync(dir("w1.log"), dir("w1.log.1"));
+    writeFileSync(dir("w1.log"), text([fields(3)]));
     const records = readRecords(chains.values(), {}, undefined, { broken: 0 });
     expect([...records].map((record) => record.fields?.msg)).toEqual(["1", "2"]);
     expect(read()).toEqual(["1", "2", "3"]);
@@ -105,15 +100,12 @@ describe("lines of one file", () => {
 
 describe("records of a directory", () => {
   test("are merged in time order over workers, rotated files and both forms", () => {
-    writeFileSync(join(dir, "w1.log.2"), text([fields(1), fields(4)]));
-    writeFileSync(join(dir, "w1.log.1"), text([fields(6)], "json"));
-    writeFileSync(join(dir, "w1.log"), text([fields(9), fields(12)]));
-    writeFileSync(
-      join(dir, "w2.log"),
-      text([fields(2, { worker: "w2" }), fields(10, { worker: "w2" })], "json"),
-    );
-    writeFileSync(join(dir, "maand.log"), text([fields(0, { worker: "-" }), fields(7, { worker: "-" })]));
-    writeFileSync(join(dir, "notes.txt"), "not a log\n");
+    writeFileSync(dir("w1.log.2"), text([fields(1), fields(4)]));
+    writeFileSync(dir("w1.log.1"), text([fields(6)], "json"));
+    writeFileSync(dir("w1.log"), text([fields(9), fields(12)]));
+    writeFileSync(dir("w2.log"), text([fields(2, { worker: "w2" }), fields(10, { worker: "w2" })], "json"));
+    writeFileSync(dir("maand.log"), text([fields(0, { worker: "-" }), fields(7, { worker: "-" })]));
+    writeFileSync(dir("notes.txt"), "not a log\n");
     expect(read()).toEqual(["0", "1", "2", "4", "6", "7", "9", "10", "12"]);
     expect(read({}, 4)).toEqual(["7", "9", "10", "12"]);
     expect(read({}, 0)).toEqual([]);
@@ -122,8 +114,8 @@ describe("records of a directory", () => {
   });
 
   test("a clock that went back keeps the order of the file", () => {
-    writeFileSync(join(dir, "w1.log"), text([fields(5), fields(1), fields(8)]));
-    writeFileSync(join(dir, "w2.log"), text([fields(3), fields(6)]));
+    writeFileSync(dir("w1.log"), text([fields(5), fields(1), fields(8)]));
+    writeFileSync(dir("w2.log"), text([fields(3), fields(6)]));
     expect(read()).toEqual(["3", "5", "1", "6", "8"]);
   });
 
@@ -136,15 +128,15 @@ describe("records of a directory", () => {
     });
     fc.assert(
       fc.property(fc.array(someFields), fc.nat(12), fc.boolean(), (lines, tail, filtered) => {
-        rmSync(dir, { recursive: true });
-        mkdirSync(dir);
+        rmSync(dir(), { recursive: true });
+        mkdirSync(dir());
         const sorted = lines.toSorted(
           (x, y) => x.ms - y.ms || Number(y.file.endsWith("1")) - Number(x.file.endsWith("1")),
         );
         // Rotated lines are older than all of the file after them.
         for (const { ms, file, job, json } of sorted)
           appendFileSync(
-            join(dir, file),
+            dir(file),
             text([fields(file.endsWith(".1") ? ms - 100 : ms, { job })], json ? "json" : "kv"),
           );
         const filter: LogFilter = filtered ? { job: ["b"] } : {};
@@ -171,8 +163,8 @@ describe("records of a directory", () => {
       stream: "stderr",
       exit: 2,
     };
-    writeFileSync(join(dir, "w1.log"), text([fields(1, { seq: 3, exit: 0 }), fields(2)]));
-    writeFileSync(join(dir, "w2.log"), text([fields(3, odd)]));
+    writeFileSync(dir("w1.log"), text([fields(1, { seq: 3, exit: 0 }), fields(2)]));
+    writeFileSync(dir("w2.log"), text([fields(3, odd)]));
     const filters: LogFilter[] = [
       { level: ["ERROR"] },
       { event: ["hook_end", "hook_begin"] },
@@ -194,9 +186,9 @@ describe("records of a directory", () => {
   });
 
   test("broken lines pass when nothing is filtered and are counted", () => {
-    writeFileSync(join(dir, "w1.log"), `${text([fields(1)])}half a li\n\n${text([fields(2)])}\x00\xff`);
+    writeFileSync(dir("w1.log"), `${text([fields(1)])}half a li\n\n${text([fields(2)])}\x00\xff`);
     const tally = { broken: 0 };
-    const records = [...readRecords(listChains([dir], {}).values(), {}, undefined, tally)];
+    const records = [...readRecords(listChains([dir()], {}).values(), {}, undefined, tally)];
     expect(records.map((record) => record.fields?.msg)).toEqual(["1", undefined, "2", undefined]);
     expect(records[1]!.text).toBe("half a li");
     expect(tally.broken).toBe(2);
@@ -205,42 +197,42 @@ describe("records of a directory", () => {
   });
 
   test("of a run are taken from its own directory while it is there", () => {
-    mkdirSync(join(dir, "runs", runB), { recursive: true });
-    writeFileSync(join(dir, "runs", runB, "w1.log"), text([fields(5, { run: runB })]));
-    writeFileSync(join(dir, "w1.log"), text([fields(1), fields(9, { run: runB })]));
-    expect(logDirsFor(dir, { run: ["bbb"] })).toEqual([join(dir, "runs", runB)]);
-    expect(logDirsFor(dir, { run: ["aaa"] })).toEqual([dir]);
-    expect(logDirsFor(dir, { run: ["bbb", "aaa"] })).toEqual([dir]);
-    expect(logDirsFor(join(dir, "absent"), { run: ["aaa"] })).toEqual([join(dir, "absent")]);
-    expect(read({ run: ["bbb"] }, undefined, logDirsFor(dir, { run: ["bbb"] }))).toEqual(["5"]);
+    mkdirSync(dir("runs", runB), { recursive: true });
+    writeFileSync(dir("runs", runB, "w1.log"), text([fields(5, { run: runB })]));
+    writeFileSync(dir("w1.log"), text([fields(1), fields(9, { run: runB })]));
+    expect(logDirsFor(dir(), { run: ["bbb"] })).toEqual([dir("runs", runB)]);
+    expect(logDirsFor(dir(), { run: ["aaa"] })).toEqual([dir()]);
+    expect(logDirsFor(dir(), { run: ["bbb", "aaa"] })).toEqual([dir()]);
+    expect(logDirsFor(dir("absent"), { run: ["aaa"] })).toEqual([dir("absent")]);
+    expect(read({ run: ["bbb"] }, undefined, logDirsFor(dir(), { run: ["bbb"] }))).toEqual(["5"]);
   });
 
   test("a directory that is not there holds none", () => {
-    expect(read({}, undefined, [join(dir, "absent")])).toEqual([]);
+    expect(read({}, undefined, [dir("absent")])).toEqual([]);
   });
 });
 
 test("following gives each new line once, over rotations and new workers", async () => {
-  writeFileSync(join(dir, "w1.log"), `${text([fields(1)])}half`);
-  const chains = listChains([dir], {});
+  writeFileSync(dir("w1.log"), `${text([fields(1)])}half`);
+  const chains = listChains([dir()], {});
   const positions = markPositions(chains);
   const tally = { broken: 0 };
   expect([...readRecords(chains.values(), {}, undefined, tally)]).toHaveLength(1);
   const stop = new AbortController();
   const found: (string | undefined)[] = [];
-  const batches = followRecords(dir, undefined, {}, positions, stop.signal, tally);
+  const batches = followRecords(dir(), undefined, {}, positions, stop.signal, tally);
   const steps = [
-    () => appendFileSync(join(dir, "w1.log"), `\n${text([fields(2), fields(3)])}`),
+    () => appendFileSync(dir("w1.log"), `\n${text([fields(2), fields(3)])}`),
     () => {
-      appendFileSync(join(dir, "w1.log"), text([fields(4)]));
-      renameSync(join(dir, "w1.log"), join(dir, "w1.log.1"));
-      writeFileSync(join(dir, "w1.log"), text([fields(5)]));
+      appendFileSync(dir("w1.log"), text([fields(4)]));
+      renameSync(dir("w1.log"), dir("w1.log.1"));
+      writeFileSync(dir("w1.log"), text([fields(5)]));
     },
     () => {
-      renameSync(join(dir, "w1.log.1"), join(dir, "w1.log.2"));
-      renameSync(join(dir, "w1.log"), join(dir, "w1.log.1"));
-      writeFileSync(join(dir, "w2.log"), text([fields(6, { worker: "w2" })]));
-      writeFileSync(join(dir, "w1.log"), text([fields(7)]));
+      renameSync(dir("w1.log.1"), dir("w1.log.2"));
+      renameSync(dir("w1.log"), dir("w1.log.1"));
+      writeFileSync(dir("w2.log"), text([fields(6, { worker: "w2" })]));
+      writeFileSync(dir("w1.log"), text([fields(7)]));
     },
     () => stop.abort(),
   ];

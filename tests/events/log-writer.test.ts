@@ -1,32 +1,27 @@
 // Log files on disk: where lines go, who may read them, rotation, and a disk that refuses.
 
-import { afterEach, beforeEach, expect, test } from "bun:test";
+import { beforeEach, expect, test } from "bun:test";
 import {
   existsSync,
   mkdirSync,
-  mkdtempSync,
   readdirSync,
   readFileSync,
-  rmSync,
   statSync,
   symlinkSync,
   writeFileSync,
 } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Event } from "../../src/events/event.ts";
 import { createLogWriter, type LogWriterOptions } from "../../src/events/log-writer.ts";
 import { parseLogLine } from "../../src/events/logline.ts";
+import { useTempDir } from "../support/use.ts";
 
 const runId = "11111111-2222-4333-8444-555555555555";
-let dir: string;
+const dir = useTempDir();
 let logsDir: string;
-
 beforeEach(() => {
-  dir = mkdtempSync(join(tmpdir(), "maand-log-"));
-  logsDir = join(dir, "logs");
+  logsDir = dir("logs");
 });
-afterEach(() => rmSync(dir, { recursive: true, force: true }));
 
 function writer(options: Partial<LogWriterOptions> = {}) {
   const reasons: string[] = [];
@@ -95,7 +90,7 @@ test("a worker's name never leads out of the directory", () => {
   const log = writer();
   for (const name of ["../evil", "a/b", "..", ".", "", ".hidden", "nul\0"]) log.listen(output(name, name));
   log.close();
-  expect(readdirSync(dir)).toEqual(["logs"]);
+  expect(readdirSync(dir())).toEqual(["logs"]);
   expect(readdirSync(logsDir).sort()).toEqual(["maand.log", "runs"]);
   expect(messages(join(logsDir, "maand.log"))).toHaveLength(7);
 });

@@ -14,8 +14,10 @@ import type { KvOverlay } from "../../src/kv/overlay.ts";
 import { overlayKv } from "../../src/kv/overlay.ts";
 import type { HookEvent } from "../../src/model/manifest.ts";
 import { Secret } from "../../src/model/secret.ts";
-import type { Room } from "./room.ts";
-import { hooks, makeRoom } from "./room.ts";
+import type { Room } from "../support/builders/hook-room.ts";
+import { hooks, useRooms } from "../support/builders/hook-room.ts";
+
+const makeRoom = useRooms();
 
 let room: Room;
 let api: ApiServer;

@@ -1,15 +1,13 @@
 // maand hooks through the executable: which hook of which job, what is printed, what of the KV is kept.
 
-import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { type Bucket, newBucket } from "../support/maand.ts";
+import { beforeEach, describe, expect, test } from "bun:test";
+import { writeBareJob } from "../support/builders/jobs.ts";
+import { useBucket } from "../support/use.ts";
 
-let bucket: Bucket;
-
-beforeEach(async () => {
-  bucket = await newBucket();
+const bucket = useBucket();
+beforeEach(() => {
   bucket.write("workspace/workers.json", [{ host: "10.98.0.1" }, { host: "10.98.0.2" }]);
 });
-afterEach(() => bucket.cleanUp());
 
 function writeJob(
   name: string,
@@ -17,14 +15,7 @@ function writeJob(
   files: Record<string, string>,
   more: object = {},
 ): void {
-  bucket.write(`workspace/jobs/${name}/manifest.json`, {
-    version: "1.0.0",
-    selectors: ["worker"],
-    hooks,
-    ...more,
-  });
-  bucket.write(`workspace/jobs/${name}/Makefile`, "start stop restart:\n\ttrue\n");
-  for (const [path, text] of Object.entries(files)) bucket.write(`workspace/jobs/${name}/${path}`, text);
+  writeBareJob(bucket, name, { version: "1.0.0", selectors: ["worker"], hooks, ...more }, files);
 }
 
 async function build(): Promise<void> {

@@ -4,9 +4,11 @@ import { describe, expect, test } from "bun:test";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { HookRun } from "../../src/hooks/call.ts";
-import { isRunning } from "../ssh/sshd.ts";
-import type { Room } from "./room.ts";
-import { hooks, makeRoom } from "./room.ts";
+import type { Room } from "../support/builders/hook-room.ts";
+import { hooks, useRooms } from "../support/builders/hook-room.ts";
+import { isRunning } from "../support/watch.ts";
+
+const makeRoom = useRooms();
 
 const worker = [{ host: "10.99.0.1", labels: ["api"] }];
 

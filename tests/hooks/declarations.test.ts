@@ -2,44 +2,41 @@
 
 import { expect, test } from "bun:test";
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import declarations from "../../src/hooks/sdk/maand.d.ts.txt" with { type: "text" };
 import python from "../../src/hooks/sdk/maand.py" with { type: "text" };
 import * as sdk from "../../src/hooks/sdk/maand.ts";
+import { useTempDirs } from "../support/use.ts";
 
 const root = resolve(import.meta.dir, "../..");
+const tempDir = useTempDirs();
 
 test("maand.d.ts declares exactly what the module has", () => {
-  const dir = mkdtempSync(join(tmpdir(), "maand-types-"));
-  try {
-    writeFileSync(join(dir, "maand.d.ts"), declarations);
-    writeFileSync(
-      join(dir, "check.ts"),
-      [
-        'import * as declared from "./maand";',
-        `import * as real from ${JSON.stringify(join(root, "src/hooks/sdk/maand.ts"))};`,
-        "export const forward: typeof declared = real;",
-        "export const back: typeof real = declared;",
-        "export const response: declared.ApiResponse = {} as real.ApiResponse;",
-        "export const demand: real.Demand = {} as declared.Demand;",
-      ].join("\n"),
-    );
-    const options = { ...compilerOptions(), typeRoots: [join(root, "node_modules")], types: ["bun-types"] };
-    writeFileSync(
-      join(dir, "tsconfig.json"),
-      JSON.stringify({ compilerOptions: options, files: ["check.ts"] }),
-    );
-    const tsc = spawnSync(process.execPath, [join(root, "node_modules/typescript/bin/tsc"), "-p", dir], {
-      encoding: "utf8",
-      timeout: 60_000,
-    });
-    expect(tsc.stdout + tsc.stderr).toBe("");
-    expect(tsc.status).toBe(0);
-  } finally {
-    rmSync(dir, { recursive: true, force: true });
-  }
+  const dir = tempDir();
+  writeFileSync(join(dir, "maand.d.ts"), declarations);
+  writeFileSync(
+    join(dir, "check.ts"),
+    [
+      'import * as declared from "./maand";',
+      `import * as real from ${JSON.stringify(join(root, "src/hooks/sdk/maand.ts"))};`,
+      "export const forward: typeof declared = real;",
+      "export const back: typeof real = declared;",
+      "export const response: declared.ApiResponse = {} as real.ApiResponse;",
+      "export const demand: real.Demand = {} as declared.Demand;",
+    ].join("\n"),
+  );
+  const options = { ...compilerOptions(), typeRoots: [join(root, "node_modules")], types: ["bun-types"] };
+  writeFileSync(
+    join(dir, "tsconfig.json"),
+    JSON.stringify({ compilerOptions: options, files: ["check.ts"] }),
+  );
+  const tsc = spawnSync(process.execPath, [join(root, "node_modules/typescript/bin/tsc"), "-p", dir], {
+    encoding: "utf8",
+    timeout: 60_000,
+  });
+  expect(tsc.stdout + tsc.stderr).toBe("");
+  expect(tsc.status).toBe(0);
 });
 
 function compilerOptions(): Record<string, unknown> {
@@ -62,26 +59,22 @@ const onlyScript = ["HookApiError", "CommandError", "kv"];
 const onlyPython = ["semaphore"];
 
 test("both languages have the same functions, each in its own spelling", () => {
-  const dir = mkdtempSync(join(tmpdir(), "maand-sdk-"));
-  try {
-    writeFileSync(join(dir, "maand.py"), python);
-    const listing =
-      "import maand,types;print(*[n for n,v in vars(maand).items() if callable(v) and v.__module__=='maand' and not isinstance(v,type) and not n.startswith('_')])";
-    const { stdout, status } = spawnSync("python3", ["-B", "-c", listing], { cwd: dir, encoding: "utf8" });
-    expect(status).toBe(0);
-    const inPython = stdout
-      .trim()
-      .split(" ")
-      .filter((name) => !onlyPython.includes(name))
-      .sort();
-    const inScript = Object.keys(sdk)
-      .filter((name) => !onlyScript.includes(name))
-      .map((name) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`))
-      .sort();
-    expect(inPython).toEqual(inScript);
-  } finally {
-    rmSync(dir, { recursive: true, force: true });
-  }
+  const dir = tempDir();
+  writeFileSync(join(dir, "maand.py"), python);
+  const listing =
+    "import maand,types;print(*[n for n,v in vars(maand).items() if callable(v) and v.__module__=='maand' and not isinstance(v,type) and not n.startswith('_')])";
+  const { stdout, status } = spawnSync("python3", ["-B", "-c", listing], { cwd: dir, encoding: "utf8" });
+  expect(status).toBe(0);
+  const inPython = stdout
+    .trim()
+    .split(" ")
+    .filter((name) => !onlyPython.includes(name))
+    .sort();
+  const inScript = Object.keys(sdk)
+    .filter((name) => !onlyScript.includes(name))
+    .map((name) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`))
+    .sort();
+  expect(inPython).toEqual(inScript);
 });
 
 test("the names of the contract are there", () => {

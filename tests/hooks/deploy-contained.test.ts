@@ -1,27 +1,22 @@
 // Bad hooks in real deploys through the executable: each is contained and told of, and the rest of the deploy is done.
 
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "bun:test";
+import { beforeEach, describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
-import { allCalls, build, type DeployJson, writeJob } from "../fleet/jobs.ts";
-import { isRunning } from "../ssh/sshd.ts";
-import { type Fleet, startFleet } from "../support/fleet.ts";
-import { type Bucket, maandPath, newBucket } from "../support/maand.ts";
+import { writeJob } from "../support/builders/jobs.ts";
+import { build } from "../support/built-bucket.ts";
+import { allCalls, type DeployJson } from "../support/deployed.ts";
+import { maandPath } from "../support/maand.ts";
+import { useBucket, useFleet } from "../support/use.ts";
+import { isRunning } from "../support/watch.ts";
 
-let fleet: Fleet;
-let bucket: Bucket;
-
-beforeAll(async () => {
-  fleet = await startFleet(1);
-});
-afterAll(() => fleet.down());
-beforeEach(async () => {
-  bucket = await newBucket(fleet);
+const fleet = useFleet(1);
+const bucket = useBucket(fleet);
+beforeEach(() => {
   bucket.write(
     "maand.conf",
     bucket.read("maand.conf").replace(/^command_timeout.*$/m, "command_timeout = 4"),
   );
 });
-afterEach(() => bucket.cleanUp());
 
 interface BadHook {
   script: Record<"ts" | "py", string | undefined>;

@@ -1,30 +1,14 @@
 // Hooks in real deploys through the executable: when each event falls, what a failure means, what is kept.
 
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { mkdirSync, symlinkSync } from "node:fs";
-import {
-  allCalls,
-  build,
-  buildAndDeploy,
-  callsOf,
-  type DeployJson,
-  outcomesOf,
-  writeJob,
-} from "../fleet/jobs.ts";
-import { type Fleet, startFleet } from "../support/fleet.ts";
-import { type Bucket, newBucket } from "../support/maand.ts";
+import { writeJob } from "../support/builders/jobs.ts";
+import { build } from "../support/built-bucket.ts";
+import { allCalls, buildAndDeploy, callsOf, type DeployJson, outcomesOf } from "../support/deployed.ts";
+import { useBucket, useFleet } from "../support/use.ts";
 
-let fleet: Fleet;
-let bucket: Bucket;
-
-beforeAll(async () => {
-  fleet = await startFleet(2);
-});
-afterAll(() => fleet.down());
-beforeEach(async () => {
-  bucket = await newBucket(fleet);
-});
-afterEach(() => bucket.cleanUp());
+const fleet = useFleet(2);
+const bucket = useBucket(fleet);
 
 /** Notes each invocation in a file of the bucket, and fails where the file `fail-<event>` names its worker. */
 const noting: Record<string, string> = {

@@ -4,8 +4,10 @@ import { describe, expect, test } from "bun:test";
 import type { HookCall } from "../../src/hooks/call.ts";
 import { allocationIdOf } from "../../src/model/ids.ts";
 import { type HookEvent, hookEvents } from "../../src/model/manifest.ts";
-import type { Room } from "./room.ts";
-import { hooks, makeRoom, workers } from "./room.ts";
+import type { Room } from "../support/builders/hook-room.ts";
+import { hooks, useRooms, workers } from "../support/builders/hook-room.ts";
+
+const makeRoom = useRooms();
 
 const [first, second, third] = workers as [string, string, string];
 

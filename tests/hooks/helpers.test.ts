@@ -1,20 +1,17 @@
 // Every function of the helper module, in both languages, from inside real hooks, against a real worker.
 
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { cpSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { allocationIdOf } from "../../src/model/ids.ts";
 import runner from "../../src/worker/runner.py" with { type: "text" };
-import type { Sshd } from "../ssh/sshd.ts";
-import { startSshd } from "../ssh/sshd.ts";
-import type { Room } from "./room.ts";
-import { hooks, makeRoom } from "./room.ts";
+import type { Room } from "../support/builders/hook-room.ts";
+import { hooks, useRooms } from "../support/builders/hook-room.ts";
+import { useSshd } from "../support/sshd.ts";
 
-let sshd: Sshd;
-beforeAll(async () => {
-  sshd = await startSshd();
-});
-afterAll(() => sshd.end());
+const makeRoom = useRooms();
+
+const sshd = useSshd();
 
 const ip = "127.0.0.1";
 

@@ -7,8 +7,10 @@ import { runBuild } from "../../src/build/run.ts";
 import { readDeployments } from "../../src/catalog/deployments.ts";
 import { readState } from "../../src/catalog/state.ts";
 import { createHookHost } from "../../src/hooks/host.ts";
-import type { Room } from "./room.ts";
-import { hooks, makeRoom, workers } from "./room.ts";
+import type { Room } from "../support/builders/hook-room.ts";
+import { hooks, useRooms, workers } from "../support/builders/hook-room.ts";
+
+const makeRoom = useRooms();
 
 const [first] = workers as [string];
 const one = { workers: [{ host: first, labels: ["api"] }] };

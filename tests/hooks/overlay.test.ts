@@ -1,8 +1,7 @@
 // The KV overlay: pending writes are seen at once, kept at a checkpoint, gone after a discard.
 
-import { afterAll, expect, test } from "bun:test";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { expect, test } from "bun:test";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
 import { openCatalog } from "../../src/catalog/open.ts";
@@ -11,9 +10,10 @@ import { overlayKv } from "../../src/kv/overlay.ts";
 import type { KvChange } from "../../src/kv/store.ts";
 import { openKv } from "../../src/kv/store.ts";
 import { Secret } from "../../src/model/secret.ts";
+import { useTempDirs } from "../support/use.ts";
 
-const dir = mkdtempSync(join(tmpdir(), "maand-overlay-"));
-afterAll(() => rmSync(dir, { recursive: true, force: true }));
+const tempDir = useTempDirs();
+const dir = tempDir();
 writeFileSync(join(dir, "kv.key"), createKey(), { mode: 0o600 });
 let count = 0;
 

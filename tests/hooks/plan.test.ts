@@ -9,32 +9,11 @@ import { eventRules, hookBatches, hooksFor } from "../../src/hooks/plan.ts";
 import { inRolloutOrder, rolloutOrder, storedOrder } from "../../src/lifecycle/order.ts";
 import { hookEvents } from "../../src/model/manifest.ts";
 import type { AllocationRow, JobRow } from "../../src/model/state.ts";
-import { manifest } from "../build/workspaces.ts";
+import { allocationRow, jobRow } from "../support/builders/catalog.ts";
 
-function job(name: string, overrides: Parameters<typeof manifest>[0] = {}): JobRow {
-  return {
-    name,
-    jobId: name,
-    version: "1.0.0",
-    disabled: false,
-    removed: false,
-    deploymentSeq: 0,
-    manifest: manifest(overrides),
-  };
-}
-
-function allocation(ip: string, index = 0, change: Partial<AllocationRow> = {}): AllocationRow {
-  return {
-    allocId: `id-${ip}`,
-    job: "api",
-    workerIp: ip,
-    workerId: `w-${ip}`,
-    index,
-    disabled: false,
-    removed: false,
-    ...change,
-  };
-}
+const job = (name: string, of: Parameters<typeof jobRow>[2] = {}) => jobRow(name, {}, of);
+const allocation = (ip: string, index = 0, change: Partial<AllocationRow> = {}) =>
+  allocationRow("api", ip, { allocId: `id-${ip}`, workerId: `w-${ip}`, index, ...change });
 
 const kvWith = (order: string | undefined) => ({ get: () => order });
 

@@ -9,9 +9,13 @@ import fc from "fast-check";
 import type { Catalog } from "../../src/catalog/open.ts";
 import { cipherFromFile, createKey } from "../../src/kv/cipher.ts";
 import { type KvStore, keptVersions, openKv } from "../../src/kv/store.ts";
-import { MaandError } from "../../src/model/error.ts";
 import { Secret } from "../../src/model/secret.ts";
-import { newCatalog, scratchDirectory, thrownBy } from "../catalog/scratch.ts";
+import { useCatalogs } from "../support/builders/new-catalog.ts";
+import { maandErrorBy } from "../support/thrown.ts";
+import { useTempDirs } from "../support/use.ts";
+
+const newCatalog = useCatalogs();
+const tempDir = useTempDirs();
 
 interface Room {
   catalog: Catalog;
@@ -23,7 +27,7 @@ interface Room {
 
 function newRoom(): Room {
   const catalog = newCatalog();
-  const keyPath = join(scratchDirectory(), "kv.key");
+  const keyPath = join(tempDir(), "kv.key");
   writeFileSync(keyPath, createKey());
   const reopen = () => openKv(catalog, cipherFromFile(keyPath));
   return { catalog, kv: reopen(), keyPath, reopen };
@@ -174,12 +178,7 @@ test("the same secret never looks the same twice: every value has its own nonce"
   expect(values.map((row) => row.value.length)).toEqual(values.map(() => 12 + 16 + 4));
 });
 
-function refusal(act: () => unknown): MaandError {
-  const error = thrownBy(act);
-  expect(error).toBeInstanceOf(MaandError);
-  expect((error as MaandError).kind).toBe("catalog");
-  return error as MaandError;
-}
+const refusal = (act: () => unknown) => maandErrorBy(act, "catalog");
 
 const reveal = (kv: KvStore, namespace: string, key: string) => (kv.get(namespace, key) as Secret).reveal();
 

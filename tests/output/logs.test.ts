@@ -1,29 +1,24 @@
 // `maand logs show`: raw and human, limits, runs, and lines that are not ours.
 
-import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { appendFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { describe, expect, test } from "bun:test";
+import { appendFileSync, rmSync, writeFileSync } from "node:fs";
 import { collectLogs, type LogsOptions, showLogs } from "../../src/commands/logs/show.ts";
 import type { Event, Scope } from "../../src/events/event.ts";
 import { createLogWriter } from "../../src/events/log-writer.ts";
 import type { LogFormat } from "../../src/events/logline.ts";
 import { MaandError } from "../../src/model/error.ts";
-import { memoryTerminal } from "./memory-stream.ts";
+import { memoryTerminal } from "../support/memory-stream.ts";
+import { useTempDir } from "../support/use.ts";
 
 const run = "8f3a2c12-1111-4222-8333-444444444444";
 const start = Date.UTC(2026, 5, 2, 22, 7, 1, 123);
-let logsDir: string;
-beforeEach(() => {
-  logsDir = mkdtempSync(join(tmpdir(), "maand-logs-"));
-});
-afterEach(() => rmSync(logsDir, { recursive: true, force: true }));
+const logsDir = useTempDir();
 
 /** Writes events as one run, one hundred milliseconds apart. */
 function write(events: Event[], runId = run, from = start, format: LogFormat = "kv"): void {
   let at = from - 100;
   const log = createLogWriter({
-    logsDir,
+    logsDir: logsDir(),
     identity: { runId, command: "deploy" },
     format,
     seq: () => 17,
@@ -42,7 +37,7 @@ function write(events: Event[], runId = run, from = start, format: LogFormat = "
 async function show(options: Partial<LogsOptions> = {}, tty = false) {
   const terminal = memoryTerminal(tty, { color: false });
   const result = await showLogs(
-    { logsDir, filter: {}, format: "human", follow: false, ...options },
+    { logsDir: logsDir(), filter: {}, format: "human", follow: false, ...options },
     terminal.stdout,
   );
   return { text: terminal.out.text(), ...result };
@@ -65,9 +60,9 @@ const example = `2026-06-02 22:07:01  deploy  seq=17  run=8f3a2c12
 `;
 
 describe("human", () => {
-  test("is the example of 07, from either form", async () => {
+  test("is the documented example, from either form", async () => {
     for (const format of ["kv", "json", "jsonl"] as const) {
-      rmSync(logsDir, { recursive: true });
+      rmSync(logsDir(), { recursive: true });
       write(command(stop("10.0.0.3"), 1, "Container pg  Stopping"), run, start, format);
       expect((await show()).text).toBe(example);
     }
@@ -152,7 +147,7 @@ describe("human", () => {
 
   test("counts what is no log line", async () => {
     write(command(stop("10.0.0.3"), 1, "x"));
-    appendFileSync(join(logsDir, "10.0.0.3.log"), "half a\n");
+    appendFileSync(logsDir("10.0.0.3.log"), "half a\n");
     const { text, broken } = await show();
     expect(broken).toBe(1);
     expect(text).toEndWith("lines that are no log lines: 1; --format raw shows them\n");
@@ -163,9 +158,9 @@ describe("human", () => {
 describe("raw", () => {
   test("gives the lines as they stand in the file", async () => {
     write(command(stop("10.0.0.3"), 1, "a\nb"));
-    appendFileSync(join(logsDir, "10.0.0.3.log"), "\x1b[2J broken\n");
+    appendFileSync(logsDir("10.0.0.3.log"), "\x1b[2J broken\n");
     const piped = await show({ format: "raw" });
-    expect(piped.text).toBe(await Bun.file(join(logsDir, "10.0.0.3.log")).text());
+    expect(piped.text).toBe(await Bun.file(logsDir("10.0.0.3.log")).text());
     const { text } = await show({ format: "raw", tail: 1 }, true);
     expect(text).toBe("\\x1b[2J broken\n");
   });
@@ -187,14 +182,14 @@ describe("runs", () => {
       { filter: { run: ["ffff"] } },
       { runDir: other },
       { runDir: "ffffffff" },
-      { runDir: join(logsDir, "runs", other) },
+      { runDir: logsDir("runs", other) },
     ];
     for (const options of wanted) {
       const { text, shown } = await show(options);
       expect(shown).toBe(3);
       expect(text).toContain("second");
     }
-    rmSync(join(logsDir, "runs"), { recursive: true });
+    rmSync(logsDir("runs"), { recursive: true });
     expect((await show({ filter: { run: ["ffff"] } })).shown).toBe(3);
   });
 
@@ -212,21 +207,21 @@ describe("runs", () => {
 
 test("collected for JSON", async () => {
   write(command(stop("10.0.0.3"), 1, "x"));
-  appendFileSync(join(logsDir, "10.0.0.3.log"), "broken\n");
-  const { lines, broken } = collectLogs({ logsDir, filter: {} });
+  appendFileSync(logsDir("10.0.0.3.log"), "broken\n");
+  const { lines, broken } = collectLogs({ logsDir: logsDir(), filter: {} });
   expect(lines.map((line) => line.event ?? line.stream)).toEqual(["hook_begin", "stdout", "hook_end"]);
   expect(broken).toBe(1);
 });
 
 test("no logs are no lines", async () => {
-  expect(await show({ logsDir: join(logsDir, "absent") })).toEqual({ text: "", shown: 0, broken: 0 });
+  expect(await show({ logsDir: logsDir("absent") })).toEqual({ text: "", shown: 0, broken: 0 });
 });
 
 test("files that cannot be read are a named failure", async () => {
-  const file = join(logsDir, "loop");
+  const file = logsDir("loop");
   writeFileSync(file, "");
-  await Bun.$`ln -s loop2 ${join(logsDir, "loop1")} && ln -s loop1 ${join(logsDir, "loop2")}`.quiet();
-  const failure = await show({ logsDir: join(logsDir, "loop1") }).catch((thrown) => thrown);
+  await Bun.$`ln -s loop2 ${logsDir("loop1")} && ln -s loop1 ${logsDir("loop2")}`.quiet();
+  const failure = await show({ logsDir: logsDir("loop1") }).catch((thrown) => thrown);
   expect(failure).toBeInstanceOf(MaandError);
   expect(failure.kind).toBe("local");
 });
@@ -236,7 +231,7 @@ test("follow shows what comes, under a heading per command, until it is stopped"
   const terminal = memoryTerminal(false);
   const signal = new AbortController();
   const done = showLogs(
-    { logsDir, filter: {}, format: "human", follow: true, tail: 1 },
+    { logsDir: logsDir(), filter: {}, format: "human", follow: true, tail: 1 },
     terminal.stdout,
     signal.signal,
   );
@@ -258,6 +253,6 @@ test("a reader that leaves ends a follow", async () => {
   terminal.out.write = () => {
     throw Object.assign(new Error("EPIPE"), { code: "EPIPE" });
   };
-  const shown = showLogs({ logsDir, filter: {}, format: "raw", follow: true }, terminal.stdout);
+  const shown = showLogs({ logsDir: logsDir(), filter: {}, format: "raw", follow: true }, terminal.stdout);
   expect((await shown).broken).toBe(0);
 });

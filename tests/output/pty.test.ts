@@ -2,7 +2,7 @@
 
 import { expect, test } from "bun:test";
 import { join } from "node:path";
-import { screenOf } from "./screen.ts";
+import { screenOf } from "../support/screen.ts";
 
 const program = join(import.meta.dir, "live-run.ts");
 const run = `'${process.execPath}' '${program}'`;

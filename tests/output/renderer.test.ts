@@ -4,8 +4,8 @@ import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { createRenderer } from "../../src/cli/output/renderer.ts";
 import type { Event, Scope } from "../../src/events/event.ts";
-import { memoryStream, memoryTerminal } from "./memory-stream.ts";
-import { screenOf } from "./screen.ts";
+import { memoryStream, memoryTerminal } from "../support/memory-stream.ts";
+import { screenOf } from "../support/screen.ts";
 
 const pg: Scope = { worker: "10.0.0.3", job: "pg", phase: "rollout", action: "restart" };
 const bucket: Scope = { worker: "-" };

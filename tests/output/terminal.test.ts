@@ -5,7 +5,7 @@ import { formatDuration, formatElapsed } from "../../src/cli/output/duration.ts"
 import { createJsonOutput } from "../../src/cli/output/json.ts";
 import { MaandError } from "../../src/model/error.ts";
 import { Secret } from "../../src/model/secret.ts";
-import { memoryStream, memoryTerminal } from "./memory-stream.ts";
+import { memoryStream, memoryTerminal } from "../support/memory-stream.ts";
 
 function failing(code: string, isTty = false) {
   const stream = memoryStream(isTty);

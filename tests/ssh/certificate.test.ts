@@ -1,8 +1,8 @@
 // Host certificates: @cert-authority lines against a real sshd with a signed host key.
 
-import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
+import { beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { execFileSync } from "node:child_process";
-import { copyFileSync, existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
 import type { MaandError } from "../../src/model/error.ts";
@@ -14,19 +14,18 @@ import {
   judgeCertificate,
   parseHostCertificate,
 } from "../../src/ssh/host-keys/certificate.ts";
-import { makeDir, makeKey, publicKey, type Sshd, startSshd } from "./sshd.ts";
+import { makeKey, publicKey, type Sshd, startSshd } from "../support/sshd.ts";
+import { useTempDirs } from "../support/use.ts";
 
 setDefaultTimeout(60_000);
 
-let dir: string;
+const tempDir = useTempDirs();
+const dir = tempDir();
 
 beforeAll(() => {
-  dir = makeDir();
   for (const type of ["ed25519", "rsa", "ecdsa"]) makeKey(join(dir, `ca-${type}`), { type });
   makeKey(join(dir, "other-ca"));
 });
-
-afterAll(() => rmSync(dir, { recursive: true, force: true }));
 
 /** An sshd whose host key of that type is signed with these arguments of ssh-keygen. */
 function certified(keyType: string, authority: string, options: string[]): Promise<Sshd> {

@@ -1,8 +1,8 @@
 // Getting in: host keys, pins, keys of the user, and what the errors say when it does not work.
 
-import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
 import { execFileSync, spawn } from "node:child_process";
-import { chmodSync, existsSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
 import { join } from "node:path";
 import { createEventStream, type Event } from "../../src/events/event.ts";
@@ -14,22 +14,16 @@ import { resolveTarget } from "../../src/ssh/connect/target.ts";
 import { sh } from "../../src/ssh/exec/quote.ts";
 import { keyFingerprint, knownHostLine } from "../../src/ssh/host-keys/known-hosts.ts";
 import { pinHostKey } from "../../src/ssh/host-keys/pins.ts";
-import { addLine, freePort, makeDir, makeKey, publicKey, rejectionOf, type Sshd, startSshd } from "./sshd.ts";
+import { addLine, makeKey, publicKey, startSshd, useSshd } from "../support/sshd.ts";
+import { rejectionOf } from "../support/thrown.ts";
+import { useTempDirs } from "../support/use.ts";
+import { freePort } from "../support/watch.ts";
 
 setDefaultTimeout(60_000);
 
-let sshd: Sshd;
-let dir: string;
-
-beforeAll(async () => {
-  sshd = await startSshd();
-  dir = makeDir();
-});
-
-afterAll(() => {
-  sshd?.end();
-  rmSync(dir, { recursive: true, force: true });
-});
+const sshd = useSshd();
+const tempDir = useTempDirs();
+const dir = tempDir();
 
 /** A path for known_hosts that no other test uses. */
 let files = 0;

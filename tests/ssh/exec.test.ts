@@ -1,25 +1,16 @@
 // Running commands over one connection: results, input, output, limits, deadlines, lost connections.
 
-import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
 import { MaandError } from "../../src/model/error.ts";
-import { type Connection, openConnection } from "../../src/ssh/connect/connection.ts";
+import { openConnection } from "../../src/ssh/connect/connection.ts";
 import { bash, sh } from "../../src/ssh/exec/quote.ts";
-import { descendants, eventually, rejectionOf, type Sshd, startSshd } from "./sshd.ts";
+import { startSshd, useConnection } from "../support/sshd.ts";
+import { rejectionOf } from "../support/thrown.ts";
+import { descendants, eventually } from "../support/watch.ts";
 
 setDefaultTimeout(60_000);
 
-let sshd: Sshd;
-let connection: Connection;
-
-beforeAll(async () => {
-  sshd = await startSshd();
-  connection = await openConnection(await sshd.target(), sshd.settings());
-});
-
-afterAll(async () => {
-  await connection?.close();
-  sshd?.end();
-});
+const { sshd, connection } = useConnection();
 
 test("both outputs and the exit code come back as they were", async () => {
   const result = await connection.exec(sh`printf out; printf err >&2; exit 7`);

@@ -1,8 +1,8 @@
 // known_hosts as OpenSSH reads it, and the judgement of keys.
 
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { beforeAll, expect, test } from "bun:test";
 import { execFileSync } from "node:child_process";
-import { copyFileSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
 import {
@@ -13,13 +13,14 @@ import {
   matchesWildcard,
   parseKnownHosts,
 } from "../../src/ssh/host-keys/known-hosts.ts";
-import { makeDir, makeKey, publicKey } from "./sshd.ts";
+import { makeKey, publicKey } from "../support/sshd.ts";
+import { useTempDirs } from "../support/use.ts";
 
-let dir: string;
+const tempDir = useTempDirs();
+const dir = tempDir();
 const keys: Record<string, string> = {};
 
 beforeAll(() => {
-  dir = makeDir();
   for (const name of ["a", "b", "ca"]) {
     makeKey(join(dir, name));
     keys[name] = publicKey(join(dir, `${name}.pub`));
@@ -27,8 +28,6 @@ beforeAll(() => {
   makeKey(join(dir, "rsa"), { type: "rsa" });
   keys.rsa = publicKey(join(dir, "rsa.pub"));
 });
-
-afterAll(() => rmSync(dir, { recursive: true, force: true }));
 
 const blob = (name: string) => Buffer.from(keys[name]!.split(" ")[1]!, "base64");
 

@@ -3,7 +3,7 @@
 import { expect, test } from "bun:test";
 import { createFrameReader, frameHead, frameType } from "../../src/ssh/rsync/rsh-protocol.ts";
 import { createLimiter, createSlots, mapLimited, type Slot } from "../../src/support/parallel.ts";
-import { rejectionOf } from "./sshd.ts";
+import { rejectionOf } from "../support/thrown.ts";
 
 /** Work that counts how much of it is under way. */
 function counter() {

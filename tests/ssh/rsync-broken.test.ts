@@ -8,8 +8,10 @@ import { join } from "node:path";
 import type { MaandError } from "../../src/model/error.ts";
 import { type Connection, openConnection } from "../../src/ssh/connect/connection.ts";
 import { sh } from "../../src/ssh/exec/quote.ts";
-import { descendants, eventually, isRunning, rejectionOf, startSshd } from "./sshd.ts";
-import { listing, protect, self, useSyncRoom, write } from "./sync-room.ts";
+import { startSshd } from "../support/sshd.ts";
+import { listing, protect, self, useSyncRoom, write } from "../support/sync-room.ts";
+import { rejectionOf } from "../support/thrown.ts";
+import { descendants, eventually, isRunning } from "../support/watch.ts";
 
 setDefaultTimeout(60_000);
 

@@ -19,8 +19,8 @@ import { join } from "node:path";
 import { MaandError } from "../../src/model/error.ts";
 import { remotePrefix, runRsync } from "../../src/ssh/rsync/rsync.ts";
 import { syncArguments } from "../../src/ssh/rsync/sync.ts";
-import { rejectionOf } from "./sshd.ts";
-import { listing, protect, self, useSyncRoom, write } from "./sync-room.ts";
+import { listing, protect, self, useSyncRoom, write } from "../support/sync-room.ts";
+import { rejectionOf } from "../support/thrown.ts";
 
 setDefaultTimeout(60_000);
 

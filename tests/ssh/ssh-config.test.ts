@@ -1,36 +1,28 @@
 // ssh_config: what `ssh -G` says about a worker, jump hosts, and the known_hosts files it names.
 
-import { afterAll, beforeAll, beforeEach, expect, setDefaultTimeout, test } from "bun:test";
+import { beforeEach, expect, setDefaultTimeout, test } from "bun:test";
 import { execFileSync } from "node:child_process";
-import { existsSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createPool } from "../../src/ssh/connect/pool.ts";
 import type { SshSettings } from "../../src/ssh/connect/settings.ts";
 import { parseJump } from "../../src/ssh/connect/ssh-config.ts";
 import { resolveTarget } from "../../src/ssh/connect/target.ts";
 import { sh } from "../../src/ssh/exec/quote.ts";
-import { makeDir, rejectionOf, type Sshd, startSshd } from "./sshd.ts";
+import { startSshd, useSshd } from "../support/sshd.ts";
+import { rejectionOf } from "../support/thrown.ts";
+import { useTempDir } from "../support/use.ts";
 
 setDefaultTimeout(60_000);
 
+const sshd = useSshd();
+const bastion = useSshd();
+const tempDir = useTempDir();
 let dir: string;
 let config: string;
-let sshd: Sshd;
-let bastion: Sshd;
-
-beforeAll(async () => {
-  [sshd, bastion] = await Promise.all([startSshd(), startSshd()]);
-});
-
-afterAll(() => {
-  sshd?.end();
-  bastion?.end();
-  rmSync(dir, { recursive: true, force: true });
-});
 
 beforeEach(() => {
-  if (dir !== undefined) rmSync(dir, { recursive: true, force: true });
-  dir = makeDir();
+  dir = tempDir();
   config = join(dir, "config with blank");
 });
 

@@ -1,18 +1,13 @@
 // Every fault is real to the host's ssh, and its undo fixes it.
 
-import { afterAll, afterEach, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
+import { afterEach, expect, setDefaultTimeout, test } from "bun:test";
 import { readFileSync } from "node:fs";
-import { type Fleet, startFleet } from "../support/fleet.ts";
+import { ssh, sshArgv } from "../support/openssh.ts";
 import { runProcess, startProcess } from "../support/process.ts";
-import { ssh, sshArgv } from "./ssh.ts";
+import { useFleet } from "../support/use.ts";
 
 setDefaultTimeout(60_000);
-let fleet: Fleet;
-
-beforeAll(async () => {
-  fleet = await startFleet(2);
-});
-afterAll(() => fleet?.down());
+const fleet = useFleet(2);
 
 // Whatever a test did to worker 0, it is whole again and worker 1 never noticed.
 afterEach(async () => {

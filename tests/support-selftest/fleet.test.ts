@@ -1,19 +1,15 @@
 // The fleet itself: workers that are separate machines to whoever is on them, and that leave nothing behind.
 
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { type Fleet, startFleet } from "../support/fleet.ts";
+import { startFleet } from "../support/fleet.ts";
+import { ssh } from "../support/openssh.ts";
 import { runProcess } from "../support/process.ts";
-import { ssh } from "./ssh.ts";
+import { useFleet } from "../support/use.ts";
 
 const script = resolve(import.meta.dir, "../../scripts/fleet");
-let fleet: Fleet;
-
-beforeAll(async () => {
-  fleet = await startFleet(3);
-});
-afterAll(() => fleet?.down());
+const fleet = useFleet(3);
 
 test("every worker lets agent in with the key, under the pinned host key", async () => {
   expect(fleet.ips).toHaveLength(3);

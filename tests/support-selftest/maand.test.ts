@@ -1,6 +1,6 @@
 // The executable under test, and the buckets that tests give it.
 
-import { afterAll, afterEach, beforeAll, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
 import {
   copyFileSync,
   existsSync,
@@ -14,26 +14,12 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { type Fleet, startFleet } from "../support/fleet.ts";
-import { type Bucket, maand, maandPath, newBucket, newerSource } from "../support/maand.ts";
+import { maand, maandPath, newerSource } from "../support/maand.ts";
 import { runProcess } from "../support/process.ts";
+import { useBuckets, useFleet } from "../support/use.ts";
 
-let fleet: Fleet;
-const buckets: Bucket[] = [];
-
-beforeAll(async () => {
-  fleet = await startFleet(2);
-});
-afterAll(() => fleet?.down());
-afterEach(async () => {
-  for (const bucket of buckets.splice(0)) await bucket.cleanUp();
-});
-
-async function bucketFor(...args: Parameters<typeof newBucket>): Promise<Bucket> {
-  const bucket = await newBucket(...args);
-  buckets.push(bucket);
-  return bucket;
-}
+const fleet = useFleet(2);
+const bucketFor = useBuckets();
 
 test("maandPath: the build's executable, or the one that MAAND_BIN names, or an error that says what to do", async () => {
   const before = process.env.MAAND_BIN;

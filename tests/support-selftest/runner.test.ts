@@ -1,19 +1,19 @@
 // The test runner's own promises: true counts from real reports, and nothing of a run outlives it.
 
-import { afterAll, expect, test } from "bun:test";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { expect, test } from "bun:test";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { countTests, summaryLine } from "../../scripts/testing/report.ts";
 import { startTask } from "../../scripts/testing/task.ts";
 import { runProcess } from "../support/process.ts";
+import { useTempDirs } from "../support/use.ts";
 
-const scratch = mkdtempSync(join(tmpdir(), "maand-runner-"));
-afterAll(() => rmSync(scratch, { recursive: true, force: true }));
+const tempDir = useTempDirs();
+const scratch = tempDir();
 
 /** Runs bun on a test file with this text, as the runner does, and counts. */
 async function countOf(text: string) {
-  const dir = mkdtempSync(join(scratch, "case-"));
+  const dir = tempDir();
   mkdirSync(join(dir, "tests"));
   writeFileSync(
     join(dir, "tests/a.test.ts"),

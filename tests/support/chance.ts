@@ -1,6 +1,4 @@
-// Chance that can be repeated: a generator from a printed seed, and what every crash test asks of the catalog.
-
-import { Database } from "bun:sqlite";
+// Chance that can be repeated: a generator of numbers from a printed seed.
 
 /** The seed of the environment variable, else a new one; printed, so that a failing run can be repeated. */
 export function seedFrom(variable: string): number {
@@ -19,14 +17,4 @@ export function randomFrom(start: number): () => number {
     t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
     return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
   };
-}
-
-/** What SQLite's own check says of a catalog: "ok". */
-export function integrityOf(path: string): string {
-  const database = new Database(path, { readonly: true });
-  try {
-    return (database.query("PRAGMA integrity_check").get() as { integrity_check: string }).integrity_check;
-  } finally {
-    database.close();
-  }
 }

@@ -3,7 +3,7 @@
 import { describe, expect, test } from "bun:test";
 import { formatPlace, MaandError } from "../../src/model/error.ts";
 import { renderTemplate } from "../../src/templates/render.ts";
-import { testEnvironment } from "./store.ts";
+import { testEnvironment } from "../support/builders/template-environment.ts";
 
 const namespaces = {
   "vars/job/api": { name: "bob", json: '{"port": 8080, "tags": ["a"]}' },

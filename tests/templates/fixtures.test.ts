@@ -1,20 +1,19 @@
 // Whole configuration files as real workspaces have them.
 
-import { expect, test } from "bun:test";
+import { test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Secret } from "../../src/model/secret.ts";
 import type { TemplateData } from "../../src/templates/environment.ts";
 import { renderTemplate } from "../../src/templates/render.ts";
-import { type Namespaces, testEnvironment } from "./store.ts";
+import { type Namespaces, testEnvironment } from "../support/builders/template-environment.ts";
+import { golden } from "../support/golden.ts";
 
-function fixture(name: string): string {
-  return readFileSync(join(import.meta.dir, "fixtures", name), "utf8");
-}
+const fixture = (name: string) => join(import.meta.dir, "fixtures", name);
 
 async function check(name: string, suffix: string, namespaces: Namespaces, data: Partial<TemplateData>) {
-  const file = { path: `jobs/x/${name}${suffix}`, text: fixture(name + suffix) };
-  expect(await renderTemplate(file, testEnvironment(namespaces, data))).toBe(fixture(`${name}.expected`));
+  const file = { path: `jobs/x/${name}${suffix}`, text: readFileSync(fixture(name + suffix), "utf8") };
+  golden(fixture(`${name}.expected`), await renderTemplate(file, testEnvironment(namespaces, data)));
 }
 
 test("patroni: computed memory sizes, peers and secrets", async () => {

@@ -5,7 +5,8 @@ import fc from "fast-check";
 import { MaandError } from "../../src/model/error.ts";
 import { Secret } from "../../src/model/secret.ts";
 import { renderGoTemplate } from "../../src/templates/render.ts";
-import { testEnvironment } from "./store.ts";
+import { testEnvironment } from "../support/builders/template-environment.ts";
+import { thrownBy } from "../support/thrown.ts";
 
 const namespaces = {
   "vars/job/api": { name: "bob", empty: "", big: "1048576", list: "a,b" },
@@ -27,19 +28,10 @@ function table(lines: string): void {
   for (const line of lines.trim().split("\n")) {
     const [template, expected] = line.trim().split(" => ") as [string, string];
     if (expected.startsWith("! ")) {
-      const thrown = caught(() => render(template));
+      const thrown = thrownBy(() => render(template), template);
       expect(thrown, template).toBeInstanceOf(MaandError);
       expect((thrown as MaandError).message, template).toContain(expected.slice(2));
     } else expect(render(template), template).toBe(expected === '""' ? "" : expected.replaceAll("\\n", "\n"));
-  }
-}
-
-function caught(work: () => unknown): unknown {
-  try {
-    work();
-    return undefined;
-  } catch (thrown) {
-    return thrown;
   }
 }
 
@@ -80,11 +72,11 @@ describe("reading keys", () => {
       {{port "htpt"}} => ! job "api" has no port named "htpt"
       {{port "http" "db"}} => ! job "db" has no port named "http"
     `);
-    expect((caught(() => render('{{port "htpt"}}')) as MaandError).hint).toContain('"http"');
+    expect((thrownBy(() => render('{{port "htpt"}}')) as MaandError).hint).toContain('"http"');
   });
 
   test("a port name that several jobs use is explained", () => {
-    const error = caught(() => render('{{get "maand/bucket" "shared"}}')) as MaandError;
+    const error = thrownBy(() => render('{{get "maand/bucket" "shared"}}')) as MaandError;
     expect(error.message).toContain("api, web");
     expect(error.hint).toContain('{{ port "shared" "api" }}');
   });

@@ -4,7 +4,7 @@ import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { MaandError } from "../../src/model/error.ts";
 import { renderGoTemplate } from "../../src/templates/render.ts";
-import { testEnvironment } from "./store.ts";
+import { testEnvironment } from "../support/builders/template-environment.ts";
 
 function render(text: string): string {
   return renderGoTemplate({ path: "t.tpl", text }, testEnvironment({}));

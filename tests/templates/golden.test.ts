@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { MaandError } from "../../src/model/error.ts";
 import { executeTemplate, parseTemplate } from "../../src/templates/go/template.ts";
 import { encodeText } from "../../src/templates/go/text.ts";
+import { thrownBy } from "../support/thrown.ts";
 import { judgedFunctions, taggedValue } from "./tagged.ts";
 
 interface Recorded {
@@ -54,7 +55,7 @@ function run(one: Recorded): void {
   const work =
     one.stage === "parse" ? parse : () => executeTemplate(parse(), taggedValue(one.data), judgedFunctions);
   if (one.stage === "exec") expect(parse, one.template).not.toThrow();
-  const thrown = caught(work);
+  const thrown = thrownBy(work, one.template);
   expect(thrown, one.template).toBeInstanceOf(MaandError);
   const error = thrown as MaandError;
   expect(error.kind).toBe("render");
@@ -64,15 +65,6 @@ function run(one: Recorded): void {
     // Go names the end of some actions that span lines, we name the beginning.
     expect(error.where.line, one.template).toBeLessThanOrEqual(one.line!);
     expect(error.where.line, one.template).toBeGreaterThanOrEqual(one.line! - 2);
-  }
-}
-
-function caught(work: () => unknown): unknown {
-  try {
-    work();
-    return undefined;
-  } catch (thrown) {
-    return thrown;
   }
 }
 

@@ -4,7 +4,7 @@ import { describe, expect, test } from "bun:test";
 import { MaandError } from "../../src/model/error.ts";
 import { limits } from "../../src/templates/go/limits.ts";
 import { renderGoTemplate, renderTemplate } from "../../src/templates/render.ts";
-import { testEnvironment } from "./store.ts";
+import { testEnvironment } from "../support/builders/template-environment.ts";
 
 function render(text: string): string {
   return renderGoTemplate({ path: "t.tpl", text }, testEnvironment({}));

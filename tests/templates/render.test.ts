@@ -4,7 +4,8 @@ import { describe, expect, test } from "bun:test";
 import { formatPlace, MaandError } from "../../src/model/error.ts";
 import { Secret } from "../../src/model/secret.ts";
 import { parseCount, renderedPath, renderGoTemplate, renderTemplate } from "../../src/templates/render.ts";
-import { testEnvironment, testStore } from "./store.ts";
+import { testEnvironment, testStore } from "../support/builders/template-environment.ts";
+import { maandErrorBy } from "../support/thrown.ts";
 
 const namespaces = {
   "vars/job/api": { name: "bob", empty: "" },
@@ -19,18 +20,8 @@ function render(text: string, more = {}): string {
   return renderGoTemplate({ path: "jobs/api/config.tpl", text }, testEnvironment(namespaces, {}, more));
 }
 
-function errorOf(work: () => unknown): MaandError {
-  try {
-    work();
-  } catch (thrown) {
-    if (thrown instanceof MaandError) return thrown;
-    throw thrown;
-  }
-  throw new Error("nothing was thrown");
-}
-
 function said(text: string, more = {}): string {
-  const error = errorOf(() => render(text, more));
+  const error = maandErrorBy(() => render(text, more));
   return `${formatPlace(error.where)}: ${error.message}`;
 }
 
@@ -45,7 +36,7 @@ describe("context", () => {
   });
 
   test("an unknown field is an error that names the nearest", () => {
-    const error = errorOf(() => render("{{.Jop}}"));
+    const error = maandErrorBy(() => render("{{.Jop}}"));
     expect(error.message).toContain("Jop");
     expect(error.hint).toContain('"Job"');
   });
@@ -67,7 +58,7 @@ describe("context", () => {
 
 describe("errors", () => {
   test("name file, line and column, the action, namespace and key, and the allocation", () => {
-    const error = errorOf(() => render('one\ntwo {{ get "vars/job/api" "nmae" }}'));
+    const error = maandErrorBy(() => render('one\ntwo {{ get "vars/job/api" "nmae" }}'));
     expect(`${formatPlace(error.where)}: ${error.message}`).toBe(
       'jobs/api/config.tpl:2:8: <get "vars/job/api" "nmae">: key "nmae" does not exist in namespace "vars/job/api"',
     );
@@ -81,7 +72,7 @@ describe("errors", () => {
   });
 
   test("an unknown function is found before anything runs, with a suggestion", () => {
-    const error = errorOf(() => render("{{ if false }}{{ uper .Job }}{{ end }}"));
+    const error = maandErrorBy(() => render("{{ if false }}{{ uper .Job }}{{ end }}"));
     expect(formatPlace(error.where)).toBe("jobs/api/config.tpl:1:18");
     expect(error.message).toBe('function "uper" is not defined');
     expect(error.hint).toContain('"upper"');
@@ -101,12 +92,12 @@ describe("errors", () => {
       '{{getSecret "secrets/job/db" "x"}}',
       '{{keys "secrets/job/db"}}',
     ]) {
-      const error = errorOf(() => render(text, { store }));
+      const error = maandErrorBy(() => render(text, { store }));
       expect(error.message).toContain('"secrets/job/db"');
       expect(error.hint).toContain("demand");
       expect(error.where.line).toBe(1);
     }
-    expect(errorOf(() => render('{{port "sql" "db"}}', { store })).message).toContain('"maand/job/db"');
+    expect(maandErrorBy(() => render('{{port "sql" "db"}}', { store })).message).toContain('"maand/job/db"');
   });
 
   test("a catalog that cannot be read stays an error of the catalog", () => {
@@ -116,7 +107,7 @@ describe("errors", () => {
         throw new MaandError("catalog", "kv.key is missing");
       },
     };
-    const error = errorOf(() => render('{{get "a" "b"}}', { store }));
+    const error = maandErrorBy(() => render('{{get "a" "b"}}', { store }));
     expect([error.kind, error.message]).toEqual(["catalog", "kv.key is missing"]);
   });
 });

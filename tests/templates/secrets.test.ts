@@ -2,10 +2,10 @@
 
 import { describe, expect, test } from "bun:test";
 import { inspect } from "node:util";
-import { MaandError } from "../../src/model/error.ts";
 import { Secret } from "../../src/model/secret.ts";
 import { renderTemplate } from "../../src/templates/render.ts";
-import { testEnvironment } from "./store.ts";
+import { testEnvironment } from "../support/builders/template-environment.ts";
+import { maandRejectionOf } from "../support/thrown.ts";
 
 const password = "hunter2-secret";
 const pin = "48151623";
@@ -20,15 +20,7 @@ async function render(text: string, revealSecrets: boolean, suffix = "tpl"): Pro
   return renderTemplate({ path: `jobs/api/x.${suffix}`, text }, environment);
 }
 
-async function errorOf(text: string, suffix = "tpl"): Promise<MaandError> {
-  try {
-    await render(text, true, suffix);
-  } catch (thrown) {
-    if (thrown instanceof MaandError) return thrown;
-    throw thrown;
-  }
-  throw new Error(`nothing was thrown by ${text}`);
-}
+const errorOf = (text: string, suffix = "tpl") => maandRejectionOf(render(text, true, suffix));
 
 describe("in the output", () => {
   test("they are their text, also through functions", async () => {

@@ -7,7 +7,7 @@ import { parseConf } from "../../src/bucket/conf.ts";
 import { type Fault, formatFault } from "../../src/model/fault.ts";
 import { checkWorkspace } from "../../src/workspace/check.ts";
 import type { JobFile } from "../../src/workspace/types.ts";
-import { file, source } from "./support.ts";
+import { file, source } from "../support/builders/workspace-source.ts";
 
 const runs = Number(process.env.FUZZ_RUNS ?? 1500);
 

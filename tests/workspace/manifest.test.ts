@@ -4,7 +4,7 @@ import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import type { Manifest } from "../../src/model/manifest.ts";
 import { parseVersion } from "../../src/model/version.ts";
-import { file, messages, withManifest } from "./support.ts";
+import { file, messages, withManifest } from "../support/builders/workspace-source.ts";
 
 function manifestOf(manifest: unknown, hooks: string[] = []): Manifest {
   const checked = withManifest(

@@ -1,27 +1,26 @@
 // Reading a workspace from a real disk.
 
-import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { beforeEach, describe, expect, test } from "bun:test";
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { chmodSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { formatFault } from "../../src/model/fault.ts";
 import { checkWorkspace } from "../../src/workspace/check.ts";
 import { readWorkspace } from "../../src/workspace/read.ts";
+import { useTempDir } from "../support/use.ts";
 
+const tempDir = useTempDir();
 let root: string;
 let job: string;
 
 beforeEach(() => {
-  root = mkdtempSync(join(tmpdir(), "maand-read-"));
+  root = tempDir();
   job = join(root, "workspace/jobs/api");
   mkdirSync(job, { recursive: true });
   writeFileSync(join(job, "manifest.json"), "{}");
   writeFileSync(join(job, "Makefile"), "start:\n");
 });
-
-afterEach(() => rmSync(root, { recursive: true, force: true }));
 
 const entries = () => readWorkspace(root, "").jobs.find(({ name }) => name === "api")?.files ?? [];
 const faults = () => checkWorkspace(readWorkspace(root, "")).faults.map(formatFault);

@@ -6,7 +6,7 @@ import { schemaCommand } from "../../src/commands/schema/text.ts";
 import { MaandError } from "../../src/model/error.ts";
 import { checkWorkspace } from "../../src/workspace/check.ts";
 import { jsonSchema, schemaNames } from "../../src/workspace/schema.ts";
-import { file, source } from "./support.ts";
+import { file, source } from "../support/builders/workspace-source.ts";
 
 type Schema = Record<string, unknown>;
 

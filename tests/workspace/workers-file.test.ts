@@ -4,7 +4,7 @@ import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { checkWorkspace } from "../../src/workspace/check.ts";
 import { formatWorkers } from "../../src/workspace/workers-file.ts";
-import { source } from "./support.ts";
+import { source } from "../support/builders/workspace-source.ts";
 
 test("one field per line, order kept, unset fields left out", () => {
   const rows = [

@@ -4,7 +4,7 @@ import { describe, expect, test } from "bun:test";
 import { formatFault } from "../../src/model/fault.ts";
 import { checkWorkspace } from "../../src/workspace/check.ts";
 import type { JobFile, Workspace } from "../../src/workspace/types.ts";
-import { file, messages, source } from "./support.ts";
+import { file, messages, source } from "../support/builders/workspace-source.ts";
 
 function valid(...args: Parameters<typeof source>): Workspace {
   const checked = checkWorkspace(source(...args));
