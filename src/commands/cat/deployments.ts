@@ -46,8 +46,9 @@ export async function catDeployments(
   { events, session, terminal }: BucketInvocation,
   flags: CatFilters & { active: boolean },
 ): Promise<Outcome> {
-  const loaded = await loadFacts(session, readCatalog(session.catalog), session.kv);
-  const passes = createFilter(loaded.state, flags);
+  const read = readCatalog(session.catalog);
+  const passes = createFilter(read.state, flags);
+  const loaded = await loadFacts(session, read, session.kv, flags.jobs);
   const postDeploy = readPostDeploy(session.catalog);
   const isShort = !terminal.json && terminal.stdout.isTty;
   const shown = (hash: string | undefined) => (isShort ? hash?.slice(0, shortHash) : hash) ?? null;

@@ -8,8 +8,7 @@ import { exitCodes } from "../../cli/output/exit-codes.ts";
 import { count, failureLines } from "../../cli/output/failure-lines.ts";
 import { formatTable } from "../../cli/output/table.ts";
 import type { Channel } from "../../cli/output/terminal.ts";
-import { createContentRenderer } from "../../content/renderer.ts";
-import { stageForHooks } from "../../content/stage-for-hooks.ts";
+import { stageForHooks } from "../../content/stage.ts";
 import type { HookResult } from "../../hooks/call.ts";
 import { jobsWithHook } from "../../hooks/choose.ts";
 import type { HookScripts } from "../../hooks/host.ts";
@@ -69,14 +68,13 @@ export async function runCliHook(session: Session, request: CliHookRequest): Pro
       jobs.map((job) => job.name),
       ["cli"],
     );
-    const contents = createContentRenderer(session, read.state, host.kv);
     const run: HooksRun = { hook, results: [], interrupted: false };
     for (const job of jobs) {
       if (session.shutdown.graceful.aborted) {
         run.interrupted = true;
         break;
       }
-      await stageForHooks(session, read.state, contents, job.name);
+      await stageForHooks(session, read.state, host.kv, job.name);
       const { results, error, interrupted } = await host.run({ event: "cli", job: job.name, hook });
       run.results.push(...results);
       run.interrupted ||= interrupted;
