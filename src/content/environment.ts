@@ -1,12 +1,13 @@
 // What the templates of one allocation see, its data and the KV as its job may read it, with a record of what was read.
 //
 // The record is why a render can be used again. A template has no clock, no chance, no files and no network: what comes
-// out follows from the template, the allocation, the catalog's rows and what it read of the things that change within a
-// run, which are the KV and the version that is called current. So where every recorded read would be answered as it was, rendering again
-// could only take the same way to the same text. Nobody has to announce a change: a hook's write, a discard, a
-// checkpoint and a deletion all show in the answers, and what is written to keys that were not read shows nowhere.
+// out follows from the template, the allocation, the catalog's rows and what it read of the things that change within
+// a run, which are the KV and the version that is called current. So where every recorded read would be answered as
+// it was, rendering again could only take the same way to the same text. Nobody has to announce a change: a hook's
+// write, a discard, a checkpoint and a deletion all show in the answers, and what is written to keys that were not
+// read shows nowhere. The price is that the reads are done again, which costs a fraction of a render.
 
-import { createHash, type Hash } from "node:crypto";
+import { createHash } from "node:crypto";
 import { mayRead } from "../kv/read-rules.ts";
 import type { KvStore } from "../kv/store.ts";
 import { MaandError } from "../model/error.ts";
@@ -60,6 +61,7 @@ export interface RecordingEnvironment extends TemplateEnvironment {
 /** Makes environments, one per render; what all allocations share is looked up once. */
 export function createEnvironments(source: EnvironmentSource): (render: RenderFor) => RecordingEnvironment {
   const { state, remoteDirectory } = source;
+  const known = new Map<string, Read>();
   const workers = new Map(state.workers.map((worker) => [worker.host, worker]));
   const live = Map.groupBy(
     state.allocations.filter((allocation) => !allocation.removed),
@@ -91,7 +93,7 @@ export function createEnvironments(source: EnvironmentSource): (render: RenderFo
         return others.map((other) => other.workerIp);
       },
     };
-    const store = recordingStore(source, job);
+    const store = recordingStore(source, job, known);
     return {
       data,
       store,
@@ -104,41 +106,53 @@ export function createEnvironments(source: EnvironmentSource): (render: RenderFo
 /** Whether every read of a record would be answered as it was. */
 export function stillHolds(record: ReadRecord, kv: ReadableKv, currentVersion: string): boolean {
   if (record.currentVersion !== undefined && record.currentVersion !== currentVersion) return false;
-  const answers = createHash("sha256");
-  for (const { kind, namespace, key } of record.reads)
-    addAnswer(answers, kind === "key" ? kv.get(namespace, key) : kv.keys(namespace));
-  return answers.digest("hex") === record.answers;
+  const answers = record.reads.map(({ kind, namespace, key }) =>
+    kind === "key" ? kv.get(namespace, key) : kv.keys(namespace),
+  );
+  return hashOf(answers) === record.answers;
 }
 
 type Answer = string | Secret | undefined | readonly string[];
 
 /** Text and secret of the same letters differ: the one may be shown. */
-function addAnswer(answers: Hash, answer: Answer): void {
-  const told = answer instanceof Secret ? { secret: answer.reveal() } : (answer ?? null);
-  answers.update(`${JSON.stringify(told)}\n`);
+function hashOf(answers: readonly Answer[]): string {
+  const told = answers.map((answer) =>
+    answer instanceof Secret ? { secret: answer.reveal() } : (answer ?? null),
+  );
+  return createHash("sha256").update(JSON.stringify(told)).digest("hex");
 }
 
-/** A store that refuses what the read rules forbid. Within one render the same question has the same answer. */
+/**
+ * A store that refuses what the read rules forbid. Within one render the same question has the same answer.
+ * @param known the reads of all renders so far, to be shared: those of one allocation are mostly those of the next, and a
+ *   fleet's worth of records is large
+ */
 function recordingStore(
   { kv, state }: EnvironmentSource,
   job: JobRow,
+  known: Map<string, Read>,
 ): TemplateStore & { record(): Omit<ReadRecord, "currentVersion"> } {
   const reader = { job: job.name, demands: demandsOf(job) };
-  const asked = new Map<string, Read & { answer: Answer }>();
+  const asked = new Map<Read, Answer>();
   const require = (namespace: string): void => {
     if (mayRead(reader, namespace)) return;
     throw new MaandError("render", `job "${job.name}" may not read ${namespace}`, {
       hint: 'see "maand help kv" for what a job may read; a demand on another job opens its namespaces',
     });
   };
+  const readOf = (kind: Read["kind"], namespace: string, key: string): Read => {
+    const place = `${kind} ${namespace.length} ${namespace}${key}`;
+    const read = known.get(place) ?? { kind, namespace, key };
+    known.set(place, read);
+    return read;
+  };
   const once = <T extends Answer>(kind: Read["kind"], namespace: string, key: string, ask: () => T): T => {
     require(namespace);
-    const place = JSON.stringify([kind, namespace, key]);
-    const known = asked.get(place);
-    // An entry of this kind was made below, with an answer of this type.
-    if (known !== undefined) return known.answer as T;
+    const read = readOf(kind, namespace, key);
+    // What is there was put there below, for a read of this kind.
+    if (asked.has(read)) return asked.get(read) as T;
     const answer = ask();
-    asked.set(place, { kind, namespace, key, answer });
+    asked.set(read, answer);
     return answer;
   };
   return {
@@ -150,12 +164,11 @@ function recordingStore(
       return users.length > 1 ? users : [];
     },
     record() {
-      const answers = createHash("sha256");
-      for (const { answer } of asked.values()) addAnswer(answers, answer);
+      const answers = [...asked.values()];
       return {
-        reads: [...asked.values()].map(({ kind, namespace, key }) => ({ kind, namespace, key })),
-        answers: answers.digest("hex"),
-        secret: [...asked.values()].some(({ answer }) => answer instanceof Secret),
+        reads: [...asked.keys()],
+        answers: hashOf(answers),
+        secret: answers.some((answer) => answer instanceof Secret),
       };
     },
   };

@@ -1,8 +1,8 @@
 // What lies under `jobs/<job>/` of each allocation: files as they are, rendered templates, certificates.
 //
 // The desired content is what the plan compares and what is promoted: templates see the new version as the current one
-// too, so that a deploy does not change it by happening. What is sent has the true versions. Where a template does not read
-// CurrentVersion the two are one render, and renders are used again for the whole run (renders.ts).
+// too, so that a deploy does not change it by happening. What is sent has the true versions. Where no template reads
+// CurrentVersion the two are one, and renders are used again for the whole run (renders.ts).
 
 import { MaandError } from "../model/error.ts";
 import { outputPath } from "../model/job-paths.ts";
@@ -33,8 +33,8 @@ export interface CapturedContent {
   promoted: Content;
   staged: StagedContent;
   /**
-   * Keeps the bytes of the promoted form in the catalog, encrypted: `rollback` and `--diff` read them. A file that a secret
-   * went into gets its masked twin here, where it fits; one that cannot be made leaves the file without one.
+   * Keeps the bytes of the promoted form in the catalog, encrypted: `rollback` and `--diff` read them. A file that a
+   * secret went into gets its masked twin here, unless its template cannot work with a masked secret.
    */
   keep(): Promise<void>;
 }
@@ -46,8 +46,8 @@ export interface ContentRenderer {
    */
   desired(job: JobRow, allocation: AllocationRow): Promise<Content>;
   /**
-   * What is about to be sent, from the KV as it is now; and the desired content of the very same moment, which is what has
-   * to be promoted.
+   * What is about to be sent, from the KV as it is now; and the desired content of the very same moment, which is what
+   * has to be promoted.
    * @param currentVersion what templates of what is sent see as CurrentVersion
    * @throws MaandError("render") when a template fails
    */
@@ -55,8 +55,8 @@ export interface ContentRenderer {
   /** What is staged before anything is decided: templates that cannot be rendered yet are left out. */
   forHooks(job: JobRow, allocation: AllocationRow): Promise<StagedContent>;
   /**
-   * How to read these files of the desired content by `ref`, or by `shown` where they have that; undefined for bytes that
-   * are not there, such as the twin of a file whose template cannot work with a masked secret.
+   * How to read these files of the desired content by `ref`, or by `shown` where they have that; undefined for bytes
+   * that are not there, such as the twin of a file whose template cannot work with a masked secret.
    */
   readDesired(
     job: JobRow,
@@ -77,7 +77,10 @@ const othersBits = 0o007;
 
 const renderers = new WeakMap<ReadableKv, { state: CatalogState; renderer: ContentRenderer }>();
 
-/** The renderer over a catalog whose templates read `kv`: the same one, with all that it has rendered, as long as it is asked for with both. */
+/**
+ * The renderer over the session's catalog, whose templates read `kv`. Whoever asks for the same rows and the same KV in a
+ * run is given the same one, with all that it has rendered.
+ */
 export function contentRendererFor(session: Session, state: CatalogState, kv: ReadableKv): ContentRenderer {
   const known = renderers.get(kv);
   if (known?.state === state) return known.renderer;

@@ -6,9 +6,9 @@
 
 import { createHash } from "node:crypto";
 import type { AllocationRow, JobFileRow, JobRow } from "../model/state.ts";
+import type { TemplateEnvironment } from "../templates/environment.ts";
 import { decodeText, encodeText } from "../templates/go/text.ts";
 import { renderTemplate } from "../templates/render.ts";
-import { createByteCache } from "./byte-cache.ts";
 import type { EnvironmentSource, ReadRecord } from "./environment.ts";
 import { createEnvironments, stillHolds } from "./environment.ts";
 
@@ -50,8 +50,8 @@ export interface TemplateRenders {
 
 /** Renders kept of one file of one allocation: with two versions, and before and after a hook that was undone. */
 const keptPerFile = 2;
-/** Bytes of rendered files that are held. */
-const heldBytes = 32 * 1024 * 1024;
+/** Bytes of rendered files that are held: thousands of the usual size, and a small part of what a deploy may use. */
+const heldBytes = 16 * 1024 * 1024;
 
 const counts = { content: 0, masked: 0 };
 
@@ -63,23 +63,22 @@ export function renderCounts(): { content: number; masked: number } {
 /** @param room bytes of rendered files held at most */
 export function createTemplateRenders(source: RenderSource, room = heldBytes): TemplateRenders {
   const environmentFor = createEnvironments(source);
-  const bytesHeld = createByteCache(room);
+  const held = createHeld(room);
   const kept = new Map<string, (Rendered & { record: ReadRecord })[]>();
 
-  const renderWith = async (
-    { template, ...render }: RenderRequest,
-    revealSecrets: boolean,
-  ): Promise<{ bytes: Uint8Array; record: ReadRecord }> => {
-    const environment = environmentFor({ ...render, revealSecrets });
+  const renderIn = async (
+    environment: TemplateEnvironment,
+    { job, template }: RenderRequest,
+  ): Promise<Uint8Array> => {
     const text = decodeText(source.readBlob(template.sha256));
-    const path = `jobs/${render.job.name}/${template.path}`;
-    const bytes = encodeText(await renderTemplate({ path, text }, environment));
-    return { bytes, record: environment.record() };
+    return encodeText(await renderTemplate({ path: `jobs/${job.name}/${template.path}`, text }, environment));
   };
 
   const renderAnew = async (request: RenderRequest, place: string): Promise<RenderedBytes> => {
     counts.content++;
-    const { bytes, record } = await renderWith(request, true);
+    const environment = environmentFor({ ...request, revealSecrets: true });
+    const bytes = await renderIn(environment, request);
+    const record = environment.record();
     const sha256 = createHash("sha256").update(bytes).digest("hex");
     const readsVersion = record.currentVersion !== undefined;
     const rendered = { sha256, secret: record.secret, readsVersion };
@@ -88,8 +87,9 @@ export function createTemplateRenders(source: RenderSource, room = heldBytes): T
       (other) =>
         other.record.answers !== record.answers || other.record.currentVersion !== record.currentVersion,
     );
-    kept.set(place, [{ ...rendered, record }, ...others].slice(0, keptPerFile));
-    bytesHeld.put(sha256, bytes);
+    for (const dropped of others.splice(keptPerFile - 1)) held.release(dropped.sha256);
+    kept.set(place, [{ ...rendered, record }, ...others]);
+    held.hold(sha256, bytes);
     return { ...rendered, bytes };
   };
 
@@ -105,13 +105,42 @@ export function createTemplateRenders(source: RenderSource, room = heldBytes): T
     async render(request) {
       const place = placeOf(request);
       const known = find(request, place);
-      const bytes = known && bytesHeld.get(known.sha256);
+      const bytes = known && held.get(known.sha256);
       if (known === undefined || bytes === undefined) return renderAnew(request, place);
       return { ...known, bytes };
     },
     async renderMasked(request) {
       counts.masked++;
-      return (await renderWith(request, false)).bytes;
+      // No secret is opened for it, not even for a record of what was read.
+      return renderIn(environmentFor({ ...request, revealSecrets: false }), request);
+    },
+  };
+}
+
+interface Held {
+  get(sha256: string): Uint8Array | undefined;
+  hold(sha256: string, bytes: Uint8Array): void;
+  release(sha256: string): void;
+}
+
+/**
+ * Bytes by their SHA-256, up to a total of `room`. What comes when it is full is not held: a plan goes once through the
+ * whole fleet and the rollout follows in the same order, so that making room for the last would drive out each one
+ * just before it is wanted.
+ */
+function createHeld(room: number): Held {
+  const held = new Map<string, Uint8Array>();
+  let size = 0;
+  return {
+    get: (sha256) => held.get(sha256),
+    hold(sha256, bytes) {
+      if (held.has(sha256) || size + bytes.length > room) return;
+      held.set(sha256, bytes);
+      size += bytes.length;
+    },
+    release(sha256) {
+      size -= held.get(sha256)?.length ?? 0;
+      held.delete(sha256);
     },
   };
 }

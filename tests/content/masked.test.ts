@@ -5,10 +5,11 @@ import { runBuild } from "../../src/build/run.ts";
 import { beginAttempts, promote } from "../../src/catalog/deployments.ts";
 import { readCatalog } from "../../src/catalog/read.ts";
 import { type ContentRenderer, contentRendererFor } from "../../src/content/renderer.ts";
-import { renderCounts } from "../../src/content/renders.ts";
+import { createTemplateRenders, renderCounts } from "../../src/content/renders.ts";
 import { diffPlan } from "../../src/deploy/preview/diff.ts";
 import { prepareDeploy } from "../../src/deploy/run/run.ts";
 import { purgeCatalog } from "../../src/gc/catalog.ts";
+import { Secret } from "../../src/model/secret.ts";
 import { makeRoom, type Room } from "../hooks/room.ts";
 
 const options = { force: false, syncOnly: false };
@@ -114,6 +115,30 @@ test("a file with a secret in it that has no twin yet is not shown as it is", as
   put(room, secrets, "password", "correct horse");
   const shown = await diffs(room);
   expect(shown.get("app.conf")).not.toContain("hunter2");
+});
+
+test("a twin is made without opening a secret", async () => {
+  const room = await secretRoom();
+  const { state } = readCatalog(room.session.catalog);
+  const closed = new Secret(() => {
+    throw new Error("a secret was opened");
+  });
+  const renders = createTemplateRenders({
+    state,
+    kv: { get: () => closed, keys: () => [] },
+    remoteDirectory: "/opt/worker/b",
+    readBlob: (sha256) => room.session.blobs.read(sha256),
+  });
+  const template = state.files.get("api")!.find((file) => file.path === "app.conf.tpl")!;
+  if (template.kind !== "file") throw new Error("app.conf.tpl is no file");
+  const request = {
+    job: state.jobs[0]!,
+    allocation: state.allocations[0]!,
+    template,
+    currentVersion: "1.0.0",
+  };
+  expect(Buffer.from(await renders.renderMasked(request)).toString("utf8")).toContain("password=***\n");
+  await expect(renders.render(request)).rejects.toThrow("a secret was opened");
 });
 
 test("gc keeps the twins of what is promoted", async () => {

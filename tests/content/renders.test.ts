@@ -2,7 +2,6 @@
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { createByteCache } from "../../src/content/byte-cache.ts";
 import type { Content } from "../../src/content/renderer.ts";
 import { contentRendererFor } from "../../src/content/renderer.ts";
 import { createTemplateRenders, renderCounts, type TemplateRenders } from "../../src/content/renders.ts";
@@ -153,29 +152,40 @@ test("whatever is written, kept and dropped: a kept render is what a new one wou
 });
 
 test("bytes that had no room are rendered again, what they are is not", async () => {
-  const small = newRenders(4);
-  const [text] = await render("plain.tpl", job.version, small);
-  expect(await render("plain.tpl", job.version, small)).toEqual([text, 1]);
-  const template = room.state.files.get("api")!.find((file) => file.path === "plain.tpl")!;
-  if (template.kind !== "file") throw new Error("plain.tpl is no file");
+  const [plain] = await render("plain.tpl");
+  const small = newRenders(plain.length);
+  const both = async () => [
+    (await render("list.tpl", job.version, small))[1],
+    (await render("plain.tpl", job.version, small))[1],
+  ];
+  put("vars/job/api", "a key whose name is longer than what there is room for", "1");
+  expect([await both(), await both()]).toEqual([
+    [1, 1],
+    [1, 0],
+  ]);
+  const template = room.state.files.get("api")!.find((file) => file.path === "list.tpl")!;
+  if (template.kind !== "file") throw new Error("list.tpl is no file");
   const before = renderCounts().content;
   await small.identify({ job, allocation, template, currentVersion: job.version });
   expect(renderCounts().content).toBe(before);
+  kv.discard("api");
 });
 
-test("a cache of bytes forgets what was not asked for the longest", () => {
-  const cache = createByteCache(10);
-  const bytes = (length: number) => new Uint8Array(length);
-  cache.put("a", bytes(4));
-  cache.put("b", bytes(4));
-  cache.get("a");
-  cache.put("c", bytes(4));
-  expect(["a", "b", "c"].map((name) => cache.get(name)?.length)).toEqual([4, undefined, 4]);
-  cache.put("too large", bytes(11));
-  expect(["a", "c", "too large"].map((name) => cache.get(name)?.length)).toEqual([4, 4, undefined]);
-  cache.put("a", bytes(4));
-  cache.put("d", bytes(2));
-  expect(["a", "c", "d"].map((name) => cache.get(name)?.length)).toEqual([4, 4, 2]);
+test("room that an outdated render took is free again", async () => {
+  const texts = ["aaaa", "bbbb", "cccc", "dddd"];
+  // Room for two: those that are kept of one file.
+  const small = newRenders(10);
+  for (const text of texts) {
+    put("vars/job/api", "one", text);
+    expect([
+      await render("one.tpl", job.version, small),
+      await render("one.tpl", job.version, small),
+    ]).toEqual([
+      [`${text}\n`, 1],
+      [`${text}\n`, 0],
+    ]);
+  }
+  kv.discard("api");
 });
 
 describe("CurrentVersion", () => {
