@@ -117,17 +117,15 @@ test("a file with a secret in it that has no twin yet is not shown as it is", as
   expect(shown.get("app.conf")).not.toContain("hunter2");
 });
 
-test("a twin is made without opening a secret", async () => {
-  const room = await secretRoom();
-  const { state } = readCatalog(room.session.catalog);
-  const closed = new Secret(() => {
-    throw new Error("a secret was opened");
-  });
+/** Renders of `app.conf.tpl` from a KV in which every key has the value of the moment. */
+async function rendersOver(answer: () => string | Secret) {
+  const { session } = await secretRoom();
+  const { state } = readCatalog(session.catalog);
   const renders = createTemplateRenders({
     state,
-    kv: { get: () => closed, keys: () => [] },
+    kv: { get: answer, keys: () => [] },
     remoteDirectory: "/opt/worker/b",
-    readBlob: (sha256) => room.session.blobs.read(sha256),
+    readBlob: (sha256) => session.blobs.read(sha256),
   });
   const template = state.files.get("api")!.find((file) => file.path === "app.conf.tpl")!;
   if (template.kind !== "file") throw new Error("app.conf.tpl is no file");
@@ -137,6 +135,22 @@ test("a twin is made without opening a secret", async () => {
     template,
     currentVersion: "1.0.0",
   };
+  return { renders, request };
+}
+
+test("text that has become a secret of the same letters is no longer text", async () => {
+  let value: string | Secret = "letters";
+  const { renders, request } = await rendersOver(() => value);
+  expect((await renders.identify(request)).secret).toBe(false);
+  value = new Secret("letters");
+  expect((await renders.identify(request)).secret).toBe(true);
+});
+
+test("a twin is made without opening a secret", async () => {
+  const closed = new Secret(() => {
+    throw new Error("a secret was opened");
+  });
+  const { renders, request } = await rendersOver(() => closed);
   expect(Buffer.from(await renders.renderMasked(request)).toString("utf8")).toContain("password=***\n");
   await expect(renders.render(request)).rejects.toThrow("a secret was opened");
 });
