@@ -1,8 +1,7 @@
 // `post_build` hooks: after the commit, in wave order, job by job.
 
 import { readCatalog } from "../catalog/read.ts";
-import { createContentRenderer } from "../content/renderer.ts";
-import { stageForHooks } from "../content/stage-for-hooks.ts";
+import { stageForHooks } from "../content/stage.ts";
 import { createHookHost } from "../hooks/host.ts";
 import type { MaandError } from "../model/error.ts";
 import type { Session } from "../session/session.ts";
@@ -30,13 +29,12 @@ export async function runPostBuild(session: Session): Promise<PostBuildOutcome> 
       jobs.map((job) => job.name),
       ["post_build"],
     );
-    const contents = createContentRenderer(session, read.state, hooks.kv);
     for (const job of jobs) {
       if (session.shutdown.graceful.aborted) {
         outcome.interrupted = true;
         break;
       }
-      await stageForHooks(session, read.state, contents, job.name);
+      await stageForHooks(session, read.state, hooks.kv, job.name);
       const ran = await hooks.run({ event: "post_build", job: job.name });
       outcome.jobs.push(job.name);
       outcome.interrupted ||= ran.interrupted;

@@ -1,4 +1,4 @@
-// File content in the catalog, by its SHA-256: identical content is kept once.
+// File content in the catalog, by its SHA-256: identical content is kept once. Beside it lie masked twins (`maskedName`).
 
 import type { Cipher } from "../kv/cipher.ts";
 import { MaandError } from "../model/error.ts";

@@ -53,7 +53,8 @@ export function deleteUnusedContent(catalog: Catalog): { trees: number; blobs: n
       .map((row) => row.sha256),
   );
   for (const { files } of catalog.query<{ files: string }, []>("SELECT files FROM tree").all())
-    for (const file of decodeTree(files)) if (file.kind === "file") kept.add(file.ref);
+    for (const { kind, ref, shown } of decodeTree(files))
+      if (kind === "file") kept.add(ref).add(shown ?? ref);
   const remove = catalog.query("DELETE FROM blob WHERE sha256 = ?");
   const unused = catalog
     .query<{ sha256: string }, []>("SELECT sha256 FROM blob")

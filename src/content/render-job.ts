@@ -3,14 +3,13 @@
 import { readDeployments } from "../catalog/deployments.ts";
 import { readState } from "../catalog/state.ts";
 import { MaandError } from "../model/error.ts";
-import { isTemplate, outputPath } from "../model/job-paths.ts";
+import { outputPath } from "../model/job-paths.ts";
 import { noVersion } from "../model/version.ts";
 import type { Session } from "../session/session.ts";
 import { remoteDirectory } from "../session/session.ts";
 import { suggestName } from "../support/nearest.ts";
-import { decodeText, encodeText } from "../templates/go/text.ts";
-import { renderTemplate } from "../templates/render.ts";
-import { createEnvironments } from "./environments.ts";
+import { splitFiles } from "./job-files.ts";
+import { createTemplateRenders } from "./renders.ts";
 
 export interface RenderRequest {
   job: string;
@@ -56,9 +55,7 @@ export async function renderJob(session: Session, request: RenderRequest): Promi
         : suggestName(request.worker, workers);
     throw new MaandError("usage", what, { hint });
   }
-  const templates = (state.files.get(job.name) ?? []).filter(
-    (file) => file.kind === "file" && isTemplate(file.path),
-  );
+  const { templates } = splitFiles(state.files.get(job.name) ?? []);
   const chosen = templates.filter(
     ({ path }) => request.path === undefined || path === request.path || outputPath(path) === request.path,
   );
@@ -70,20 +67,19 @@ export async function renderJob(session: Session, request: RenderRequest): Promi
       ),
     });
   }
-  const environmentFor = createEnvironments({
+  const renders = createTemplateRenders({
     state,
     kv: session.kv,
     remoteDirectory: remoteDirectory(session),
+    readBlob: (sha256) => session.blobs.read(sha256),
   });
   const currentVersion =
     readDeployments(session.catalog).get(allocation.allocId)?.promotedVersion ?? noVersion;
   const rendered: RenderedFile[] = [];
-  for (const file of chosen) {
-    if (file.kind !== "file") continue;
-    const text = decodeText(session.blobs.read(file.sha256));
-    const environment = environmentFor({ job, allocation, currentVersion, revealSecrets: request.reveal });
-    const result = await renderTemplate({ path: `jobs/${job.name}/${file.path}`, text }, environment);
-    rendered.push({ path: outputPath(file.path), workerIp: allocation.workerIp, bytes: encodeText(result) });
+  for (const template of chosen) {
+    const file = { job, allocation, template, currentVersion };
+    const bytes = request.reveal ? (await renders.render(file)).bytes : await renders.renderMasked(file);
+    rendered.push({ path: outputPath(template.path), workerIp: allocation.workerIp, bytes });
   }
   return rendered;
 }

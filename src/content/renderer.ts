@@ -1,12 +1,26 @@
-// The contents of one deploy: what the plan compares, what is staged, and what stays in the catalog once promoted.
+// What lies under `jobs/<job>/` of each allocation: files as they are, rendered templates, certificates.
+//
+// The desired content is what the plan compares and what is promoted: templates see the new version as the current one
+// too, so that a deploy does not change it by happening. What is sent has the true versions. Where no template reads
+// CurrentVersion the two are one, and renders are used again for the whole run (renders.ts).
 
-import type { KvStore } from "../kv/store.ts";
+import { MaandError } from "../model/error.ts";
+import { outputPath } from "../model/job-paths.ts";
 import type { AllocationRow, CatalogState, JobRow } from "../model/state.ts";
 import type { TreeFile } from "../model/tree.ts";
+import { maskedName, sortTree, treeHash } from "../model/tree.ts";
 import type { Session } from "../session/session.ts";
 import { remoteDirectory } from "../session/session.ts";
-import type { Content, MadeContent } from "./content.ts";
-import { createContentMaker } from "./content.ts";
+import type { ReadableKv } from "./environment.ts";
+import { type JobParts, readCertificates, splitFiles } from "./job-files.ts";
+import type { Rendered } from "./renders.ts";
+import { createTemplateRenders } from "./renders.ts";
+
+/** The content hash of an allocation and the files it is made of, sorted by path. */
+export interface Content {
+  hash: string;
+  files: readonly TreeFile[];
+}
 
 /** A tree to stage, and how to get the bytes of its files. */
 export interface StagedContent {
@@ -18,74 +32,182 @@ export interface StagedContent {
 export interface CapturedContent {
   promoted: Content;
   staged: StagedContent;
-  /** Keeps the bytes of the promoted form in the catalog, encrypted: `rollback` and `--diff` read them. */
-  keep(): void;
+  /**
+   * Keeps the bytes of the promoted form in the catalog, encrypted: `rollback` and `--diff` read them. A file that a
+   * secret went into gets its masked twin here, unless its template cannot work with a masked secret.
+   */
+  keep(): Promise<void>;
 }
 
 export interface ContentRenderer {
   /**
-   * The content that the plan compares: rendered as if the new version were already running, so that a deploy does
-   * not change it by happening. Bytes are not held: a fleet's worth would not fit in memory.
+   * The content that the plan compares. Bytes are not held: a fleet's worth would not fit in memory.
+   * @throws MaandError("render") when a template fails
    */
-  planned(job: JobRow, allocation: AllocationRow): Promise<Content>;
+  desired(job: JobRow, allocation: AllocationRow): Promise<Content>;
   /**
-   * Renders what is about to be sent, with the true versions, from the KV as it is now; and what the plan compares of
-   * the very same content, which is what has to be promoted.
+   * What is about to be sent, from the KV as it is now; and the desired content of the very same moment, which is what
+   * has to be promoted.
+   * @param currentVersion what templates of what is sent see as CurrentVersion
+   * @throws MaandError("render") when a template fails
    */
   capture(job: JobRow, allocation: AllocationRow, currentVersion: string): Promise<CapturedContent>;
   /** What is staged before anything is decided: templates that cannot be rendered yet are left out. */
   forHooks(job: JobRow, allocation: AllocationRow): Promise<StagedContent>;
-  /** How to read what `planned` is made of; undefined for bytes that are not there. */
-  readPlanned(job: JobRow, allocation: AllocationRow): Promise<(sha256: string) => Uint8Array | undefined>;
+  /**
+   * How to read these files of the desired content by `ref`, or by `shown` where they have that; undefined for bytes
+   * that are not there, such as the twin of a file whose template cannot work with a masked secret.
+   */
+  readDesired(
+    job: JobRow,
+    allocation: AllocationRow,
+    paths: readonly string[],
+  ): Promise<(name: string) => Uint8Array | undefined>;
 }
 
-/** The book over the session's catalog; templates read `kv`. */
-export function createContentRenderer(
-  session: Session,
-  state: CatalogState,
-  kv: Pick<KvStore, "get" | "keys">,
-): ContentRenderer {
-  const maker = createContentMaker({
+/** A content with the bytes of what is not in the catalog as a file: rendered text and certificates, by SHA-256. */
+interface MadeContent extends Content {
+  made: ReadonlyMap<string, Uint8Array>;
+  /** Whether a template of it asked for CurrentVersion. */
+  readsVersion: boolean;
+}
+
+/** Bits that a rendered file loses when a secret went into it: nobody but owner and group may read it. */
+const othersBits = 0o007;
+
+const renderers = new WeakMap<ReadableKv, { state: CatalogState; renderer: ContentRenderer }>();
+
+/**
+ * The renderer over the session's catalog, whose templates read `kv`. Whoever asks for the same rows and the same KV in a
+ * run is given the same one, with all that it has rendered.
+ */
+export function contentRendererFor(session: Session, state: CatalogState, kv: ReadableKv): ContentRenderer {
+  const known = renderers.get(kv);
+  if (known?.state === state) return known.renderer;
+  const renderer = createContentRenderer(session, state, kv);
+  renderers.set(kv, { state, renderer });
+  return renderer;
+}
+
+function createContentRenderer(session: Session, state: CatalogState, kv: ReadableKv): ContentRenderer {
+  const { blobs, catalog } = session;
+  const renders = createTemplateRenders({
     state,
     kv,
-    readBlob: (sha256) => session.blobs.read(sha256),
     remoteDirectory: remoteDirectory(session),
+    readBlob: (sha256) => blobs.read(sha256),
   });
-  const plannedContent = (job: JobRow, allocation: AllocationRow): Promise<MadeContent> =>
-    maker.make(job, allocation, job.version);
+  const parts = new Map<string, JobParts>();
+  const partsOf = (job: string): JobParts => {
+    let found = parts.get(job);
+    if (found === undefined) {
+      found = splitFiles(state.files.get(job) ?? []);
+      parts.set(job, found);
+    }
+    return found;
+  };
+
+  const make = async (
+    job: JobRow,
+    allocation: AllocationRow,
+    currentVersion: string,
+    { leaveOutBroken = false, holdBytes = true } = {},
+  ): Promise<MadeContent> => {
+    const { fixed, templates, fixedHash } = partsOf(job.name);
+    const certificates = readCertificates(kv, job, allocation);
+    const made = new Map<string, Uint8Array>();
+    let readsVersion = false;
+    if (templates.length === 0 && certificates.length === 0)
+      return { hash: fixedHash, files: fixed, made, readsVersion };
+    const files = new Map(fixed.map((file) => [file.path, file]));
+    for (const template of templates) {
+      const request = { job, allocation, template, currentVersion };
+      const render = (): Promise<Rendered & { bytes?: Uint8Array }> =>
+        holdBytes ? renders.render(request) : renders.identify(request);
+      const rendered = await (leaveOutBroken ? ifPossible(render) : render());
+      if (rendered === undefined) continue;
+      const { sha256: ref, secret, bytes } = rendered;
+      if (bytes !== undefined) made.set(ref, bytes);
+      readsVersion ||= rendered.readsVersion;
+      const path = outputPath(template.path);
+      const mode = secret ? template.mode & ~othersBits : template.mode;
+      files.set(path, { path, kind: "file", mode, ref, ...(secret && { shown: maskedName(ref) }) });
+    }
+    for (const { file, bytes } of certificates) {
+      if (holdBytes) made.set(file.ref, bytes);
+      files.set(file.path, file);
+    }
+    const tree = sortTree([...files.values()]);
+    return { hash: treeHash(tree), files: tree, made, readsVersion };
+  };
+
+  const desiredWithBytes = (job: JobRow, allocation: AllocationRow): Promise<MadeContent> =>
+    make(job, allocation, job.version);
+
+  /** The masked twins of those files that a secret went into, by name. */
+  const makeTwins = async (
+    job: JobRow,
+    allocation: AllocationRow,
+    files: readonly TreeFile[],
+  ): Promise<Map<string, Uint8Array>> => {
+    const twins = new Map<string, Uint8Array>();
+    for (const { path, shown } of files) {
+      const template = partsOf(job.name).templates.find((row) => outputPath(row.path) === path);
+      if (shown === undefined || shown === "" || template === undefined) continue;
+      const twin = await ifPossible(() =>
+        renders.renderMasked({ job, allocation, template, currentVersion: job.version }),
+      );
+      if (twin !== undefined) twins.set(shown, twin);
+    }
+    return twins;
+  };
+
   const stagedFrom = ({ files, made }: MadeContent): StagedContent => ({
     files,
-    read: (file) => made.get(file.ref) ?? session.blobs.read(file.ref),
+    read: (file) => made.get(file.ref) ?? blobs.read(file.ref),
   });
-  const keepBytes = (made: MadeContent["made"]): void => {
-    const missing = [...made].filter(([sha256]) => !session.blobs.has(sha256));
-    if (missing.length === 0) return;
-    session.catalog.transaction(() => {
-      for (const [sha256, bytes] of missing) session.blobs.put(sha256, bytes, true);
-    })();
-  };
+
   return {
-    async planned(job, allocation) {
-      const { hash, files } = await plannedContent(job, allocation);
+    async desired(job, allocation) {
+      const { hash, files } = await make(job, allocation, job.version, { holdBytes: false });
       return { hash, files };
     },
     async capture(job, allocation, currentVersion) {
-      const planned = await plannedContent(job, allocation);
-      const sent =
-        currentVersion === job.version ? planned : await maker.make(job, allocation, currentVersion);
+      const desired = await desiredWithBytes(job, allocation);
+      const isSame = currentVersion === job.version || !desired.readsVersion;
+      const sent = isSame ? desired : await make(job, allocation, currentVersion);
       return {
-        promoted: { hash: planned.hash, files: planned.files },
+        promoted: { hash: desired.hash, files: desired.files },
         staged: stagedFrom(sent),
-        keep: () => keepBytes(planned.made),
+        async keep() {
+          const withoutTwin = desired.files.filter(({ shown }) => shown && !blobs.has(shown));
+          const twins = await makeTwins(job, allocation, withoutTwin);
+          const missing = [...desired.made, ...twins].filter(([name]) => !blobs.has(name));
+          if (missing.length === 0) return;
+          catalog.transaction(() => {
+            for (const [name, bytes] of missing) blobs.put(name, bytes, true);
+          })();
+        },
       };
     },
     async forHooks(job, allocation) {
-      return stagedFrom(await maker.make(job, allocation, job.version, { leaveOutBroken: true }));
+      return stagedFrom(await make(job, allocation, job.version, { leaveOutBroken: true }));
     },
-    async readPlanned(job, allocation) {
-      const { made } = await plannedContent(job, allocation);
-      return (sha256) =>
-        made.get(sha256) ?? (session.blobs.has(sha256) ? session.blobs.read(sha256) : undefined);
+    async readDesired(job, allocation, paths) {
+      const { files, made } = await desiredWithBytes(job, allocation);
+      const wanted = files.filter(({ path }) => paths.includes(path));
+      const twins = await makeTwins(job, allocation, wanted);
+      return (name) => twins.get(name) ?? made.get(name) ?? (blobs.has(name) ? blobs.read(name) : undefined);
     },
   };
+}
+
+/** Undefined where a template fails: for want of a key, or because it cannot work with a masked secret. */
+async function ifPossible<T>(render: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await render();
+  } catch (error) {
+    if (!(error instanceof MaandError)) throw error;
+    return undefined;
+  }
 }

@@ -13,8 +13,33 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { MaandError, reasonOf } from "../model/error.ts";
+import type { CatalogState } from "../model/state.ts";
 import type { TreeFile } from "../model/tree.ts";
+import type { Session } from "../session/session.ts";
 import type { WorkerFiles } from "../worker/commands.ts";
+import type { ReadableKv } from "./environment.ts";
+import { contentRendererFor } from "./renderer.ts";
+
+/**
+ * Lays out the files of every non-removed allocation of a job for its hooks to read, whether or not anything of them is
+ * due; templates that cannot be rendered yet are left out.
+ * @param kv what templates read: the KV with what hooks of this run have written
+ */
+export async function stageForHooks(
+  session: Session,
+  state: CatalogState,
+  kv: ReadableKv,
+  name: string,
+): Promise<void> {
+  const job = state.jobs.find((candidate) => candidate.name === name);
+  if (job === undefined) return;
+  const contents = contentRendererFor(session, state, kv);
+  for (const row of state.allocations) {
+    if (row.job !== name || row.removed) continue;
+    const { files, read } = await contents.forHooks(job, row);
+    stageJob(workerStaging(session.paths.staging, row.workerIp), name, files, read);
+  }
+}
 
 /** Staging directory of one worker. */
 export function workerStaging(stagingRoot: string, workerIp: string): string {

@@ -1,7 +1,6 @@
 // All health checks of a bucket, or of some jobs, as one result: the worker gate and what each job asks for.
 
-import { createContentRenderer } from "../content/renderer.ts";
-import { stageForHooks } from "../content/stage-for-hooks.ts";
+import { stageForHooks } from "../content/stage.ts";
 import type { HookHost } from "../hooks/host.ts";
 import type { AllocationRow, CatalogState, JobRow } from "../model/state.ts";
 import { isActive } from "../model/state.ts";
@@ -97,7 +96,7 @@ async function checkAllocations(
       )
       .map((allocation) => ({ allocation }));
     if (targets.length === 0) continue;
-    await stageForHooks(session, state, createContentRenderer(session, state, hooks.kv), job.name);
+    await stageForHooks(session, state, hooks.kv, job.name);
     const call = { job: job.name, targets };
     results.push(
       ...(await askHealthHooks(hooks, call, wait ? waitOf(job) : noWait, session.shutdown.graceful)),

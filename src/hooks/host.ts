@@ -1,6 +1,5 @@
 // The hooks of one run: what build, deploy, health_check, job control and `maand hooks` call. Everything else is behind it.
 
-import { demandsOf } from "../content/store.ts";
 import type { KvOverlay } from "../kv/overlay.ts";
 import { overlayKv } from "../kv/overlay.ts";
 import { batchWidth } from "../lifecycle/batches.ts";
@@ -9,6 +8,7 @@ import { ignoredOrderWarning, inRolloutOrder, rolloutOrder, storedOrder } from "
 import { MaandError } from "../model/error.ts";
 import type { HookDeclaration, HookEvent } from "../model/manifest.ts";
 import type { AllocationRow, CatalogState, DeploymentRow, JobFileRow, JobRow } from "../model/state.ts";
+import { demandsOf } from "../model/state.ts";
 import { noVersion } from "../model/version.ts";
 import type { Session } from "../session/session.ts";
 import { createLimiter } from "../support/parallel.ts";

@@ -3,8 +3,7 @@
 import { beginAttempts, readDeployments, readUpdateSeq } from "../catalog/deployments.ts";
 import type { CatalogRead } from "../catalog/read.ts";
 import { readCatalog } from "../catalog/read.ts";
-import { createContentRenderer } from "../content/renderer.ts";
-import { stageForHooks } from "../content/stage-for-hooks.ts";
+import { stageForHooks } from "../content/stage.ts";
 import type { AllocationStatus } from "../events/event.ts";
 import type { HealthReport } from "../health/run.ts";
 import { checkJob, isChecked, isHealthy } from "../health/run.ts";
@@ -125,7 +124,7 @@ async function prepareHooks(
   const { name } = plan.job;
   if (!isHookControlled(hooks, name) || plan.batches.length === 0) return;
   hooks.requireRuntimes([name], ["job_control"]);
-  await stageForHooks(session, state, createContentRenderer(session, state, hooks.kv), name);
+  await stageForHooks(session, state, hooks.kv, name);
 }
 
 /** For allocations on which nothing was run. */

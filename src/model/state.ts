@@ -120,5 +120,12 @@ export function isActive(allocation: AllocationRow): boolean {
   return !allocation.removed && !allocation.disabled;
 }
 
+/** The jobs that a job's own hooks demand, each once. */
+export function demandsOf(job: Pick<JobRow, "manifest">): string[] {
+  return [
+    ...new Set(job.manifest.hooks.flatMap((hook) => (hook.demand === undefined ? [] : [hook.demand.job]))),
+  ];
+}
+
 /** KV as values: namespace to key to text. */
 export type KvValues = Map<string, Map<string, string>>;

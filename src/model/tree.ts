@@ -11,10 +11,18 @@ export interface TreeFile {
   mode: number;
   ref: string;
   /**
-   * SHA-256 of the same text with every secret as `***`, or "" when no such text can be made; only for a file that a
-   * secret went into. Not part of the hash: it is there to be shown.
+   * Where the same text with every secret as `***` is kept (`maskedName`), or "" when there can be none; only for a
+   * file that a secret went into, and such a file is never shown as it is. Not part of the hash.
    */
   shown?: string;
+}
+
+/**
+ * The name under which the masked twin of a file's bytes is kept among the file contents. It is known before there is
+ * a twin, so that a tree says which of its files are secret although only what is promoted gets a twin.
+ */
+export function maskedName(sha256: string): string {
+  return `masked:${sha256}`;
 }
 
 /** The content hash of an allocation: SHA-256 over the sorted entries. Any order in, same hash out. */

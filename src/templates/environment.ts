@@ -1,8 +1,9 @@
 // What a rendering starts from: the source, and what it may see: the data of one allocation, the KV behind it, and the functions that read both.
 
 import type { Secret } from "../model/secret.ts";
+import { LazyFields } from "./go/lazy-fields.ts";
 import type { FunctionTable } from "./go/value.ts";
-import { type StructValue, stringList, stringMap, struct, type Value } from "./go/value.ts";
+import { type StructValue, stringList, stringMap, type Value } from "./go/value.ts";
 
 /** A template's source; `path` is what messages show, such as `jobs/api/config.tpl`. */
 export interface TemplateFile {
@@ -53,27 +54,48 @@ export interface TemplateEnvironment {
   readonly withoutFunctions?: readonly string[];
 }
 
-/** The data as a Go struct: a field that does not exist is an error there, not `<no value>`. */
+/**
+ * The data as a Go struct: a field that does not exist is an error there, not `<no value>`. No field of `data` is read
+ * before the template asks for it.
+ */
 export function contextValue(data: TemplateData): StructValue {
-  const fields: [string, Value][] = [];
-  const add = (name: string, value: Value) => {
-    if (value !== undefined) fields.push([name, value]);
-  };
-  add("AllocationID", data.AllocationID);
-  add("Job", data.Job);
-  add("CurrentVersion", data.CurrentVersion);
-  add("NewVersion", data.NewVersion);
-  add("WorkerIP", data.WorkerIP);
-  add("WorkerID", data.WorkerID);
-  add("Labels", data.Labels && stringList(data.Labels));
-  add("BucketPath", data.BucketPath);
-  add("JobPath", data.JobPath);
-  add("AllocationIndex", data.AllocationIndex === undefined ? undefined : BigInt(data.AllocationIndex));
-  add("Hostname", data.Hostname);
-  add("Zone", data.Zone);
-  add("Tags", data.Tags && stringMap(Object.entries(data.Tags)));
-  add("Peers", data.Peers && stringList(data.Peers));
-  return struct("maand.Context", fields);
+  const makers: [string, () => Value][] = [];
+  for (const name of fieldNames) {
+    if (name in data) makers.push([name, () => fieldValue(data, name)]);
+  }
+  return { kind: "struct", typeName: "maand.Context", fields: new LazyFields(makers) };
+}
+
+/** In the order in which they are printed. */
+const fieldNames = [
+  "AllocationID",
+  "Job",
+  "CurrentVersion",
+  "NewVersion",
+  "WorkerIP",
+  "WorkerID",
+  "Labels",
+  "BucketPath",
+  "JobPath",
+  "AllocationIndex",
+  "Hostname",
+  "Zone",
+  "Tags",
+  "Peers",
+] as const satisfies readonly (keyof TemplateData)[];
+
+function fieldValue(data: TemplateData, name: (typeof fieldNames)[number]): Value {
+  switch (name) {
+    case "Labels":
+    case "Peers":
+      return stringList(data[name] ?? []);
+    case "Tags":
+      return stringMap(Object.entries(data.Tags ?? {}));
+    case "AllocationIndex":
+      return BigInt(data.AllocationIndex ?? 0);
+    default:
+      return data[name];
+  }
 }
 
 /** `api@10.0.0.1`, or the job alone where there is no worker. */

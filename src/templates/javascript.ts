@@ -23,10 +23,11 @@ export interface JavaScriptContext {
 export function javascriptContext(source: string, environment: TemplateEnvironment): JavaScriptContext {
   let secretSeen = false;
   const budget = newBudget();
-  const members = new Map<string, unknown>();
-  for (const [name, value] of contextValue(environment.data).fields) members.set(name, toJavaScript(value));
+  const it: Record<string, unknown> = {};
+  const { fields } = contextValue(environment.data);
+  for (const name of fields.keys()) defineField(it, name, () => toJavaScript(fields.get(name)));
   for (const [name, target] of templateFunctions(environment)) {
-    members.set(name, (...given: unknown[]) => {
+    it[name] = (...given: unknown[]) => {
       try {
         const result = callFromJavaScript(name, target, given, budget);
         if (containsHidden(result)) secretSeen = true;
@@ -38,9 +39,19 @@ export function javascriptContext(source: string, environment: TemplateEnvironme
           `it.${name} failed; its reason is not shown because the template has read a secret`,
         );
       }
-    });
+    };
   }
-  return { it: guarded(source, members), secretSeen: () => secretSeen };
+  return { it: guarded(source, it), secretSeen: () => secretSeen };
+}
+
+/** A member that is worked out when it is first read, by whatever means JavaScript has to read it. */
+function defineField(it: object, name: string, make: () => unknown): void {
+  let made: { value: unknown } | undefined;
+  const get = (): unknown => {
+    made ??= { value: make() };
+    return made.value;
+  };
+  Object.defineProperty(it, name, { enumerable: true, configurable: true, get });
 }
 
 function inSource(source: string, value: unknown): boolean {
@@ -63,14 +74,14 @@ function callFromJavaScript(
 }
 
 // `<%= it.Jbo %>` would print "undefined" into a configuration file.
-function guarded(source: string, members: ReadonlyMap<string, unknown>): object {
-  return new Proxy(Object.fromEntries(members), {
+function guarded(source: string, it: Record<string, unknown>): object {
+  return new Proxy(it, {
     get(target, name) {
       if (typeof name === "symbol" || name === "__blocks") return undefined;
-      if (Object.hasOwn(target, name)) return (target as Record<string, unknown>)[name];
+      if (Object.hasOwn(target, name)) return target[name];
       const shown = inSource(source, name) ? name : "***";
       throw new CallFault(`there is no it.${shown}`, {
-        hint: suggestName(name, [...members.keys()].sort()),
+        hint: suggestName(name, Object.keys(target).sort()),
       });
     },
     set(_target, name) {

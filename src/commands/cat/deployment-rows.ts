@@ -4,6 +4,7 @@ import { readPostDeploy } from "../../catalog/deployments.ts";
 import { readCatalog } from "../../catalog/read.ts";
 import { type AllocationFacts, decideActions } from "../../deploy/plan/action.ts";
 import { loadFacts } from "../../deploy/plan/load.ts";
+import { assertNever } from "../../model/result.ts";
 import { isActive } from "../../model/state.ts";
 import { noVersion } from "../../model/version.ts";
 import type { DeploymentsTable } from "./deployments.ts";
@@ -36,16 +37,31 @@ export function rolloutOf(facts: AllocationFacts): Rollout {
   if (row.removed) return "removed";
   const { rollout } = decideActions(facts, { force: false, syncOnly: false });
   if (row.disabled) return rollout?.kind === "promote" ? "disabled_restart" : "disabled";
-  if (rollout?.kind === "start") return "new";
-  if (deployment.state === "health_failed") return "health_failed";
-  if (rollout?.kind !== "skip") return "restart";
-  return deployment.state === "stopped" ? "stopped" : "promoted";
+  if (rollout === undefined) throw new Error("an active allocation has an action in its wave");
+  const { kind } = rollout;
+  switch (kind) {
+    case "start":
+      return "new";
+    case "skip":
+      return deployment.state === "stopped" ? "stopped" : "promoted";
+    case "restart":
+    case "reload":
+    case "sync":
+      return deployment.state === "health_failed" ? "health_failed" : "restart";
+    case "promote":
+    case "stop":
+    case "remove":
+      throw new Error(`${kind} is no action for an active allocation`);
+    default:
+      return assertNever(kind, "kind of action");
+  }
 }
 
 /** One row per allocation. A job that cannot be rendered has rows too, and a warning that says why they have no hash. */
 export async function deploymentRows({ events, flags, session, terminal }: DeploymentsTable) {
-  const loaded = await loadFacts(session, readCatalog(session.catalog), session.kv);
-  const passes = createFilter(loaded.state, flags);
+  const read = readCatalog(session.catalog);
+  const passes = createFilter(read.state, flags);
+  const loaded = await loadFacts(session, read, session.kv, flags.jobs);
   const postDeploy = readPostDeploy(session.catalog);
   const isShort = !terminal.json && terminal.stdout.isTty;
   const shown = (hash: string | undefined) => (isShort ? hash?.slice(0, shortHash) : hash) ?? null;

@@ -1,8 +1,7 @@
 // Runs a hook with the event cli, job by job; what a job's hooks wrote is kept when all went well.
 
 import { readCatalog } from "../../catalog/read.ts";
-import { createContentRenderer } from "../../content/renderer.ts";
-import { stageForHooks } from "../../content/stage-for-hooks.ts";
+import { stageForHooks } from "../../content/stage.ts";
 import type { HookResult } from "../../hooks/call.ts";
 import { jobsWithHook } from "../../hooks/choose.ts";
 import type { HookScripts } from "../../hooks/host.ts";
@@ -42,14 +41,13 @@ export async function runCliHook(session: Session, request: CliHookRequest): Pro
       jobs.map((job) => job.name),
       ["cli"],
     );
-    const contents = createContentRenderer(session, read.state, host.kv);
     const run: HooksRun = { hook, results: [], interrupted: false };
     for (const job of jobs) {
       if (session.shutdown.graceful.aborted) {
         run.interrupted = true;
         break;
       }
-      await stageForHooks(session, read.state, contents, job.name);
+      await stageForHooks(session, read.state, host.kv, job.name);
       const { results, interrupted } = await host.run({ event: "cli", job: job.name, hook });
       run.results.push(...results);
       run.interrupted ||= interrupted;

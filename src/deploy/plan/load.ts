@@ -1,15 +1,15 @@
-// Everything the deploy plan depends on, read from the catalog; content is rendered here.
+// Everything the deploy plan depends on, read from the catalog; the desired content of every allocation is worked out here.
 
 import type { Deployment, PostDeployStatus } from "../../catalog/deployments.ts";
 import { readDeployments, readPostDeploy, readTree } from "../../catalog/deployments.ts";
 import type { CatalogRead } from "../../catalog/read.ts";
 import type { ContentRenderer } from "../../content/renderer.ts";
-import { createContentRenderer } from "../../content/renderer.ts";
-import { demandsOf } from "../../content/store.ts";
+import { contentRendererFor } from "../../content/renderer.ts";
 import type { KvStore } from "../../kv/store.ts";
 import { storedOrder } from "../../lifecycle/order.ts";
 import { MaandError } from "../../model/error.ts";
 import type { AllocationRow, CatalogState, JobRow } from "../../model/state.ts";
+import { demandsOf } from "../../model/state.ts";
 import type { TreeFile } from "../../model/tree.ts";
 import type { Session } from "../../session/session.ts";
 import type { AllocationFacts } from "./action.ts";
@@ -21,7 +21,7 @@ export interface DeployFacts {
   /** By allocation id. `reload` replaces entries. */
   byId: ReadonlyMap<string, AllocationFacts>;
   contents: ContentRenderer;
-  /** Reads and renders one job again: its `pre_deploy` hooks may have changed what its templates say. */
+  /** Reads one job again, and renders what reads anything that has changed: its `pre_deploy` hooks may have changed what its templates say. */
   reload(job: string): Promise<JobFacts>;
 }
 
@@ -35,7 +35,7 @@ export async function loadFacts(
   kv: Pick<KvStore, "get" | "keys">,
   only?: readonly string[],
 ): Promise<DeployFacts> {
-  const contents = createContentRenderer(session, state, kv);
+  const contents = contentRendererFor(session, state, kv);
   const postDeploy = readPostDeploy(session.catalog);
   const byJob = Map.groupBy(state.allocations, (allocation) => allocation.job);
   const byId = new Map<string, AllocationFacts>();
@@ -107,7 +107,7 @@ async function allocationFacts(
   const facts: AllocationFacts = { row, deployment, job };
   if (!row.removed) {
     try {
-      facts.content = await contents.planned(job, row);
+      facts.content = await contents.desired(job, row);
     } catch (error) {
       if (!(error instanceof MaandError)) throw error;
       ofJob.renderFault ??= error;

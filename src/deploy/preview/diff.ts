@@ -36,10 +36,11 @@ async function diffAllocation(session: Session, facts: DeployFacts, action: Acti
     action.currentHash === undefined ? [] : (readTree(session.catalog, action.currentHash) ?? []);
   const before = new Map(promoted.map((file) => [file.path, file]));
   const after = new Map(content.files.map((file) => [file.path, file]));
-  const readNew = await facts.contents.readPlanned(job, row);
+  const changed = changedPaths(promoted, content.files);
+  const readNew = await facts.contents.readDesired(job, row, changed);
   const readOld = (ref: string): Uint8Array | undefined =>
     session.blobs.has(ref) ? session.blobs.read(ref) : undefined;
-  return changedPaths(promoted, content.files).map((path) => ({
+  return changed.map((path) => ({
     job: action.job,
     workerIp: action.workerIp,
     path,

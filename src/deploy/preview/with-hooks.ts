@@ -1,7 +1,7 @@
 // `--dry-run --run-hooks`: `pre_deploy` hooks run for real against a KV that is thrown away, then the plan is made.
 
 import { readCatalog } from "../../catalog/read.ts";
-import { stageForHooks } from "../../content/stage-for-hooks.ts";
+import { stageForHooks } from "../../content/stage.ts";
 import { withHookHost } from "../../hooks/with-host.ts";
 import type { MaandError } from "../../model/error.ts";
 import type { Session } from "../../session/session.ts";
@@ -29,7 +29,7 @@ export async function planWithHooks(session: Session, options: DeployOptions): P
     const hookFailures: PlanWithHooks["hookFailures"] = [];
     const again = new Map(facts.jobs.map((job) => [job.job.name, job]));
     for (const job of wanted) {
-      await stageForHooks(session, facts.state, facts.contents, job.job);
+      await stageForHooks(session, facts.state, hooks.kv, job.job);
       const phase = job.upgrades.length > 0 ? "update" : "new";
       const { error } = await hooks.run({ event: "pre_deploy", job: job.job, phase });
       if (error !== undefined) hookFailures.push({ job: job.job, error });

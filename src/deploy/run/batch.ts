@@ -143,7 +143,7 @@ async function stage(run: DeployRun, action: Action): Promise<AttemptedContent> 
     facts.row,
     action.currentVersion,
   );
-  keep();
+  await keep();
   if (isDue(action) && promoted.hash !== facts.content?.hash)
     beginAttempts(run.session.catalog, [newAttempt(run, action, promoted)]);
   const staging = workerStaging(run.session.paths.staging, action.workerIp);

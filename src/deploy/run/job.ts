@@ -2,7 +2,7 @@
 
 import { setPostDeploy } from "../../catalog/deployments.ts";
 import { catalogFailure } from "../../catalog/failure.ts";
-import { stageForHooks } from "../../content/stage-for-hooks.ts";
+import { stageForHooks } from "../../content/stage.ts";
 import type { DeployPhase } from "../../hooks/plan.ts";
 import { batchWidth, cutBatches } from "../../lifecycle/batches.ts";
 import { isHookControlled } from "../../lifecycle/stop.ts";
@@ -102,7 +102,7 @@ async function planAgain(run: DeployRun, plan: JobPlan): Promise<JobPlan> {
 async function beforeDeploy(run: DeployRun, plan: JobPlan): Promise<{ plan: JobPlan; error?: MaandError }> {
   const wanted = hasRollout(plan) || plan.renderFault !== undefined;
   if (!wanted || !run.hooks.hasHooks(plan.job, "pre_deploy")) return { plan };
-  await stageForHooks(run.session, run.state, run.facts.contents, plan.job);
+  await stageForHooks(run.session, run.state, run.hooks.kv, plan.job);
   run.withHooksRun.add(plan.job);
   const call = { event: "pre_deploy" as const, job: plan.job, phase: phaseOf(plan) };
   const ran = await run.hooks.run(call);
@@ -123,7 +123,7 @@ async function afterDeploy(
     return undefined;
   }
   run.withHooksRun.add(plan.job);
-  await stageForHooks(run.session, run.state, run.facts.contents, plan.job);
+  await stageForHooks(run.session, run.state, run.hooks.kv, plan.job);
   const call = { event: "post_deploy" as const, job: plan.job, phase: phaseOf(plan) };
   const { error } = await run.hooks.run(call);
   if (error?.kind === "interrupted") return undefined;

@@ -1,8 +1,8 @@
 // The waves of a deploy, one after the other; what demands a failed job is blocked.
 
-import { demandsOf } from "../../content/store.ts";
 import { recordAllocations } from "../../lifecycle/record.ts";
 import type { JobRow } from "../../model/state.ts";
+import { demandsOf } from "../../model/state.ts";
 import type { Session } from "../../session/session.ts";
 import { compareText } from "../../support/order.ts";
 import type { DeployPlan, JobPlan } from "../plan/plan.ts";
