@@ -38,16 +38,16 @@ export interface SubjectPart {
 }
 
 /** What is wrong with one field of a subject; `field` is the key as the user wrote it. */
-export interface SubjectFault {
+export interface SubjectProblem {
   field: string;
-  what: string;
+  message: string;
   hint: string;
 }
 
 /**
  * The subject's attributes in certificate order. Two spellings of one attribute give one part, so that the result
  * does not depend on which was written or in which order. Empty values and unknown fields are left out:
- * `subjectFaults` reports them.
+ * `subjectProblems` reports them.
  */
 export function subjectParts(subject: Readonly<Record<string, string>>): SubjectPart[] {
   const parts: SubjectPart[] = [];
@@ -60,43 +60,47 @@ export function subjectParts(subject: Readonly<Record<string, string>>): Subject
 }
 
 /** All that is wrong with a subject. Fields that are not in `subjectFields` are not judged here. */
-export function subjectFaults(subject: Readonly<Record<string, string>>): SubjectFault[] {
-  const faults: SubjectFault[] = [];
+export function subjectProblems(subject: Readonly<Record<string, string>>): SubjectProblem[] {
+  const problems: SubjectProblem[] = [];
   for (const attribute of attributes) {
     const used = attribute.names.filter((name) => Object.hasOwn(subject, name));
     for (const field of used) {
-      const fault = valueFault(attribute, subject[field]!);
-      if (fault !== undefined) faults.push({ field, ...fault });
+      const problem = valueProblem(attribute, subject[field]!);
+      if (problem !== undefined) problems.push({ field, ...problem });
     }
     for (const field of used.slice(1)) {
-      const what = `"${field}" and "${used[0]}" are the same attribute`;
-      faults.push({ field, what, hint: "keep one of them" });
+      const message = `"${field}" and "${used[0]}" are the same attribute`;
+      problems.push({ field, message, hint: "keep one of them" });
     }
   }
   if (!Object.hasOwn(subject, "common_name"))
-    faults.push({ field: "common_name", what: `"common_name" is missing`, hint: "add it to the subject" });
-  return faults;
+    problems.push({
+      field: "common_name",
+      message: `"common_name" is missing`,
+      hint: "add it to the subject",
+    });
+  return problems;
 }
 
-function valueFault(attribute: SubjectAttribute, value: string): Omit<SubjectFault, "field"> | undefined {
+function valueProblem(attribute: SubjectAttribute, value: string): Omit<SubjectProblem, "field"> | undefined {
   const name = attribute.names[0];
-  if (value.trim() === "") return { what: `"${name}" is empty`, hint: "give it a value or leave it out" };
-  if (/\p{Cc}/u.test(value)) return { what: `"${name}" has control characters`, hint: "remove them" };
-  if (!value.isWellFormed()) return { what: `"${name}" is not valid text`, hint: "write it again" };
+  if (value.trim() === "") return { message: `"${name}" is empty`, hint: "give it a value or leave it out" };
+  if (/\p{Cc}/u.test(value)) return { message: `"${name}" has control characters`, hint: "remove them" };
+  if (!value.isWellFormed()) return { message: `"${name}" is not valid text`, hint: "write it again" };
   if (name === "country" && !/^[A-Za-z]{2}$/.test(value))
-    return { what: `"country" is not a two-letter code`, hint: "use an ISO 3166 code such as DE" };
+    return { message: `"country" is not a two-letter code`, hint: "use an ISO 3166 code such as DE" };
   const length = [...value].length;
   if (length > attribute.longest)
     return {
-      what: `"${name}" has ${length} characters`,
+      message: `"${name}" has ${length} characters`,
       hint: `use at most ${attribute.longest}, the limit of the certificate format`,
     };
   if (attribute.text === "printable" && !/^[A-Za-z0-9 '()+,\-./:=?]*$/.test(value))
     return {
-      what: `"${name}" has characters that the format forbids`,
+      message: `"${name}" has characters that the format forbids`,
       hint: "use letters, digits and '()+,-./:=?",
     };
   if (attribute.text === "ia5" && !/^[\x20-\x7e]*$/.test(value))
-    return { what: `"${name}" has characters outside ASCII`, hint: "use the ASCII form of the address" };
+    return { message: `"${name}" has characters outside ASCII`, hint: "use the ASCII form of the address" };
   return undefined;
 }

@@ -62,7 +62,7 @@ export async function closeSession(session: Session): Promise<void> {
   session.catalog.close();
 }
 
-/** @throws MaandError("workspace") with every fault of the file. */
+/** @throws MaandError("workspace") with everything that is wrong in the file. */
 export function readConf(paths: BucketPaths): MaandConf {
   let text: string;
   try {
@@ -75,17 +75,11 @@ export function readConf(paths: BucketPaths): MaandConf {
       cause: error,
     });
   }
-  const { conf, faults } = parseConf(text, confPath);
-  if (conf === undefined) {
-    throw new MaandError(
-      "workspace",
-      `${confPath} has ${faults.length} problem${faults.length === 1 ? "" : "s"}`,
-      {
-        faults,
-      },
-    );
-  }
-  return conf;
+  const conf = parseConf(text, confPath);
+  if (conf.ok) return conf.value;
+  const { diagnostics } = conf;
+  const problems = `${diagnostics.length} problem${diagnostics.length === 1 ? "" : "s"}`;
+  throw new MaandError("workspace", `${confPath} has ${problems}`, { diagnostics });
 }
 
 /** Signs of life that a connection may miss, and one more: together they take `connect_timeout`. */

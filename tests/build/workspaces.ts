@@ -3,11 +3,13 @@
 import { createHash } from "node:crypto";
 import fc from "fast-check";
 import { type BuildInput, type BuildPlan, planBuild } from "../../src/build/plan.ts";
+import type { Diagnostic } from "../../src/model/diagnostic.ts";
 import type { Manifest } from "../../src/model/manifest.ts";
 import type { CatalogState, RuntimeState } from "../../src/model/state.ts";
 import type { Workspace, WorkspaceJob, WorkspacePlaces, WorkspaceWorker } from "../../src/workspace/types.ts";
+import { errors, warnings } from "../support/checked.ts";
 
-export const noPlaces: WorkspacePlaces = { place: (file) => ({ path: file }) };
+export const noPlaces: WorkspacePlaces = { place: (file) => ({ file }) };
 
 export function manifest(overrides: Partial<Manifest> = {}): Manifest {
   return {
@@ -63,14 +65,20 @@ export function emptyState(): CatalogState {
 
 let minted = 0;
 
-/** Plans a build of a workspace on top of an earlier state. */
+/** What a build leads to, or what stands in its way. */
+interface Built extends BuildPlan {
+  errors: Diagnostic[];
+  warnings: Diagnostic[];
+}
+
+/** Plans a build of a workspace on top of an earlier state; with errors there is no plan to look at. */
 export function build(
   ws: Workspace,
   previous: CatalogState = emptyState(),
   runtime: ReadonlyMap<string, RuntimeState> = new Map(),
   overrides: Partial<BuildInput> = {},
-): BuildPlan {
-  return planBuild({
+): Built {
+  const planned = planBuild({
     workspace: ws,
     places: noPlaces,
     previous,
@@ -80,6 +88,8 @@ export function build(
     newWorkerId: () => `id-${minted++}`,
     ...overrides,
   });
+  const found = { errors: errors(planned), warnings: warnings(planned) };
+  return planned.ok ? { ...planned.value, ...found } : (found as unknown as Built);
 }
 
 const labels = ["a", "b", "c"];

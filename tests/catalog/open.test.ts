@@ -5,7 +5,7 @@ import { expect, test } from "bun:test";
 import { chmodSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { openCatalog } from "../../src/catalog/open.ts";
-import { migrations } from "../../src/catalog/schema.ts";
+import { migrations, runMigration } from "../../src/catalog/schema.ts";
 import { readState } from "../../src/catalog/state.ts";
 import { MaandError } from "../../src/model/error.ts";
 import { scratchDirectory, thrownBy } from "./scratch.ts";
@@ -16,7 +16,7 @@ const newPath = () => join(scratchDirectory(), "maand.db");
 function olderCatalog(version: number, fill = ""): string {
   const path = newPath();
   const catalog = new Database(path, { create: true });
-  for (const migration of migrations.slice(0, version)) catalog.run(migration);
+  for (const migration of migrations.slice(0, version)) runMigration(catalog, migration);
   if (fill !== "") catalog.run(fill);
   catalog.run(`PRAGMA user_version = ${version}`);
   catalog.close();

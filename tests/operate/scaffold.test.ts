@@ -18,6 +18,7 @@ import { planScaffold, type ScaffoldRequest, writeScaffold } from "../../src/job
 import { MaandError } from "../../src/model/error.ts";
 import { checkWorkspace } from "../../src/workspace/check.ts";
 import { readWorkspace } from "../../src/workspace/read.ts";
+import { checkedValue, errors, warnings } from "../support/checked.ts";
 import { runProcess } from "../support/process.ts";
 
 let dir: string;
@@ -56,10 +57,10 @@ test.each(combinations)(
     );
     const root = create({ job: "my-api_2", selectors: ["Web", "worker", "web"], runtime, hooks });
     const checked = checkWorkspace(readWorkspace(dir, ""));
-    expect(checked.faults).toEqual([]);
-    expect(checked.warnings).toEqual([]);
-    expect(checked.workspace!.jobs[0]!.manifest.selectors).toEqual(["web", "worker"]);
-    expect(checked.workspace!.jobs[0]!.manifest.hooks).toHaveLength(hooks === undefined ? 0 : 1);
+    expect(errors(checked)).toEqual([]);
+    expect(warnings(checked)).toEqual([]);
+    expect(checkedValue(checked)!.jobs[0]!.manifest.selectors).toEqual(["web", "worker"]);
+    expect(checkedValue(checked)!.jobs[0]!.manifest.hooks).toHaveLength(hooks === undefined ? 0 : 1);
     for (const target of lifecycle) {
       const dry = await runProcess(["make", "-n", "-s", "-C", root, target]);
       expect([target, dry.code, dry.stderr]).toEqual([target, 0, ""]);

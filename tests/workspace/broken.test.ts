@@ -4,9 +4,10 @@ import { describe, expect, test } from "bun:test";
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { formatFault } from "../../src/model/fault.ts";
+import { formatDiagnostic } from "../../src/model/diagnostic.ts";
 import { checkWorkspace } from "../../src/workspace/check.ts";
 import { readWorkspace } from "../../src/workspace/read.ts";
+import { checkedValue, errors, warnings } from "../support/checked.ts";
 import { readCase, writeCase } from "./case.ts";
 
 const directory = join(import.meta.dir, "broken");
@@ -24,9 +25,9 @@ describe("broken workspaces", () => {
       try {
         writeCase(root, expected.entries);
         const checked = checkWorkspace(readWorkspace(root, expected.selector));
-        expect(checked.faults.map(formatFault)).toEqual(expected.faults);
-        expect(checked.warnings.map(formatFault)).toEqual(expected.warnings);
-        expect(checked.workspace === undefined).toBe(expected.faults.length > 0);
+        expect(errors(checked).map(formatDiagnostic)).toEqual(expected.faults);
+        expect(warnings(checked).map(formatDiagnostic)).toEqual(expected.warnings);
+        expect(checkedValue(checked) === undefined).toBe(expected.faults.length > 0);
       } finally {
         rmSync(root, { recursive: true });
       }

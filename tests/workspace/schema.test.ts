@@ -6,12 +6,13 @@ import { schemaCommand } from "../../src/commands/schema/text.ts";
 import { MaandError } from "../../src/model/error.ts";
 import { checkWorkspace } from "../../src/workspace/check.ts";
 import { jsonSchema, schemaNames } from "../../src/workspace/schema.ts";
+import { checkedValue, errors } from "../support/checked.ts";
 import { file, source } from "./support.ts";
 
 type Schema = Record<string, unknown>;
 
 const knownKeywords = new Set(
-  "$schema title description default type properties required additionalProperties propertyNames items pattern enum const anyOf oneOf minimum maximum minItems".split(
+  "$schema title description examples default type properties required additionalProperties propertyNames items pattern enum const anyOf oneOf minimum maximum minItems".split(
     " ",
   ),
 );
@@ -140,9 +141,9 @@ function parserAccepts(name: string, document: unknown): boolean {
   const text = JSON.stringify(document);
   if (name === "manifest") {
     const files = [file("Makefile"), file("manifest.json", text)];
-    return checkWorkspace(source({}, { api: files })).workspace !== undefined;
+    return checkedValue(checkWorkspace(source({}, { api: files }))) !== undefined;
   }
-  return checkWorkspace(source({ [`${name}.json`]: text })).workspace !== undefined;
+  return checkedValue(checkWorkspace(source({ [`${name}.json`]: text }))) !== undefined;
 }
 
 /** Rules that a JSON Schema cannot hold: they relate fields, or need code to judge one text. */
@@ -159,8 +160,8 @@ function hasOnlyCodeFaults(name: string, document: unknown): boolean {
     '"host" is',
     '"common_name"',
   ];
-  return checkWorkspace(source(files, jobs as never)).faults.every(({ what, hint }) =>
-    codeRules.some((rule) => `${what}; ${hint}`.includes(rule)),
+  return errors(checkWorkspace(source(files, jobs as never))).every(({ message, hint }) =>
+    codeRules.some((rule) => `${message}; ${hint}`.includes(rule)),
   );
 }
 

@@ -4,6 +4,7 @@ import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { checkWorkspace } from "../../src/workspace/check.ts";
 import { formatWorkers } from "../../src/workspace/workers-file.ts";
+import { errors } from "../support/checked.ts";
 import { source } from "./support.ts";
 
 test("one field per line, order kept, unset fields left out", () => {
@@ -50,7 +51,7 @@ test("what is written reads back as the same rows, and is a valid file", () => {
     fc.property(rows, (written) => {
       const text = formatWorkers(written);
       expect(JSON.parse(text)).toEqual(written);
-      expect(checkWorkspace(source({ "workers.json": text })).faults).toEqual([]);
+      expect(errors(checkWorkspace(source({ "workers.json": text })))).toEqual([]);
     }),
     { numRuns: 200 },
   );

@@ -9,18 +9,18 @@ import { canonicalHost, checkWorkers } from "../../workspace/workers.ts";
 import { formatWorkers } from "../../workspace/workers-file.ts";
 
 /** What to do about a text that maand.conf would not take as `ssh_user`; undefined when it would. */
-export function sshUserFault(user: string): string | undefined {
-  return parseConf(formatDefaultConf({ sshUser: user }), confPath).faults[0]?.hint;
+export function sshUserProblem(user: string): string | undefined {
+  return parseConf(formatDefaultConf({ sshUser: user }), confPath).diagnostics[0]?.hint;
 }
 
 /** The first host that workers.json would not take, or that is there twice. */
-export function workersFault(hosts: readonly string[]): { what: string; hint: string } | undefined {
+export function workersProblem(hosts: readonly string[]): { message: string; hint: string } | undefined {
   const seen = new Set<string>();
   for (const host of hosts) {
-    const fault = checkWorkers(parseJson(workersPath, formatWorkers([{ host }]))).faults[0];
-    if (fault !== undefined) return { what: `"${host}" is no host`, hint: fault.hint };
+    const [wrong] = checkWorkers(parseJson(workersPath, formatWorkers([{ host }]))).diagnostics;
+    if (wrong !== undefined) return { message: `"${host}" is no host`, hint: wrong.hint };
     if (seen.has(canonicalHost(host)))
-      return { what: `"${host}" is there twice`, hint: "name each worker once" };
+      return { message: `"${host}" is there twice`, hint: "name each worker once" };
     seen.add(canonicalHost(host));
   }
   return undefined;

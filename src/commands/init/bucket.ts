@@ -42,7 +42,7 @@ export interface InitReport {
   steps: InitStep[];
   /** What the operator should know, each one sentence. */
   notes: string[];
-  /** Settings as they hold now; undefined when maand.conf has faults. */
+  /** Settings as they hold now; undefined when maand.conf is not valid. */
   conf?: MaandConf;
   hasWorkers: boolean;
   hasSshKey: boolean;
@@ -104,10 +104,11 @@ function writtenPaths(sshKeyPath: string): string[] {
   ];
 }
 
-/** The settings of a maand.conf that is there and has no faults. */
+/** The settings of a maand.conf that is there and valid. */
 function confOf(paths: BucketPaths): MaandConf | undefined {
   try {
-    return parseConf(readFileSync(paths.conf, "utf8"), confPath).conf;
+    const conf = parseConf(readFileSync(paths.conf, "utf8"), confPath);
+    return conf.ok ? conf.value : undefined;
   } catch {
     return undefined;
   }
@@ -184,8 +185,9 @@ function placeConf(root: string, request: InitRequest, notes: string[]): InitSte
   const content = (existing: string | undefined) =>
     existing === undefined ? formatDefaultConf(overrides) : undefined;
   const step = placeFile(root, { path: confPath, content });
-  const current =
-    step.done === "kept" ? parseConf(readFileSync(join(root, confPath), "utf8"), confPath).conf : undefined;
+  const kept =
+    step.done === "kept" ? parseConf(readFileSync(join(root, confPath), "utf8"), confPath) : undefined;
+  const current = kept?.ok ? kept.value : undefined;
   if (sshUser !== undefined && step.done === "kept" && current?.sshUser !== sshUser)
     notes.push(`maand.conf is kept: to change the user, write ssh_user = "${sshUser}" there`);
   return [step];

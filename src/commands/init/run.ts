@@ -7,7 +7,7 @@ import { takeLock } from "../../bucket/lock.ts";
 import type { Invocation, Outcome } from "../../cli/invocation.ts";
 import { intendedBucket, refuseInsideHook } from "../../cli/runner.ts";
 import { MaandError } from "../../model/error.ts";
-import { expandHome, sshUserFault, workersFault } from "./answers.ts";
+import { expandHome, sshUserProblem, workersProblem } from "./answers.ts";
 import { type InitRequest, initBucket } from "./bucket.ts";
 import { initJson, initText } from "./report.ts";
 
@@ -55,13 +55,13 @@ function canAsk({ terminal }: Invocation): boolean {
  * @throws MaandError("usage") for values that no bucket can have.
  */
 function requestOf(flags: InitFlags, workingDirectory: string): InitRequest {
-  const userFault = flags.sshUser === undefined ? undefined : sshUserFault(flags.sshUser);
-  if (userFault !== undefined)
-    throw new MaandError("usage", `--ssh-user "${flags.sshUser}" is no user name`, { hint: userFault });
+  const userHint = flags.sshUser === undefined ? undefined : sshUserProblem(flags.sshUser);
+  if (userHint !== undefined)
+    throw new MaandError("usage", `--ssh-user "${flags.sshUser}" is no user name`, { hint: userHint });
   const workers = (flags.worker ?? []).map((host) => host.trim());
-  const hostFault = workersFault(workers);
-  if (hostFault !== undefined)
-    throw new MaandError("usage", `--worker ${hostFault.what}`, { hint: hostFault.hint });
+  const hostProblem = workersProblem(workers);
+  if (hostProblem !== undefined)
+    throw new MaandError("usage", `--worker ${hostProblem.message}`, { hint: hostProblem.hint });
   return {
     ...(flags.sshUser === undefined ? {} : { sshUser: flags.sshUser }),
     ...(flags.sshKey === undefined ? {} : { sshKeyPath: expandHome(flags.sshKey, workingDirectory) }),

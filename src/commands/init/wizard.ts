@@ -7,7 +7,7 @@ import { type CANCEL_SYMBOL, confirm, intro, isCancel, outro, text } from "@clac
 import { defaultConf } from "../../bucket/conf.ts";
 import type { BucketPaths } from "../../bucket/locate.ts";
 import { MaandError } from "../../model/error.ts";
-import { expandHome, isEmptyList, sshUserFault, workersFault } from "./answers.ts";
+import { expandHome, isEmptyList, sshUserProblem, workersProblem } from "./answers.ts";
 import type { InitRequest } from "./bucket.ts";
 
 /** Prompts go to standard error: standard output is for the result. */
@@ -60,7 +60,7 @@ async function askUser(): Promise<string> {
     message: "User to sign in as on the workers",
     placeholder: usual,
     defaultValue: usual,
-    validate: (value) => (value === undefined || value === "" ? undefined : sshUserFault(value)),
+    validate: (value) => (value === undefined || value === "" ? undefined : sshUserProblem(value)),
     ...streams,
   });
   return answered(answer);
@@ -91,8 +91,8 @@ async function askWorkers(): Promise<string[]> {
     placeholder: "10.0.0.1, 10.0.0.2",
     defaultValue: "",
     validate: (value) => {
-      const fault = workersFault(splitHosts(value ?? ""));
-      return fault === undefined ? undefined : `${fault.what}: ${fault.hint}`;
+      const problem = workersProblem(splitHosts(value ?? ""));
+      return problem === undefined ? undefined : `${problem.message}: ${problem.hint}`;
     },
     ...streams,
   });
