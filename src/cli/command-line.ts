@@ -104,7 +104,7 @@ async function helpFor(rest: readonly string[], terminal: Terminal): Promise<num
   if (first !== "help" && first !== "--help" && first !== "-h") return undefined;
   const { helpText } = await import("../help/help.ts");
   try {
-    terminal.stdout.write(helpText(first === "help" ? topic : undefined));
+    terminal.stdout.write(await helpText(first === "help" ? topic : undefined));
     return 0;
   } catch (thrown) {
     return usageError(toMaandError(thrown), terminal, rest);

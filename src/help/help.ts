@@ -3,16 +3,16 @@
 import { MaandError } from "../model/error.ts";
 import { suggestName } from "../support/nearest.ts";
 import { commandGroups, commonFlags } from "./commands.ts";
-import { topics } from "./topics.ts";
+import { type Topic, topics } from "./topics.ts";
 
 /**
  * Text of the overview, or of a topic by its name or alias; ends with a newline.
  * @throws MaandError("usage") for a topic that there is not.
  */
-export function helpText(topic?: string): string {
+export async function helpText(topic?: string): Promise<string> {
   if (topic === undefined) return overview();
   const found = topics.find(({ name, aliases }) => name === topic || aliases?.includes(topic));
-  if (found !== undefined) return `${found.text.trimEnd()}\n`;
+  if (found !== undefined) return `${(await withTables(found)).trimEnd()}\n`;
   const commands = commandGroups.flatMap((group) => group.commands.map(([line]) => line.split(" ")[0]));
   throw new MaandError("usage", `there is no help topic "${topic}"`, {
     hint: commands.includes(topic)
@@ -22,6 +22,15 @@ export function helpText(topic?: string): string {
           topics.map(({ name }) => name),
         ),
   });
+}
+
+async function withTables({ text, tables = {} }: Topic): Promise<string> {
+  let whole = text;
+  for (const [line, make] of Object.entries(tables)) {
+    const table = await make();
+    whole = whole.replace(line, () => table);
+  }
+  return whole;
 }
 
 function overview(): string {

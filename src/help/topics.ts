@@ -23,6 +23,8 @@ export interface Topic {
   name: string;
   brief: string;
   text: string;
+  /** Makes what stands for a line `{...}` of the text, by that line. It may load what other topics do without. */
+  tables?: Readonly<Record<string, () => Promise<string>>>;
   /** Other words that ask for the same topic: commands, mostly. */
   aliases?: readonly string[];
 }
@@ -31,7 +33,14 @@ export interface Topic {
 export const topics: readonly Topic[] = [
   { name: "quickstart", brief: "from nothing to a running job", text: quickstart, aliases: ["init"] },
   { name: "model", brief: "the words, the bucket, what lies on a worker", text: model },
-  { name: "workspace", brief: "every file you edit and every field in it", text: workspace },
+  {
+    name: "workspace",
+    brief: "every file you edit and every field in it",
+    text: workspace,
+    tables: {
+      "{manifest fields}": async () => (await import("../workspace/field-table.ts")).manifestTable(),
+    },
+  },
   { name: "placement", brief: "which job runs where: labels, capacity, ports, waves", text: placement },
   { name: "build", brief: "from workspace to catalog", text: build },
   { name: "kv", brief: "the values that templates and hooks read", text: kv },

@@ -221,7 +221,9 @@ const subject = converted(
       ...Object.fromEntries(
         subjectFields.map((field) => [
           field,
-          subjectText.optional().meta({ description: "part of the subject", examples: ["Example"] }),
+          subjectText
+            .optional()
+            .meta({ description: subjectWords(field), examples: [field === "country" ? "DE" : "Example"] }),
         ]),
       ),
       common_name: z
@@ -233,6 +235,10 @@ const subject = converted(
   (written): Record<string, string> => present(written),
   (parts) => parts as { common_name: string },
 );
+
+function subjectWords(field: string): string {
+  return `${field.replaceAll("_", " ")} in the subject`;
+}
 
 const alternativeUse = "use a DNS name or address, such as api.example.com or *.example.com";
 const cert = camelCased(

@@ -57,13 +57,13 @@ function callsIn(line: string): string[][] {
   });
 }
 
-test("the overview names every command of the table, and no other", () => {
+test("the overview names every command of the table, and no other", async () => {
   const named = commandGroups
     .flatMap((group) => group.commands)
     .map(([line]) => line.replace(/ [<[].*$/, ""))
     .sort();
   expect(named).toEqual(commandNames(application.root as Target).sort());
-  for (const name of named) expect(helpText()).toContain(`  ${name}`);
+  for (const name of named) expect(await helpText()).toContain(`  ${name}`);
 });
 
 test("the flags of every command are those that are parsed", () => {
@@ -80,16 +80,19 @@ test("every text is a topic", () => {
   expect(topics).toHaveLength(texts.length);
 });
 
-test.each(topics.map((topic) => topic.name))("the topic %s stands on its own and fits a terminal", (name) => {
-  const text = helpText(name);
-  expect(text).toStartWith("# ");
-  expect(text).toEndWith("\n");
-  expect(text.length).toBeGreaterThan(400);
-  expect(text.split("\n").filter((line) => line.length > 130)).toEqual([]);
-  // What a formatter for web pages makes of a * or _ that stands outside of code.
-  expect(text).not.toMatch(/\\[*_]|\*\*py/);
-  expect(helpText()).toContain(`  ${name} `);
-});
+test.each(topics.map((topic) => topic.name))(
+  "the topic %s stands on its own and fits a terminal",
+  async (name) => {
+    const text = await helpText(name);
+    expect(text).toStartWith("# ");
+    expect(text).toEndWith("\n");
+    expect(text.length).toBeGreaterThan(400);
+    expect(text.split("\n").filter((line) => line.length > 130)).toEqual([]);
+    // What a formatter for web pages makes of a * or _ that stands outside of code.
+    expect(text).not.toMatch(/\\[*_]|\*\*py/);
+    expect(await helpText()).toContain(`  ${name} `);
+  },
+);
 
 const shown = topics.flatMap(({ name, text }) => {
   const code = text.split("\n").filter((line) => line.startsWith("    "));
@@ -103,7 +106,7 @@ test("the topics show command lines", () => {
 
 test.each(shown)("%s: maand %p", async (_, argv) => {
   if (argv[0] === "help") {
-    expect(helpText(argv[1])).not.toBe("");
+    expect(await helpText(argv[1])).not.toBe("");
     return;
   }
   // `maand schema manifest|workers|disabled` stands for three lines.
@@ -111,27 +114,27 @@ test.each(shown)("%s: maand %p", async (_, argv) => {
   expect(await parseLine(words)).toBeObject();
 });
 
-test("an unknown topic suggests one; a command without a topic leads to its --help", () => {
-  const errorOf = (topic: string): MaandError => {
+test("an unknown topic suggests one; a command without a topic leads to its --help", async () => {
+  const errorOf = async (topic: string): Promise<MaandError> => {
     try {
-      helpText(topic);
+      await helpText(topic);
     } catch (thrown) {
       if (thrown instanceof MaandError) return thrown;
     }
     throw new Error("no MaandError");
   };
-  expect(errorOf("deplou")).toMatchObject({ kind: "usage", hint: 'did you mean "deploy"?' });
-  expect(errorOf("info").hint).toBe('"maand info --help" explains that command');
-  expect(helpText("health-check")).toBe(helpText("health"));
+  expect(await errorOf("deplou")).toMatchObject({ kind: "usage", hint: 'did you mean "deploy"?' });
+  expect((await errorOf("info")).hint).toBe('"maand info --help" explains that command');
+  expect(await helpText("health-check")).toBe(await helpText("health"));
 });
 
 test("help works anywhere, without a bucket", async () => {
   const [plain, overview, topic, unknown] = await Promise.all(
     [[], ["help"], ["help", "deploy"], ["help", "nothing-like-it"]].map((args) => maand(args, { cwd: "/" })),
   );
-  expect(plain).toMatchObject({ code: 0, stdout: helpText(), stderr: "" });
+  expect(plain).toMatchObject({ code: 0, stdout: await helpText(), stderr: "" });
   expect(overview).toEqual(plain!);
-  expect(topic).toMatchObject({ code: 0, stdout: helpText("deploy"), stderr: "" });
+  expect(topic).toMatchObject({ code: 0, stdout: await helpText("deploy"), stderr: "" });
   expect(unknown).toMatchObject({ code: 2, stdout: "" });
   expect(unknown!.stderr).toContain("known are quickstart");
 });
@@ -140,7 +143,7 @@ test("--help and -h are the overview, a group lists its commands, cat kv is expl
   const [long, short, job, kv] = await Promise.all(
     [["--help"], ["-h"], ["job", "--help"], ["cat", "kv", "--help"]].map((args) => maand(args, { cwd: "/" })),
   );
-  expect(long).toMatchObject({ code: 0, stdout: helpText() });
+  expect(long).toMatchObject({ code: 0, stdout: await helpText() });
   expect(short).toEqual(long!);
   expect(job!.stdout).toContain("maand job stop <job>     stop a job and keep it stopped\n");
   expect(kv!.stdout).toContain("maand cat kv --jobs api");

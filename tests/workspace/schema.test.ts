@@ -5,6 +5,7 @@ import fc from "fast-check";
 import { schemaCommand } from "../../src/commands/schema/text.ts";
 import { MaandError } from "../../src/model/error.ts";
 import { checkWorkspace } from "../../src/workspace/check.ts";
+import { manifestRows } from "../../src/workspace/field-table.ts";
 import { jsonSchema, schemaNames } from "../../src/workspace/schema.ts";
 import { checkedValue, errors } from "../support/checked.ts";
 import { file, source } from "./support.ts";
@@ -183,6 +184,42 @@ describe("schema and parser", () => {
       // The generator must reach both sides, or the comparison says nothing.
       expect(Math.min(seen.accepted, seen.refused)).toBeGreaterThan(50);
     });
+
+  test("every field of a manifest has a description, and an example that the schema takes", () => {
+    const visit = (schema: Schema, path: string): void => {
+      const inner = Object.entries((schema.properties ?? {}) as Record<string, Schema>);
+      for (const [name, field] of inner) {
+        const at = `${path}.${name}`;
+        expect([at, typeof field.description, Array.isArray(field.examples)]).toEqual([at, "string", true]);
+        for (const example of field.examples as unknown[])
+          expect([at, example, accepts(field, example)]).toEqual([at, example, true]);
+        visit(field, at);
+      }
+      for (const part of [schema.items, schema.additionalProperties, ...((schema.oneOf ?? []) as Schema[])])
+        if (typeof part === "object" && part !== null) visit(part as Schema, path);
+    };
+    visit(jsonSchema("manifest"), "manifest");
+    const described = manifestRows().filter(({ description, example }) => description && example);
+    expect(described.length).toBe(manifestRows().length);
+    expect(described.map(({ path }) => path)).toContain("health_check.checks[http].expect_status");
+  });
+
+  test("the example of every field of a manifest is one that maand takes, with what it refers to", () => {
+    for (const { path, example } of manifestRows().filter((row) => !/[.[]/.test(row.path))) {
+      const document = {
+        version: "1",
+        restart_policy: "reload",
+        resources: { ports: { http: {} } },
+        [path]: JSON.parse(example!),
+      };
+      const files = [
+        file("Makefile"),
+        file("_hooks/hook_init.py"),
+        file("manifest.json", JSON.stringify(document)),
+      ];
+      expect([path, errors(checkWorkspace(source({}, { api: files })))]).toEqual([path, []]);
+    }
+  });
 
   test("editors see the defaults and meanings", () => {
     const { properties } = jsonSchema("manifest") as { properties: Record<string, Schema> };
