@@ -9,7 +9,8 @@ export function converted<S extends z.ZodType, T>(
   decode: (written: z.output<S>) => T,
   encode: (value: T) => z.output<S>,
 ) {
-  return z.codec(from, z.custom<T>(), {
+  // What `decode` returns is taken as it is: any() costs nothing where custom() would run a check.
+  return z.codec(from, z.any() as unknown as z.ZodType<T, T>, {
     decode: (written) => decode(written),
     encode: (value) => encode(value),
   });
@@ -33,14 +34,12 @@ export type CamelKeys<T> = Present<{ [K in keyof T as K extends string ? CamelCa
 
 /** `stop_timeout` → `stopTimeout`, for the names of an object's own fields, not of theirs. */
 export function camelKeys<T extends object>(value: T): CamelKeys<T> {
-  return rename(value, (key) =>
-    key.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase()),
-  ) as CamelKeys<T>;
+  return rename(value, camelName) as CamelKeys<T>;
 }
 
 /** The way back from `camelKeys`. */
 export function snakeKeys<T extends object>(value: CamelKeys<T>): T {
-  return rename(value, (key) => key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)) as T;
+  return rename(value, snakeName) as T;
 }
 
 /** The fields that are not undefined. */
@@ -48,9 +47,26 @@ export function present<T>(value: Readonly<Record<string, T | undefined>>): Reco
   return rename(value, (key) => key) as Record<string, T>;
 }
 
+const camelName = remembered((key) => key.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase()));
+const snakeName = remembered((key) => key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`));
+
+/** There are few field names, and every manifest of a catalog asks for all of them. */
+function remembered(name: (key: string) => string): (key: string) => string {
+  const known = new Map<string, string>();
+  return (key) => {
+    let found = known.get(key);
+    if (found === undefined) {
+      found = name(key);
+      known.set(key, found);
+    }
+    return found;
+  };
+}
+
 function rename(value: object, name: (key: string) => string): object {
-  const entries = Object.entries(value).filter(([, field]) => field !== undefined);
-  return Object.fromEntries(entries.map(([key, field]) => [name(key), field]));
+  const renamed: Record<string, unknown> = {};
+  for (const [key, field] of Object.entries(value)) if (field !== undefined) renamed[name(key)] = field;
+  return renamed;
 }
 
 /** An object schema whose output has its field names in camelCase. */

@@ -5,6 +5,19 @@ import { canonicalLabel, type NameKind, namePatterns } from "../model/names.ts";
 import { parseCpu, parseMemory } from "../model/units.ts";
 import { converted } from "./convert.ts";
 
+/**
+ * The schema with what its field means and values that it may have: what editors and help show. It must be the last
+ * thing that is done to a schema, and needs one of its own: both are kept for this very schema.
+ */
+export function about<S extends z.ZodType>(
+  schema: S,
+  description: string,
+  ...examples: [z.input<S>, ...z.input<S>[]]
+): S {
+  z.globalRegistry.add(schema, { description, examples });
+  return schema;
+}
+
 /** A whole number of `least` or more, and at most `most`. */
 export function whole(least: number, most?: number): z.ZodNumber {
   if (most === undefined)
@@ -107,7 +120,6 @@ function quantity(pattern: RegExp, error: string, parse: (value: string | number
 
 /** The field that editors read; maand does not. */
 export function schemaField() {
-  return z
-    .string({ error: "use the path of a JSON Schema" })
-    .meta({ description: "JSON Schema that editors check with", examples: ["../../.schema/manifest.json"] });
+  const path = z.string({ error: "use the path of a JSON Schema" });
+  return about(path, "JSON Schema that editors check with", "../../.schema/manifest.json");
 }
