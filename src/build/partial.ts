@@ -31,11 +31,11 @@ export function errorsBetween(sound: SoundParts, places: WorkspacePlaces, select
 
 /** Takes away every demand on the plan that a broken part might meet once it is fixed. */
 function withoutUnknowns(sound: SoundParts, selector: string): Workspace {
-  const { workspace, isFaulty } = sound;
+  const { workspace, hasErrors } = sound;
   const broken = new Set(sound.brokenJobs);
-  const isAmountKnown = !isFaulty(jobsConfPath(selector));
-  const isPlacementKnown = !isFaulty(workersPath);
-  const isPoolKnown = !isFaulty(bucketConfPath);
+  const isAmountKnown = !hasErrors(jobsConfPath(selector));
+  const isPlacementKnown = !hasErrors(workersPath);
+  const isPoolKnown = !hasErrors(bucketConfPath);
   const reduce = (job: WorkspaceJob): WorkspaceJob => {
     const { memory, cpu, ...rest } = job.manifest;
     const ports = Object.entries(rest.ports).filter(([, port]) => isPoolKnown || port !== "pool");
@@ -58,7 +58,7 @@ function withoutUnknowns(sound: SoundParts, selector: string): Workspace {
     jobs: workspace.jobs.map(reduce),
     workers: isPlacementKnown ? workspace.workers : [],
     // With everything disabled no capacity is asked for.
-    disabled: isFaulty(disabledPath)
+    disabled: hasErrors(disabledPath)
       ? { jobs: new Map(workspace.jobs.map((job) => [job.name, "all" as const])), workers: [] }
       : workspace.disabled,
     reservations: isAmountKnown ? workspace.reservations : new Map(),

@@ -41,7 +41,7 @@ export interface SoundParts {
   /** Jobs that are there and are not in `workspace`. */
   brokenJobs: string[];
   /** Whether a file right below `workspace/` has an error; what it says is then not in `workspace`. */
-  isFaulty(path: string): boolean;
+  hasErrors(path: string): boolean;
 }
 
 type Document = JsonDocument | TomlDocument;
@@ -91,12 +91,12 @@ function soundParts(
   names: readonly string[],
   diagnostics: readonly Diagnostic[],
 ): SoundParts {
-  const faulty = new Set(diagnostics.filter(isError).map(({ place }) => place.file));
+  const withErrors = new Set(diagnostics.filter(isError).map(({ place }) => place.file));
   const valid = new Set(workspace.jobs.map((job) => job.name));
   // A job that could not even be read is known only by what was said of it.
-  const told = [...faulty].flatMap((file) => /^workspace\/jobs\/([^/]+)/.exec(file)?.[1] ?? []);
+  const told = [...withErrors].flatMap((file) => /^workspace\/jobs\/([^/]+)/.exec(file)?.[1] ?? []);
   const brokenJobs = [...new Set([...names, ...told])].filter((name) => !valid.has(name));
-  return { workspace, brokenJobs, isFaulty: (path) => faulty.has(path) };
+  return { workspace, brokenJobs, hasErrors: (path) => withErrors.has(path) };
 }
 
 const hasManifest = (job: SourceJob): boolean => job.files.some((file) => file.path === "manifest.json");

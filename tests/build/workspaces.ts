@@ -3,6 +3,8 @@
 import { createHash } from "node:crypto";
 import fc from "fast-check";
 import { type BuildInput, type BuildPlan, planBuild } from "../../src/build/plan.ts";
+import { manifestIn } from "../../src/manifest/context.ts";
+import { manifestSchema } from "../../src/manifest/schema.ts";
 import type { Diagnostic } from "../../src/model/diagnostic.ts";
 import type { Manifest } from "../../src/model/manifest.ts";
 import type { CatalogState, RuntimeState } from "../../src/model/state.ts";
@@ -12,20 +14,8 @@ import { errors, warnings } from "../support/checked.ts";
 export const noPlaces: WorkspacePlaces = { place: (file) => ({ file }) };
 
 export function manifest(overrides: Partial<Manifest> = {}): Manifest {
-  return {
-    version: "1.0.0",
-    versionDeclared: true,
-    selectors: ["worker"],
-    maxConcurrentStarts: 0,
-    maxConcurrentUpgrades: 1,
-    minAllocationsCount: 0,
-    restartPolicy: "always",
-    restartGlobs: [],
-    ports: {},
-    hooks: [],
-    certs: [],
-    ...overrides,
-  };
+  const declared = manifestSchema.parse({ version: "1.0.0", selectors: ["worker"] });
+  return { ...manifestIn({ job: "", scripts: new Map() }, declared), ...overrides };
 }
 
 export function workspaceJob(name: string, overrides: Partial<Manifest> = {}, text = name): WorkspaceJob {
