@@ -78,7 +78,7 @@ export async function initBucket(paths: BucketPaths, request: InitRequest, now: 
 
   steps.push(...placeConf(root, request, notes), ...placeWorkspace(root, request, notes));
   const conf = confOf(paths);
-  if (conf === undefined) notes.push("maand.conf has faults, which the next command lists");
+  if (conf === undefined) notes.push("maand.conf has errors, which the next command lists");
   return {
     bucketId,
     steps,
