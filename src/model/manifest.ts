@@ -1,5 +1,5 @@
 // What a manifest says, as values: defaults filled in, units converted, names canonical. The fields are defined in
-// manifest/schema.ts, which only types may be taken from here: it loads the schema library.
+// manifest/schema.ts. Only its types are imported here: the module itself loads the schema library.
 
 import type { z } from "zod";
 import type { manifestSchema } from "../manifest/schema.ts";
