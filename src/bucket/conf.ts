@@ -1,8 +1,8 @@
 // maand.conf: its keys, defaults and limits in one table, its parser, and the text that init writes.
 
 import type { TomlValue } from "smol-toml";
-import type { Fault } from "../model/fault.ts";
-import { printableFault } from "../model/printable.ts";
+import { type Checked, checked, type Diagnostic, errorAt } from "../model/diagnostic.ts";
+import { printable } from "../model/printable.ts";
 import { suggestName } from "../support/nearest.ts";
 import { parseToml } from "./toml.ts";
 
@@ -120,31 +120,30 @@ const settings: Record<string, Setting> = {
 };
 
 /**
- * Parses maand.conf. `conf` is absent when there are faults.
+ * Parses maand.conf.
  * @param path the file's path for messages, such as `maand.conf`
  */
-export function parseConf(content: string, path: string): { conf?: MaandConf; faults: Fault[] } {
+export function parseConf(content: string, path: string): Checked<MaandConf> {
   const document = parseToml(path, content);
-  if (document.values === undefined) return { faults: document.faults.map(printableFault) };
-  const faults: Fault[] = [];
+  const diagnostics: Diagnostic[] = [...document.diagnostics];
   const found = new Map<keyof MaandConf, string | number | boolean>();
-  for (const [key, raw] of Object.entries(document.values)) {
+  for (const [key, raw] of Object.entries(document.values ?? {})) {
     const setting = Object.hasOwn(settings, key) ? settings[key] : undefined;
     if (setting === undefined) {
       const hint = suggestName(key, Object.keys(settings));
-      faults.push({ ...document.place([key], "key"), what: `unknown key ${JSON.stringify(key)}`, hint });
+      diagnostics.push(errorAt(document.place([key], "key"), `unknown key ${JSON.stringify(key)}`, hint));
       continue;
     }
     const value = plainValue(raw);
     if (value !== undefined && setting.allows(value)) found.set(setting.field, value);
     else {
       const shown = document.source([key])?.split("\n", 1)[0]?.trim().slice(0, 80);
-      const what = `"${key}" is ${shown === undefined ? "not allowed" : shown}`;
-      faults.push({ ...document.place([key]), what, hint: setting.use });
+      const message = `"${key}" is ${shown === undefined ? "not allowed" : shown}`;
+      diagnostics.push(errorAt(document.place([key]), message, setting.use));
     }
   }
-  if (faults.length > 0) return { faults: faults.map(printableFault) };
-  return { conf: toConf((setting) => found.get(setting.field) ?? setting.absent), faults };
+  const conf = toConf((setting) => found.get(setting.field) ?? setting.absent);
+  return checked(conf, diagnostics.map(printable));
 }
 
 /** What holds in a bucket whose maand.conf is empty. */

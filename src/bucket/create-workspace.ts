@@ -25,8 +25,9 @@ export function placeConf(
   const content = (existing: string | undefined) =>
     existing === undefined ? formatDefaultConf(overrides) : undefined;
   const step = placeFile(root, { path: confPath, content });
-  const current =
-    step.done === "kept" ? parseConf(readFileSync(join(root, confPath), "utf8"), confPath).conf : undefined;
+  const kept =
+    step.done === "kept" ? parseConf(readFileSync(join(root, confPath), "utf8"), confPath) : undefined;
+  const current = kept?.ok ? kept.value : undefined;
   if (sshUser !== undefined && step.done === "kept" && current?.sshUser !== sshUser)
     notes.push(`maand.conf is kept: to change the user, write ssh_user = "${sshUser}" there`);
   return step;

@@ -34,7 +34,7 @@ export interface InitReport {
   steps: InitStep[];
   /** What the operator should know, each one sentence. */
   notes: string[];
-  /** Settings as they hold now; undefined when maand.conf has faults. */
+  /** Settings as they hold now; undefined when maand.conf is not valid. */
   conf?: MaandConf;
   hasWorkers: boolean;
   hasSshKey: boolean;
@@ -70,7 +70,7 @@ export async function initBucket(paths: BucketPaths, request: InitRequest, now: 
 
   steps.push(placeConf(root, request, notes), ...placeWorkspace(root, request.workers, notes));
   const conf = confOf(paths);
-  if (conf === undefined) notes.push("maand.conf has faults, which the next command lists");
+  if (conf === undefined) notes.push("maand.conf has errors, which the next command lists");
   return {
     bucketId,
     steps,
@@ -96,10 +96,11 @@ function writtenPaths(sshKeyPath: string): string[] {
   ];
 }
 
-/** The settings of a maand.conf that is there and has no faults. */
+/** The settings of a maand.conf that is there and valid. */
 function confOf(paths: BucketPaths): MaandConf | undefined {
   try {
-    return parseConf(readFileSync(paths.conf, "utf8"), confPath).conf;
+    const conf = parseConf(readFileSync(paths.conf, "utf8"), confPath);
+    return conf.ok ? conf.value : undefined;
   } catch {
     return undefined;
   }

@@ -1,23 +1,22 @@
 // A TOML file as values that know where they stand.
 
 import { parse, TomlError, type TomlTable } from "smol-toml";
-import type { Fault } from "../model/fault.ts";
+import { type Checked, checked, type Diagnostic, type FilePlace, refused } from "../model/diagnostic.ts";
 import { positionAt } from "../support/position.ts";
-import { findTomlSpots, type TomlSpot } from "./toml-spots.ts";
+import { findTomlRanges, type TomlRange } from "./toml-ranges.ts";
+
+type Keys = readonly (string | number)[];
 
 export interface TomlDocument {
   path: string;
   /** Integers are bigints, so that none loses a digit; undefined when the file is not TOML. */
   values: TomlTable | undefined;
-  /** The syntax fault, when there is one: the parser stops at the first. */
-  faults: Fault[];
+  /** The syntax error, when there is one: the parser stops at the first. */
+  diagnostics: Diagnostic[];
   /** Place of the key or value at `keys`, or of its nearest ancestor that has one. */
-  place(
-    keys: readonly (string | number)[],
-    part?: "key" | "value",
-  ): { path: string; line?: number; column?: number };
+  place(keys: Keys, part?: "key" | "value"): FilePlace;
   /** The value as it is written, without quotes removed; undefined when it has no place of its own. */
-  source(keys: readonly (string | number)[]): string | undefined;
+  source(keys: Keys): string | undefined;
 }
 
 /** Deepest nesting that a file may have: far beyond any real one, far below what a recursive parser survives. */
@@ -25,46 +24,41 @@ const maxDepth = 64;
 
 /** Parses TOML text; `path` is the file's path as the user knows it. Never throws. */
 export function parseToml(path: string, text: string): TomlDocument {
-  let spots: Map<string, TomlSpot> | undefined;
-  const spotOf = (keys: readonly (string | number)[]) => {
-    spots ??= findTomlSpots(text);
-    return spots.get(JSON.stringify(keys));
+  let ranges: Map<string, TomlRange> | undefined;
+  const rangeOf = (keys: Keys) => {
+    ranges ??= findTomlRanges(text);
+    return ranges.get(JSON.stringify(keys));
   };
-  const faults: Fault[] = [];
-  const values = parseValues(path, text, faults);
+  const parsed = parseValues(path, text);
+  const values = parsed.ok ? parsed.value : undefined;
   return {
     path,
     values,
-    faults,
+    diagnostics: parsed.diagnostics,
     place(keys, part = "value") {
-      if (values === undefined) return { path };
+      if (values === undefined) return { file: path };
       for (let length = keys.length; length > 0; length--) {
-        const spot = spotOf(keys.slice(0, length));
-        if (spot !== undefined) return { path, ...positionAt(text, part === "key" ? spot.key : spot.value) };
+        const range = rangeOf(keys.slice(0, length));
+        if (range !== undefined) return { file: path, ...positionAt(text, range[part]) };
       }
-      return { path };
+      return { file: path };
     },
     source(keys) {
-      const spot = values === undefined ? undefined : spotOf(keys);
-      return spot === undefined ? undefined : text.slice(spot.value, spot.end);
+      const range = values === undefined ? undefined : rangeOf(keys);
+      return range === undefined ? undefined : text.slice(range.value, range.end);
     },
   };
 }
 
-function parseValues(path: string, text: string, faults: Fault[]): TomlTable | undefined {
+function parseValues(path: string, text: string): Checked<TomlTable> {
   try {
-    return parse(text, { integersAsBigInt: true, maxDepth });
+    return checked(parse(text, { integersAsBigInt: true, maxDepth }));
   } catch (thrown) {
     if (!(thrown instanceof TomlError)) throw thrown;
     // The first line says what is wrong; the rest quotes the file, which may hold what must not be shown.
     const reason = thrown.message.split("\n", 1)[0]!.replace("Invalid TOML document: ", "");
-    faults.push({
-      path,
-      line: thrown.line,
-      column: thrown.column,
-      what: `not valid TOML: ${reason}`,
-      hint: 'fix this line: key = "text", key = 12, or [table]',
-    });
-    return undefined;
+    const place = { file: path, line: thrown.line, column: thrown.column };
+    const hint = 'fix this line: key = "text", key = 12, or [table]';
+    return refused(place, `not valid TOML: ${reason}`, hint);
   }
 }

@@ -1,6 +1,6 @@
 // Waves: which job must be deployed before which.
 
-import type { Fault } from "../model/fault.ts";
+import { type Checked, checked, type Diagnostic, errorAt, type FilePlace } from "../model/diagnostic.ts";
 import type { HookDemand } from "../model/manifest.ts";
 import { compareVersions, formatVersion, parseVersion } from "../model/version.ts";
 import { suggestName } from "../support/nearest.ts";
@@ -14,16 +14,16 @@ import type { WorkspaceJob, WorkspacePlaces } from "../workspace/types.ts";
 export function sequenceJobs(
   jobs: readonly WorkspaceJob[],
   places: WorkspacePlaces,
-): { sequence: Map<string, number>; faults: Fault[] } {
+): Checked<Map<string, number>> {
   const byName = new Map(jobs.map((job) => [job.name, job]));
-  const faults: Fault[] = [];
+  const diagnostics: Diagnostic[] = [];
   const edges = new Map<string, Set<string>>(jobs.map((job) => [job.name, new Set()]));
   const unversioned = new Set<string>();
   for (const job of jobs) {
     for (const hook of job.manifest.hooks) {
       if (hook.demand === undefined) continue;
-      faults.push(...checkDemand(job, hook.name, hook.demand, byName, places));
-      faults.push(...checkVersions(job, byName.get(hook.demand.job), unversioned, places));
+      diagnostics.push(...checkDemand(job, hook.name, hook.demand, byName, places));
+      diagnostics.push(...checkVersions(job, byName.get(hook.demand.job), unversioned, places));
       if (byName.has(hook.demand.job) && hook.demand.job !== job.name)
         edges.get(job.name)!.add(hook.demand.job);
     }
@@ -32,12 +32,10 @@ export function sequenceJobs(
   if (cycle !== undefined) {
     const [first, second] = cycle;
     const hook = byName.get(first!)!.manifest.hooks.find(({ demand }) => demand?.job === second)!;
-    faults.push({
-      ...places.place(manifestPath(first!), ["hooks", hook.name, "demands", "job"]),
-      what: `jobs demand each other in a circle: ${cycle.join(" → ")}`,
-      hint: "drop one of these demands",
-    });
-    return { sequence: new Map(), faults };
+    const place = places.place(manifestPath(first!), ["hooks", hook.name, "demands", "job"]);
+    const message = `jobs demand each other in a circle: ${cycle.join(" → ")}`;
+    const diagnostic = errorAt(place, message, "drop one of these demands");
+    return { ok: false, diagnostics: [...diagnostics, diagnostic] };
   }
   const sequence = new Map<string, number>();
   const measure = (name: string): number => {
@@ -49,7 +47,7 @@ export function sequenceJobs(
     return seq;
   };
   for (const job of jobs) measure(job.name);
-  return { sequence, faults };
+  return checked(sequence, diagnostics);
 }
 
 function checkDemand(
@@ -58,40 +56,27 @@ function checkDemand(
   demand: HookDemand,
   byName: ReadonlyMap<string, WorkspaceJob>,
   places: WorkspacePlaces,
-): Fault[] {
+): Diagnostic[] {
   const at = (...path: string[]) => places.place(manifestPath(job.name), ["hooks", hook, "demands", ...path]);
   if (demand.job === job.name) {
-    return [
-      {
-        ...at("job"),
-        what: `job "${job.name}" demands itself`,
-        hint: "name another job or drop the demand",
-      },
-    ];
+    const message = `job "${job.name}" demands itself`;
+    return [errorAt(at("job"), message, "name another job or drop the demand")];
   }
   const upstream = byName.get(demand.job);
   if (upstream === undefined) {
-    return [
-      {
-        ...at("job"),
-        what: `${hook} demands job "${demand.job}", which is not in the workspace`,
-        hint: suggestName(demand.job, [...byName.keys()]),
-      },
-    ];
+    const message = `${hook} demands job "${demand.job}", which is not in the workspace`;
+    return [errorAt(at("job"), message, suggestName(demand.job, [...byName.keys()]))];
   }
-  const faults: Fault[] = [];
+  const range = checkRange(demand, upstream, at);
   if (!upstream.manifest.hooks.some((candidate) => candidate.name === demand.hook)) {
-    faults.push({
-      ...at("hook"),
-      what: `${hook} demands hook "${demand.hook}" of job "${demand.job}", which has no such hook`,
-      hint: suggestName(
-        demand.hook,
-        upstream.manifest.hooks.map((candidate) => candidate.name),
-      ),
-    });
+    const message = `${hook} demands hook "${demand.hook}" of job "${demand.job}", which has no such hook`;
+    const hint = suggestName(
+      demand.hook,
+      upstream.manifest.hooks.map((candidate) => candidate.name),
+    );
+    return [errorAt(at("hook"), message, hint), ...range];
   }
-  faults.push(...checkRange(demand, upstream, at));
-  return faults;
+  return range;
 }
 
 /** Both sides of a demand need a version; a job without one is told once. */
@@ -100,30 +85,25 @@ function checkVersions(
   upstream: WorkspaceJob | undefined,
   told: Set<string>,
   places: WorkspacePlaces,
-): Fault[] {
+): Diagnostic[] {
   if (upstream === undefined || upstream === job) return [];
   return [job, upstream].flatMap((side) => {
     if (side.manifest.versionDeclared || told.has(side.name)) return [];
     told.add(side.name);
     const why = side === job ? `it demands job "${upstream.name}"` : `job "${job.name}" demands it`;
-    return [
-      {
-        ...places.place(manifestPath(side.name), []),
-        what: `job "${side.name}" has no version, but ${why}`,
-        hint: 'add "version"',
-      },
-    ];
+    const place = places.place(manifestPath(side.name), []);
+    return [errorAt(place, `job "${side.name}" has no version, but ${why}`, 'add "version"')];
   });
 }
 
 function checkRange(
   demand: HookDemand,
   upstream: WorkspaceJob,
-  at: (...path: string[]) => { path: string },
-): Fault[] {
+  at: (...path: string[]) => FilePlace,
+): Diagnostic[] {
   const version = parseVersion(upstream.manifest.version);
   if (version === undefined || !upstream.manifest.versionDeclared) return [];
-  const faults: Fault[] = [];
+  const diagnostics: Diagnostic[] = [];
   for (const [bound, isOutside] of [
     ["min_version", (difference: number) => difference < 0],
     ["max_version", (difference: number) => difference > 0],
@@ -133,13 +113,11 @@ function checkRange(
     const limit = parseVersion(String(written));
     if (limit === undefined) continue; // the manifest check has said so already
     if (!isOutside(compareVersions(version, limit))) continue;
-    faults.push({
-      ...at("config", bound),
-      what: `job "${upstream.name}" has version ${upstream.manifest.version}, the demand says ${bound} ${formatVersion(limit)}`,
-      hint: `change the version of "${upstream.name}" or this bound`,
-    });
+    const message = `job "${upstream.name}" has version ${upstream.manifest.version}, the demand says ${bound} ${formatVersion(limit)}`;
+    const hint = `change the version of "${upstream.name}" or this bound`;
+    diagnostics.push(errorAt(at("config", bound), message, hint));
   }
-  return faults;
+  return diagnostics;
 }
 
 /** One cycle as a closed path `a, b, c, a`, starting at its first name in order; undefined when there is none. */

@@ -10,7 +10,7 @@ import {
   workersNamespace,
   workerTagsNamespace,
 } from "../kv/namespaces.ts";
-import type { Fault } from "../model/fault.ts";
+import { type Diagnostic, warningAt } from "../model/diagnostic.ts";
 import { labelId } from "../model/ids.ts";
 import type { AllocationRow, CatalogState, JobRow, KvValues, WorkerRow } from "../model/state.ts";
 import { isActive } from "../model/state.ts";
@@ -33,7 +33,7 @@ export interface KvInput {
 }
 
 /** All values that build owns, certificates of allocations and Prometheus apart. */
-export function kvValues(input: KvInput): { values: KvValues; warnings: Fault[] } {
+export function kvValues(input: KvInput): { values: KvValues; warnings: Diagnostic[] } {
   const { state, workspace } = input;
   const values: KvValues = new Map();
   const put = (namespace: string, entries: Iterable<readonly [string, string | undefined]>): void => {
@@ -206,26 +206,21 @@ function decimal(value: number | undefined): string | undefined {
 function flatPorts(
   input: KvInput,
   active: ReadonlySet<string>,
-): { entries: [string, string][]; warnings: Fault[] } {
+): { entries: [string, string][]; warnings: Diagnostic[] } {
   const byName = Map.groupBy(input.state.ports, (port) => port.name);
   const entries: [string, string][] = [];
-  const warnings: Fault[] = [];
+  const warnings: Diagnostic[] = [];
   for (const name of sortedKeys(byName.keys())) {
     const ports = byName.get(name)!;
     const [first] = ports;
     const at = input.places.place(manifestPath(first!.job), ["resources", "ports", name]);
     if (bucketKeys.has(name)) {
-      warnings.push({
-        ...at,
-        what: `port name "${name}" is also a key of ${bucketNamespace}, so it has no flat key there`,
-        hint: `templates read it as port_${name} of maand/job/<job>`,
-      });
+      const message = `port name "${name}" is also a key of ${bucketNamespace}, so it has no flat key there`;
+      const hint = `templates read it as port_${name} of maand/job/<job>`;
+      warnings.push(warningAt(at, message, hint));
     } else if (ports.length > 1) {
-      warnings.push({
-        ...at,
-        what: `port name "${name}" is used by ${ports.map((port) => port.job).join(" and ")}, so ${bucketNamespace} has no key "${name}"`,
-        hint: `templates read port_${name} of maand/job/<job> instead`,
-      });
+      const message = `port name "${name}" is used by ${ports.map((port) => port.job).join(" and ")}, so ${bucketNamespace} has no key "${name}"`;
+      warnings.push(warningAt(at, message, `templates read port_${name} of maand/job/<job> instead`));
     } else if (active.has(first!.job)) {
       entries.push([name, String(first!.number)]);
     }

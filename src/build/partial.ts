@@ -1,14 +1,14 @@
-// Faults between the sound parts of a workspace that has faults elsewhere: told in the same run, and none made up.
+// Errors between the sound parts of a workspace that has errors elsewhere: told in the same run, and none made up.
 
-import type { Fault } from "../model/fault.ts";
+import { type Diagnostic, isError } from "../model/diagnostic.ts";
 import type { CatalogState } from "../model/state.ts";
 import type { SoundParts } from "../workspace/check.ts";
 import { bucketConfPath, disabledPath, jobsConfPath, workersPath } from "../workspace/paths.ts";
 import type { Workspace, WorkspaceJob, WorkspacePlaces } from "../workspace/types.ts";
 import { planBuild } from "./plan.ts";
 
-/** The plan's faults that hold whatever the broken parts turn out to say. */
-export function faultsBetween(sound: SoundParts, places: WorkspacePlaces, selector: string): Fault[] {
+/** The plan's errors that hold whatever the broken parts turn out to say. */
+export function errorsBetween(sound: SoundParts, places: WorkspacePlaces, selector: string): Diagnostic[] {
   const nothing: CatalogState = {
     bucketId: "",
     workers: [],
@@ -17,7 +17,7 @@ export function faultsBetween(sound: SoundParts, places: WorkspacePlaces, select
     ports: [],
     files: new Map(),
   };
-  return planBuild({
+  const { diagnostics } = planBuild({
     workspace: withoutUnknowns(sound, selector),
     places,
     previous: nothing,
@@ -25,16 +25,17 @@ export function faultsBetween(sound: SoundParts, places: WorkspacePlaces, select
     jobConfigSelector: selector,
     caCert: "",
     newWorkerId: (host) => host,
-  }).faults;
+  });
+  return diagnostics.filter(isError);
 }
 
 /** Takes away every demand on the plan that a broken part might meet once it is fixed. */
 function withoutUnknowns(sound: SoundParts, selector: string): Workspace {
-  const { workspace, isFaulty } = sound;
+  const { workspace, hasErrors } = sound;
   const broken = new Set(sound.brokenJobs);
-  const isAmountKnown = !isFaulty(jobsConfPath(selector));
-  const isPlacementKnown = !isFaulty(workersPath);
-  const isPoolKnown = !isFaulty(bucketConfPath);
+  const isAmountKnown = !hasErrors(jobsConfPath(selector));
+  const isPlacementKnown = !hasErrors(workersPath);
+  const isPoolKnown = !hasErrors(bucketConfPath);
   const reduce = (job: WorkspaceJob): WorkspaceJob => {
     const { memory, cpu, ...rest } = job.manifest;
     const ports = Object.entries(rest.ports).filter(([, port]) => isPoolKnown || port !== "pool");
@@ -57,7 +58,7 @@ function withoutUnknowns(sound: SoundParts, selector: string): Workspace {
     jobs: workspace.jobs.map(reduce),
     workers: isPlacementKnown ? workspace.workers : [],
     // With everything disabled no capacity is asked for.
-    disabled: isFaulty(disabledPath)
+    disabled: hasErrors(disabledPath)
       ? { jobs: new Map(workspace.jobs.map((job) => [job.name, "all" as const])), workers: [] }
       : workspace.disabled,
     reservations: isAmountKnown ? workspace.reservations : new Map(),

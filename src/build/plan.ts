@@ -3,7 +3,7 @@
 import { isBuildOwned } from "../kv/namespaces.ts";
 import { retainedNamespaces } from "../kv/retention.ts";
 import type { KvEntry } from "../kv/store.ts";
-import type { Fault } from "../model/fault.ts";
+import { type Checked, checked, type Diagnostic, errorAt, isError } from "../model/diagnostic.ts";
 import { jobId } from "../model/ids.ts";
 import type {
   AllocationRow,
@@ -23,7 +23,7 @@ import { kvValues } from "./kv.ts";
 import { placeAllocations } from "./placement.ts";
 import { assignPorts } from "./ports.ts";
 import type { Reservation } from "./resources.ts";
-import { checkCapacity, reserve } from "./resources.ts";
+import { checkCapacity, checkReservation, reservationOf } from "./resources.ts";
 
 export interface BuildInput {
   workspace: Workspace;
@@ -42,67 +42,47 @@ export interface BuildPlan {
   kv: KvValues;
   /** Namespaces that stay as they are because something of theirs is still to be stopped. */
   retained: ReadonlySet<string>;
-  faults: Fault[];
-  warnings: Fault[];
 }
 
-/** Works out the next catalog. With faults, `next` and `kv` are not to be used. */
-export function planBuild(input: BuildInput): BuildPlan {
+/** Works out the next catalog. */
+export function planBuild(input: BuildInput): Checked<BuildPlan> {
   const { workspace, previous, places } = input;
-  const faults: Fault[] = [];
-  const warnings: Fault[] = [];
   const workers = workerRows(workspace, previous, input.newWorkerId);
   const allocations = placeAllocations(workspace.jobs, workers, workspace.disabled, previous.allocations);
-  const { sequence, faults: demandFaults } = sequenceJobs(workspace.jobs, places);
-  faults.push(...demandFaults);
-
-  const reservations = new Map<string, Reservation>();
-  for (const job of workspace.jobs) {
-    const { reservation, faults: found } = reserve(
-      job,
-      workspace.reservations.get(job.name),
-      input.jobConfigSelector,
-      places,
-    );
-    reservations.set(job.name, reservation);
-    faults.push(...found);
-  }
-  const workerIndex = new Map(workspace.workers.map((worker) => [worker.host, worker.index]));
-  const capacity = checkCapacity(workers, allocations, reservations, places, workerIndex);
-  faults.push(...capacity.faults);
-  warnings.push(...capacity.warnings);
-
-  const { ports, faults: portFaults } = assignPorts(
-    workspace.jobs,
-    workspace.portRange,
-    previous.ports,
-    places,
+  const sequence = sequenceJobs(workspace.jobs, places);
+  const reservations = new Map(
+    workspace.jobs.map((job) => [job.name, reservationOf(job, workspace.reservations.get(job.name))]),
   );
-  faults.push(...portFaults, ...checkCounts(workspace, allocations, places));
+  const workerIndex = new Map(workspace.workers.map((worker) => [worker.host, worker.index]));
+  const ports = assignPorts(workspace.jobs, workspace.portRange, previous.ports, places);
+  const diagnostics = [
+    ...sequence.diagnostics,
+    ...[...reservations].flatMap(([job, reservation]) =>
+      checkReservation(job, reservation, input.jobConfigSelector, places),
+    ),
+    ...checkCapacity(workers, allocations, reservations, places, workerIndex),
+    ...ports.diagnostics,
+    ...checkCounts(workspace, allocations, places),
+  ];
+  if (!sequence.ok || !ports.ok || diagnostics.some(isError)) return { ok: false, diagnostics };
 
   const next: CatalogState = {
     bucketId: previous.bucketId,
     workers,
-    jobs: jobRows(workspace, previous, allocations, sequence, reservations),
+    jobs: jobRows(workspace, previous, allocations, sequence.value, reservations),
     allocations,
-    ports,
+    ports: ports.value,
     files: jobFiles(workspace, previous, allocations, input.runtime),
   };
-  const { values, warnings: kvWarnings } = kvValues({
+  const { values, warnings } = kvValues({
     state: next,
     workspace,
     reservations,
     caCert: input.caCert,
     places,
   });
-  warnings.push(...kvWarnings);
-  return {
-    next,
-    kv: values,
-    retained: retainedNamespaces(next.allocations, input.runtime, values),
-    faults,
-    warnings,
-  };
+  const retained = retainedNamespaces(next.allocations, input.runtime, values);
+  return checked({ next, kv: values, retained }, [...diagnostics, ...warnings]);
 }
 
 function workerRows(
@@ -180,7 +160,7 @@ function checkCounts(
   workspace: Workspace,
   allocations: readonly AllocationRow[],
   places: WorkspacePlaces,
-): Fault[] {
+): Diagnostic[] {
   const counts = new Map<string, number>();
   for (const allocation of allocations) {
     if (!allocation.removed) counts.set(allocation.job, (counts.get(allocation.job) ?? 0) + 1);
@@ -189,13 +169,10 @@ function checkCounts(
     const count = counts.get(job.name) ?? 0;
     const wanted = job.manifest.minAllocationsCount;
     if (count >= wanted) return [];
-    return [
-      {
-        ...places.place(manifestPath(job.name), ["min_allocations_count"]),
-        what: `job "${job.name}" is allocated to ${count} of at least ${wanted} workers (selectors ${job.manifest.selectors.join(", ")})`,
-        hint: "label more workers in workspace/workers.json or lower min_allocations_count",
-      },
-    ];
+    const place = places.place(manifestPath(job.name), ["min_allocations_count"]);
+    const message = `job "${job.name}" is allocated to ${count} of at least ${wanted} workers (selectors ${job.manifest.selectors.join(", ")})`;
+    const hint = "label more workers in workspace/workers.json or lower min_allocations_count";
+    return [errorAt(place, message, hint)];
   });
 }
 

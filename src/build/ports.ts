@@ -1,6 +1,6 @@
 // Port numbers: fixed ones as written, pool ones stable and the same for the same workspace.
 
-import type { Fault } from "../model/fault.ts";
+import { type Checked, checked, type Diagnostic, errorAt } from "../model/diagnostic.ts";
 import type { Bounds } from "../model/manifest.ts";
 import type { PortRow } from "../model/state.ts";
 import { compareText } from "../support/order.ts";
@@ -19,8 +19,8 @@ export function assignPorts(
   pool: Bounds | undefined,
   previous: readonly PortRow[],
   places: WorkspacePlaces,
-): { ports: PortRow[]; faults: Fault[] } {
-  const faults: Fault[] = [];
+): Checked<PortRow[]> {
+  const diagnostics: Diagnostic[] = [];
   const holders = new Map<number, PortRow>();
   const ports: PortRow[] = [];
   const wanted: { job: string; name: string }[] = [];
@@ -40,11 +40,10 @@ export function assignPorts(
       const holder = holders.get(number);
       if (holder === undefined) take({ job: job.name, name, number, source: "fixed" });
       else {
-        faults.push({
-          ...placeOf({ job: job.name, name }),
-          what: `port ${number} of ${portName({ job: job.name, name })} is already the fixed port of ${portName(holder)}`,
-          hint: `give one of them another number, or {} for one from the pool`,
-        });
+        const port = { job: job.name, name };
+        const message = `port ${number} of ${portName(port)} is already the fixed port of ${portName(holder)}`;
+        const hint = "give one of them another number, or {} for one from the pool";
+        diagnostics.push(errorAt(placeOf(port), message, hint));
       }
     }
   }
@@ -62,26 +61,21 @@ export function assignPorts(
   let next = pool?.min ?? 0;
   for (const port of homeless) {
     if (pool === undefined) {
-      faults.push({
-        ...placeOf(port),
-        what: `port ${portName(port)} is to come from the pool, but there is no pool`,
-        hint: `set port_range = "30000,39999" in ${bucketConfPath}, or give the port a number`,
-      });
+      const message = `port ${portName(port)} is to come from the pool, but there is no pool`;
+      const hint = `set port_range = "30000,39999" in ${bucketConfPath}, or give the port a number`;
+      diagnostics.push(errorAt(placeOf(port), message, hint));
       continue;
     }
     while (next <= pool.max && holders.has(next)) next++;
     if (next > pool.max) {
-      faults.push({
-        ...placeOf(port),
-        what: `no number is left for port ${portName(port)}: the pool ${pool.min},${pool.max} is taken by ${holdersIn(pool, holders)}`,
-        hint: `widen port_range in ${bucketConfPath}`,
-      });
+      const message = `no number is left for port ${portName(port)}: the pool ${pool.min},${pool.max} is taken by ${holdersIn(pool, holders)}`;
+      diagnostics.push(errorAt(placeOf(port), message, `widen port_range in ${bucketConfPath}`));
       continue;
     }
     take({ ...port, number: next, source: "pool" });
   }
   ports.sort((a, b) => compareText(a.job, b.job) || compareText(a.name, b.name));
-  return { ports, faults };
+  return checked(ports, diagnostics);
 }
 
 /** Who holds the numbers of the pool, by number; a long list is cut. */

@@ -1,6 +1,6 @@
 // Reservations against bounds and capacity.
 
-import type { Fault } from "../model/fault.ts";
+import { type Diagnostic, errorAt, warningAt } from "../model/diagnostic.ts";
 import type { Bounds } from "../model/manifest.ts";
 import type { AllocationRow, WorkerRow } from "../model/state.ts";
 import { isActive } from "../model/state.ts";
@@ -20,51 +20,66 @@ interface Resource {
   field: "memory" | "cpu";
   unit: "mb" | "mhz";
   ofReservation(reservation: Reservation): number | undefined;
+  boundsOf(reservation: Reservation): Bounds | undefined;
   ofWorker(worker: WorkerRow): number | undefined;
 }
 
 const resources: readonly Resource[] = [
-  { field: "memory", unit: "mb", ofReservation: (r) => r.memoryMb, ofWorker: (w) => w.memoryMb },
-  { field: "cpu", unit: "mhz", ofReservation: (r) => r.cpuMhz, ofWorker: (w) => w.cpuMhz },
+  {
+    field: "memory",
+    unit: "mb",
+    ofReservation: (r) => r.memoryMb,
+    boundsOf: (r) => r.memoryBounds,
+    ofWorker: (w) => w.memoryMb,
+  },
+  {
+    field: "cpu",
+    unit: "mhz",
+    ofReservation: (r) => r.cpuMhz,
+    boundsOf: (r) => r.cpuBounds,
+    ofWorker: (w) => w.cpuMhz,
+  },
 ];
 
 /** Share of a worker's capacity above which build warns. */
 const tightShare = 0.9;
 
-/** The reservation of one job; a value outside the manifest's bounds is a fault. */
-export function reserve(
-  job: WorkspaceJob,
-  chosen: JobReservation | undefined,
+/** The reservation of one job: its table in bucket.jobs*.conf, else what its manifest allows at most. */
+export function reservationOf(job: WorkspaceJob, chosen: JobReservation | undefined): Reservation {
+  const memory = pick(job.manifest.memory, chosen?.memoryMb);
+  const cpu = pick(job.manifest.cpu, chosen?.cpuMhz);
+  return {
+    ...(memory === undefined ? {} : { memoryMb: memory.value, memoryBounds: memory.bounds }),
+    ...(cpu === undefined ? {} : { cpuMhz: cpu.value, cpuBounds: cpu.bounds }),
+  };
+}
+
+/** What is reserved, and the bounds that hold: a value without bounds is both of them. */
+function pick(
+  bounds: Bounds | undefined,
+  chosen: number | undefined,
+): { value: number; bounds: Bounds } | undefined {
+  if (chosen === undefined) return bounds === undefined ? undefined : { value: bounds.max, bounds };
+  return { value: chosen, bounds: bounds ?? { min: chosen, max: chosen } };
+}
+
+/** A reservation must lie within the manifest's bounds. */
+export function checkReservation(
+  job: string,
+  reservation: Reservation,
   selector: string,
   places: WorkspacePlaces,
-): { reservation: Reservation; faults: Fault[] } {
-  const faults: Fault[] = [];
-  const pick = (
-    field: "memory" | "cpu",
-    unit: string,
-    bounds: Bounds | undefined,
-    value: number | undefined,
-  ) => {
-    if (value === undefined) return bounds === undefined ? undefined : { value: bounds.max, bounds };
-    if (bounds === undefined) return { value, bounds: { min: value, max: value } };
-    if (value < bounds.min || value > bounds.max) {
-      faults.push({
-        ...places.place(jobsConfPath(selector), [job.name, field]),
-        what: `${field} of job "${job.name}" is ${plainDecimal(value)} ${unit}, outside the manifest's ${plainDecimal(bounds.min)} to ${plainDecimal(bounds.max)} ${unit}`,
-        hint: `choose a value in that range or change resources.${field} in ${manifestPath(job.name)}`,
-      });
-    }
-    return { value, bounds };
-  };
-  const memory = pick("memory", "mb", job.manifest.memory, chosen?.memoryMb);
-  const cpu = pick("cpu", "mhz", job.manifest.cpu, chosen?.cpuMhz);
-  return {
-    reservation: {
-      ...(memory === undefined ? {} : { memoryMb: memory.value, memoryBounds: memory.bounds }),
-      ...(cpu === undefined ? {} : { cpuMhz: cpu.value, cpuBounds: cpu.bounds }),
-    },
-    faults,
-  };
+): Diagnostic[] {
+  return resources.flatMap(({ field, unit, ofReservation, boundsOf }) => {
+    const value = ofReservation(reservation);
+    const bounds = boundsOf(reservation);
+    if (value === undefined || bounds === undefined) return [];
+    if (value >= bounds.min && value <= bounds.max) return [];
+    const place = places.place(jobsConfPath(selector), [job, field]);
+    const message = `${field} of job "${job}" is ${plainDecimal(value)} ${unit}, outside the manifest's ${plainDecimal(bounds.min)} to ${plainDecimal(bounds.max)} ${unit}`;
+    const hint = `choose a value in that range or change resources.${field} in ${manifestPath(job)}`;
+    return [errorAt(place, message, hint)];
+  });
 }
 
 /** Per worker, the sum over active allocations must fit what the worker declares. */
@@ -74,9 +89,8 @@ export function checkCapacity(
   reservations: ReadonlyMap<string, Reservation>,
   places: WorkspacePlaces,
   workerIndex: ReadonlyMap<string, number>,
-): { faults: Fault[]; warnings: Fault[] } {
-  const faults: Fault[] = [];
-  const warnings: Fault[] = [];
+): Diagnostic[] {
+  const diagnostics: Diagnostic[] = [];
   const jobsOn = new Map<string, string[]>(workers.map((worker) => [worker.host, []]));
   for (const allocation of allocations) {
     if (isActive(allocation)) jobsOn.get(allocation.workerIp)?.push(allocation.job);
@@ -94,27 +108,20 @@ export function checkCapacity(
       const sum = `${plainDecimal(required)} ${unit} of ${field} (${parts.map((p) => `${p.job} ${plainDecimal(p.amount)}`).join(" + ")})`;
       const at = places.place(workersPath, [workerIndex.get(worker.host) ?? 0, field]);
       if (available === undefined) {
-        faults.push({
-          ...at,
-          what: `worker ${worker.host} declares no ${field}, its jobs reserve ${sum}`,
-          hint: `add "${field}" to this worker ("maand collect facts" finds it) or drop the reservations`,
-        });
+        const message = `worker ${worker.host} declares no ${field}, its jobs reserve ${sum}`;
+        const hint = `add "${field}" to this worker ("maand collect facts" finds it) or drop the reservations`;
+        diagnostics.push(errorAt(at, message, hint));
       } else if (required > available) {
-        faults.push({
-          ...at,
-          what: `worker ${worker.host} has ${plainDecimal(available)} ${unit} of ${field}, its jobs reserve ${sum}`,
-          hint: `lower a reservation in ${bucketPath("bucket.jobs.conf")} or a manifest, move or disable a job, or raise the worker's "${field}" if it has more`,
-        });
+        const message = `worker ${worker.host} has ${plainDecimal(available)} ${unit} of ${field}, its jobs reserve ${sum}`;
+        const hint = `lower a reservation in ${bucketPath("bucket.jobs.conf")} or a manifest, move or disable a job, or raise the worker's "${field}" if it has more`;
+        diagnostics.push(errorAt(at, message, hint));
       } else if (required > available * tightShare) {
-        warnings.push({
-          ...at,
-          what: `worker ${worker.host} has ${plainDecimal(available)} ${unit} of ${field}, its jobs reserve ${sum}: over 90 %`,
-          hint: "plan for more capacity before the next job",
-        });
+        const message = `worker ${worker.host} has ${plainDecimal(available)} ${unit} of ${field}, its jobs reserve ${sum}: over 90 %`;
+        diagnostics.push(warningAt(at, message, "plan for more capacity before the next job"));
       }
     }
   }
-  return { faults, warnings };
+  return diagnostics;
 }
 
 /** A sum without the dust of binary fractions: 0.1 + 0.2 fits into 0.3. Six decimals are what `plainDecimal` shows. */

@@ -7,8 +7,8 @@ import { rethrow } from "../catalog/failure.ts";
 import { diffState, readState, writeState } from "../catalog/state.ts";
 import { authorityStatus, readAuthority, requireLiveAuthority } from "../certs/authority.ts";
 import { parseNamespace } from "../kv/namespaces.ts";
+import { type Diagnostic, isError, warningAt } from "../model/diagnostic.ts";
 import { MaandError } from "../model/error.ts";
-import type { Fault } from "../model/fault.ts";
 import type { CatalogState } from "../model/state.ts";
 import { isActive } from "../model/state.ts";
 import type { Session } from "../session/session.ts";
@@ -18,8 +18,8 @@ import { readWorkspace } from "../workspace/read.ts";
 import type { JobFile, Workspace } from "../workspace/types.ts";
 import type { CertificateChanges } from "./certificates.ts";
 import { makeCertificates } from "./certificates.ts";
-import { faultsBetween } from "./partial.ts";
-import { diffKv, planBuild } from "./plan.ts";
+import { errorsBetween } from "./partial.ts";
+import { type BuildPlan, diffKv, planBuild } from "./plan.ts";
 
 export interface BuildOptions {
   /** Also delete `vars/job` and `secrets/job` of jobs that are allocated nowhere. */
@@ -40,13 +40,13 @@ export interface BuildSummary {
   purged: number;
   /** Whether a job that is allocated has a hook for `post_build`. */
   hasPostBuild: boolean;
-  warnings: Fault[];
+  warnings: Diagnostic[];
   durationMs: number;
 }
 
 /**
  * Builds. Until the one commit at the end nothing has been written.
- * @throws MaandError("workspace") with every fault; MaandError("local") when the CA is missing, damaged or expired.
+ * @throws MaandError("workspace") with every error of the user's files; MaandError("local") when the CA is missing, damaged or expired.
  */
 export async function runBuild(session: Session, options: BuildOptions): Promise<BuildSummary> {
   const started = performance.now();
@@ -62,15 +62,15 @@ export async function runBuild(session: Session, options: BuildOptions): Promise
   requireLiveAuthority(authority.certPem, now);
 
   const checked = checkWorkspace(readWorkspace(paths.root, conf.jobConfigSelector));
-  if (checked.workspace === undefined) {
-    const { faults, sound, places } = checked;
-    const between = sound === undefined ? [] : faultsBetween(sound, places, conf.jobConfigSelector);
-    throw buildFailed([...faults, ...between]);
+  if (!checked.ok) {
+    const between = errorsBetween(checked.sound, checked.places, conf.jobConfigSelector);
+    throw buildFailed([...checked.diagnostics, ...between]);
   }
+  const workspace = checked.value;
   const previous = readState(catalog);
   const runtime = new Map([...readDeployments(catalog)].map(([id, row]) => [id, row.state]));
-  const plan = planBuild({
-    workspace: checked.workspace,
+  const planned = planBuild({
+    workspace,
     places: checked.places,
     previous,
     runtime,
@@ -78,7 +78,8 @@ export async function runBuild(session: Session, options: BuildOptions): Promise
     caCert: authority.certPem,
     newWorkerId: () => randomUUID(),
   });
-  if (plan.faults.length > 0) throw buildFailed(plan.faults);
+  if (!planned.ok) throw buildFailed(planned.diagnostics);
+  const plan = planned.value;
 
   const certificates = await makeCertificates({
     next: plan.next,
@@ -91,17 +92,10 @@ export async function runBuild(session: Session, options: BuildOptions): Promise
     now,
   });
   const purges = options.purgeSecretsKv ? purgeable(session, plan.next) : [];
-  const changed = commit(session, {
-    workspace: checked.workspace,
-    previous,
-    plan,
-    certificates,
-    purges,
-    now,
-  });
+  const changed = commit(session, { workspace, previous, plan, certificates, purges, now });
   const warnings = [
-    ...checked.warnings,
-    ...plan.warnings,
+    ...checked.diagnostics,
+    ...planned.diagnostics,
     ...authorityWarnings(authority.certPem, now, conf.certsRenewalBufferDays),
   ];
   return {
@@ -119,7 +113,7 @@ export async function runBuild(session: Session, options: BuildOptions): Promise
 interface Commit {
   workspace: Workspace;
   previous: CatalogState;
-  plan: ReturnType<typeof planBuild>;
+  plan: BuildPlan;
   certificates: CertificateChanges;
   purges: { namespace: string; key: string }[];
   now: number;
@@ -217,19 +211,18 @@ function countChanges(
   };
 }
 
-function authorityWarnings(certPem: string, now: number, bufferDays: number): Fault[] {
+function authorityWarnings(certPem: string, now: number, bufferDays: number): Diagnostic[] {
   const { status, daysLeft } = authorityStatus(certPem, now, bufferDays);
   if (status !== "expiring") return [];
-  return [
-    {
-      path: "secrets/ca.crt",
-      what: `the bucket's CA expires in ${daysLeft} days; once it has, build fails`,
-      hint: "plan its replacement: move secrets/ca.crt and ca.key away and run maand init, build and deploy",
-    },
-  ];
+  const message = `the bucket's CA expires in ${daysLeft} days; once it has, build fails`;
+  const hint =
+    "plan its replacement: move secrets/ca.crt and ca.key away and run maand init, build and deploy";
+  return [warningAt({ file: "secrets/ca.crt" }, message, hint)];
 }
 
-function buildFailed(faults: readonly Fault[]): MaandError {
-  const count = countOf(faults.length, "problem");
-  return new MaandError("workspace", `build failed: ${count}`, { faults });
+/** @param found what was found, warnings among it: they are left for a build that gets that far */
+function buildFailed(found: readonly Diagnostic[]): MaandError {
+  const diagnostics = found.filter(isError);
+  const count = countOf(diagnostics.length, "problem");
+  return new MaandError("workspace", `build failed: ${count}`, { diagnostics });
 }

@@ -3,7 +3,7 @@
 import { Database } from "bun:sqlite";
 import { chmodSync, existsSync } from "node:fs";
 import { MaandError, reasonOf } from "../model/error.ts";
-import { migrations } from "./schema.ts";
+import { migrations, runMigration } from "./schema.ts";
 
 /** The open catalog. Only files in `src/catalog` and `src/kv` write SQL. */
 export type Catalog = Database;
@@ -83,7 +83,7 @@ function migrate(catalog: Catalog, path: string, readonly: boolean): void {
   catalog
     .transaction(() => {
       for (let version = schemaVersion(catalog); version < migrations.length; version++) {
-        catalog.run(migrations[version]!);
+        runMigration(catalog, migrations[version]!);
         catalog.run(`PRAGMA user_version = ${version + 1}`);
       }
     })

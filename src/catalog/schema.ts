@@ -1,10 +1,16 @@
 // The tables of the catalog, as the list of migrations that lead to them.
 
+import type { Database } from "bun:sqlite";
+import { documentsFromValues } from "./manifest-documents.ts";
+
+/** SQL, or code where the step has to understand what is in a column. It runs inside the transaction of the upgrade. */
+export type Migration = string | ((catalog: Database) => void);
+
 /**
  * Migration i takes the schema from version i to i + 1 (`PRAGMA user_version`). Released migrations never change;
  * a new need is a new entry at the end.
  */
-export const migrations: readonly string[] = [
+export const migrations: readonly Migration[] = [
   `
   CREATE TABLE bucket (
     one INTEGER PRIMARY KEY CHECK (one = 1),
@@ -166,4 +172,11 @@ export const migrations: readonly string[] = [
   UPDATE deployment SET state = replace(state, 'unsettled', 'unknown') WHERE state LIKE 'unsettled%';
   ALTER TABLE blob RENAME COLUMN sealed TO encrypted;
   `,
+  documentsFromValues,
 ];
+
+/** Runs one migration; the caller holds the transaction. */
+export function runMigration(catalog: Database, migration: Migration): void {
+  if (typeof migration === "string") catalog.run(migration);
+  else migration(catalog);
+}

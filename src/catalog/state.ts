@@ -1,5 +1,6 @@
 // The build's part of the catalog, read as one value and written as the difference of two.
 
+import { manifestReader, storeManifest } from "../manifest/stored.ts";
 import type { AllocationRow, CatalogState, JobFileRow, JobRow, PortRow, WorkerRow } from "../model/state.ts";
 import type { Catalog } from "./open.ts";
 
@@ -44,22 +45,27 @@ const tables: readonly Table[] = [
       "removed",
       "deployment_seq",
       "manifest",
+      "scripts",
       "memory_mb",
       "cpu_mhz",
     ],
     keyLength: 1,
     rows: (state) =>
-      state.jobs.map((j) => [
-        j.name,
-        j.jobId,
-        j.version,
-        Number(j.disabled),
-        Number(j.removed),
-        j.deploymentSeq,
-        JSON.stringify(j.manifest),
-        orNull(j.memoryMb),
-        orNull(j.cpuMhz),
-      ]),
+      state.jobs.map((j) => {
+        const { manifest, scripts } = storeManifest(j.manifest);
+        return [
+          j.name,
+          j.jobId,
+          j.version,
+          Number(j.disabled),
+          Number(j.removed),
+          j.deploymentSeq,
+          manifest,
+          scripts,
+          orNull(j.memoryMb),
+          orNull(j.cpuMhz),
+        ];
+      }),
   },
   {
     name: "allocation",
@@ -101,7 +107,10 @@ const tables: readonly Table[] = [
   },
 ];
 
-/** Everything that build owns, as it was last committed. */
+/**
+ * Everything that build owns, as it was last committed.
+ * @throws MaandError("catalog") for a manifest that this maand cannot read
+ */
 export function readState(catalog: Catalog): CatalogState {
   const bucket = catalog.query("SELECT bucket_id FROM bucket").get() as { bucket_id: string };
   const workers = catalog.query<WorkerRecord, []>("SELECT * FROM worker ORDER BY place").all().map(toWorker);
@@ -115,7 +124,7 @@ export function readState(catalog: Catalog): CatalogState {
   return {
     bucketId: bucket.bucket_id,
     workers,
-    jobs: catalog.query<JobRecord, []>("SELECT * FROM job ORDER BY name").all().map(toJob),
+    jobs: readJobs(catalog),
     allocations,
     ports: catalog.query<PortRow, []>("SELECT job, name, number, source FROM port ORDER BY job, name").all(),
     files: readFiles(catalog),
@@ -195,22 +204,25 @@ interface JobRecord {
   removed: number;
   deployment_seq: number;
   manifest: string;
+  scripts: string;
   memory_mb: number | null;
   cpu_mhz: number | null;
 }
 
-function toJob(row: JobRecord): JobRow {
-  return {
+function readJobs(catalog: Catalog): JobRow[] {
+  const readManifest = manifestReader();
+  const rows = catalog.query<JobRecord, []>("SELECT * FROM job ORDER BY name").all();
+  return rows.map((row) => ({
     name: row.name,
     jobId: row.job_id,
     version: row.version,
     disabled: row.disabled === 1,
     removed: row.removed === 1,
     deploymentSeq: row.deployment_seq,
-    manifest: JSON.parse(row.manifest),
+    manifest: readManifest(row.name, row),
     ...(row.memory_mb === null ? {} : { memoryMb: row.memory_mb }),
     ...(row.cpu_mhz === null ? {} : { cpuMhz: row.cpu_mhz }),
-  };
+  }));
 }
 
 interface AllocationRecord {

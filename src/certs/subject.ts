@@ -40,16 +40,16 @@ export interface SubjectPart {
 }
 
 /** What is wrong with one field of a subject; `field` is the key as the user wrote it. */
-export interface SubjectFault {
+export interface SubjectProblem {
   field: string;
-  what: string;
+  message: string;
   hint: string;
 }
 
 /**
  * The subject's attributes in certificate order. Two spellings of one attribute give one part, so that the result
  * does not depend on which was written or in which order. Empty values and unknown fields are left out:
- * `subjectFaults` reports them.
+ * `subjectProblems` reports them.
  */
 export function subjectParts(subject: Readonly<Record<string, string>>): SubjectPart[] {
   const parts: SubjectPart[] = [];
@@ -62,22 +62,26 @@ export function subjectParts(subject: Readonly<Record<string, string>>): Subject
 }
 
 /** All that is wrong with a subject. Fields that are not in `subjectFields` are not judged here. */
-export function subjectFaults(subject: Readonly<Record<string, string>>): SubjectFault[] {
-  const faults: SubjectFault[] = [];
+export function subjectProblems(subject: Readonly<Record<string, string>>): SubjectProblem[] {
+  const problems: SubjectProblem[] = [];
   for (const attribute of attributes) {
     const used = attribute.names.filter((name) => Object.hasOwn(subject, name));
     for (const field of used) {
       const verdict = judgeValue(attribute, subject[field]!);
-      if (!verdict.pass) faults.push({ field, what: verdict.reason, hint: verdict.hint });
+      if (!verdict.pass) problems.push({ field, message: verdict.reason, hint: verdict.hint });
     }
     for (const field of used.slice(1)) {
-      const what = `"${field}" and "${used[0]}" are the same attribute`;
-      faults.push({ field, what, hint: "keep one of them" });
+      const message = `"${field}" and "${used[0]}" are the same attribute`;
+      problems.push({ field, message, hint: "keep one of them" });
     }
   }
   if (!Object.hasOwn(subject, "common_name"))
-    faults.push({ field: "common_name", what: `"common_name" is missing`, hint: "add it to the subject" });
-  return faults;
+    problems.push({
+      field: "common_name",
+      message: `"common_name" is missing`,
+      hint: "add it to the subject",
+    });
+  return problems;
 }
 
 function judgeValue(attribute: SubjectAttribute, value: string): HintedVerdict {

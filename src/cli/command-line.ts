@@ -30,7 +30,7 @@ export async function runCommandLine(
   if (first === "help" || helpFlags.has(first)) {
     const { helpText } = await import("./help.ts");
     try {
-      terminal.stdout.write(helpText(commands, first === "help" ? topic : undefined));
+      terminal.stdout.write(await helpText(commands, first === "help" ? topic : undefined));
       return 0;
     } catch (thrown) {
       return usageError(commands, toMaandError(thrown), terminal, rest);

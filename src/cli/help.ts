@@ -1,6 +1,6 @@
 // maand help: the overview of all commands, or one topic.
 
-import { topics } from "../help/topics.ts";
+import { type Topic, topics } from "../help/topics.ts";
 import { MaandError } from "../model/error.ts";
 import { suggestName } from "../support/nearest.ts";
 import { globalFlagRows, type HelpRow, usageLine } from "./command-help.ts";
@@ -13,12 +13,12 @@ import { exitCodeMeanings } from "./exit-codes.ts";
  * command; ends with a newline.
  * @throws MaandError("usage") for a topic that there is not.
  */
-export function helpText(commands: readonly AnyCommand[], topic?: string): string {
+export async function helpText(commands: readonly AnyCommand[], topic?: string): Promise<string> {
   if (topic === undefined) return overview(commands);
   const { found: command } = resolveWords(commands, [topic]);
   const word = command === undefined ? topic : ownWord(command);
   const found = topics.find(({ explains, name }) => name === word || explains?.includes(word));
-  if (found !== undefined) return `${found.text.trimEnd()}\n`;
+  if (found !== undefined) return `${(await withTables(found)).trimEnd()}\n`;
   throw new MaandError("usage", `there is no help topic "${topic}"`, {
     hint:
       command === undefined
@@ -28,6 +28,15 @@ export function helpText(commands: readonly AnyCommand[], topic?: string): strin
           )
         : `"maand ${topic} --help" explains that command`,
   });
+}
+
+async function withTables({ text, tables = {} }: Topic): Promise<string> {
+  let whole = text;
+  for (const [line, make] of Object.entries(tables)) {
+    const table = await make();
+    whole = whole.replace(line, () => table);
+  }
+  return whole;
 }
 
 function overview(commands: readonly AnyCommand[]): string {

@@ -4,10 +4,12 @@ import { readFileSync, realpathSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { writeFileAtomically } from "../bucket/private-files.ts";
 import type { Candidate } from "../lifecycle/select.ts";
+import type { Checked } from "../model/diagnostic.ts";
 import { MaandError, reasonOf } from "../model/error.ts";
 import { countOf } from "../support/plural.ts";
 import { parseJson } from "../workspace/json.ts";
 import { workersPath } from "../workspace/paths.ts";
+import type { WorkspaceWorker } from "../workspace/types.ts";
 import { checkWorkers } from "../workspace/workers.ts";
 import { formatWorkers, type WorkerEntry } from "../workspace/workers-file.ts";
 
@@ -20,7 +22,7 @@ export interface WorkersFile {
 
 /**
  * The workers of the file; undefined when it is missing or holds nothing but white space, as after `>` in a shell.
- * @throws MaandError("workspace") with every fault of a file that is not valid: nothing of it can then be kept safely.
+ * @throws MaandError("workspace") with everything that is wrong in a file that is not valid: nothing of it can then be kept safely.
  */
 export function readWorkersFile(root: string): WorkersFile | undefined {
   const path = join(root, workersPath);
@@ -38,13 +40,14 @@ export function readWorkersFile(root: string): WorkersFile | undefined {
   }
   if (content.replace(/^\uFEFF/, "").trim() === "") return undefined;
   const document = parseJson(workersPath, content);
-  const checked = document.value === undefined ? { faults: [] } : checkWorkers(document);
-  const faults = [...document.faults, ...checked.faults];
-  if (faults.length > 0 || checked.workers === undefined) {
-    const problems = countOf(faults.length, "problem");
-    throw new MaandError("workspace", `${workersPath} has ${problems}`, { faults });
+  const workers: Checked<WorkspaceWorker[]> =
+    document.value === undefined ? { ok: false, diagnostics: [] } : checkWorkers(document);
+  const diagnostics = [...document.diagnostics, ...workers.diagnostics];
+  if (!workers.ok || diagnostics.length > 0) {
+    const problems = countOf(diagnostics.length, "problem");
+    throw new MaandError("workspace", `${workersPath} has ${problems}`, { diagnostics });
   }
-  const candidates = [...checked.workers].sort((a, b) => a.index - b.index);
+  const candidates = workers.value.sort((a, b) => a.index - b.index);
   return { rows: document.value as WorkerEntry[], candidates };
 }
 

@@ -1,6 +1,6 @@
 // The one error type of maand: what failed, where, why, and what to do next.
 
-import type { Fault } from "./fault.ts";
+import type { Diagnostic } from "./diagnostic.ts";
 
 /** Each kind has exactly one exit code; the table is in `src/cli/exit-codes.ts`. */
 export type ErrorKind =
@@ -32,8 +32,8 @@ export interface ErrorDetails {
   why?: string;
   /** What the operator should do next. */
   hint?: string;
-  /** Every fault found in the user's files, when that is what failed. */
-  faults?: readonly Fault[];
+  /** Everything that is wrong in the user's files, when that is what failed. */
+  diagnostics?: readonly Diagnostic[];
   cause?: unknown;
 }
 
@@ -43,7 +43,7 @@ export class MaandError extends Error {
   readonly where: Place;
   readonly why: string | undefined;
   readonly hint: string | undefined;
-  readonly faults: readonly Fault[];
+  readonly diagnostics: readonly Diagnostic[];
 
   constructor(kind: ErrorKind, what: string, details: ErrorDetails = {}) {
     super(what, details.cause === undefined ? undefined : { cause: details.cause });
@@ -52,7 +52,7 @@ export class MaandError extends Error {
     this.where = details.where ?? {};
     this.why = details.why;
     this.hint = details.hint;
-    this.faults = details.faults ?? [];
+    this.diagnostics = details.diagnostics ?? [];
   }
 }
 

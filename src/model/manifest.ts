@@ -1,6 +1,8 @@
-// What a manifest says, as values: defaults filled in, units converted, names canonical.
+// What a manifest says, as values: defaults filled in, units converted, names canonical. The fields are defined in
+// manifest/schema.ts. Only its types are imported here: the module itself loads the schema library.
 
-export type RestartPolicy = "always" | "reload" | "never";
+import type { z } from "zod";
+import type { manifestSchema } from "../manifest/schema.ts";
 
 export const hookEvents = [
   "post_build",
@@ -14,82 +16,26 @@ export const hookEvents = [
 ] as const;
 export type HookEvent = (typeof hookEvents)[number];
 
-export interface HookDemand {
-  job: string;
-  hook: string;
-  /** The user's own keys, `min_version` and `max_version` among them, as parsed JSON. */
-  config: Record<string, unknown>;
-}
+/** The file alone, whatever job it belongs to. */
+export type DeclaredManifest = z.output<typeof manifestSchema>;
 
-export interface HookDeclaration {
-  name: string;
-  executedOn: HookEvent[];
-  demand?: HookDemand;
-  isolation?: "thread" | "process";
-  /** File name inside `_hooks/`, such as `hook_a.ts`. */
-  file: string;
-}
-
-export type Probe =
-  | { type: "tcp"; port: string }
-  | {
-      type: "http";
-      port: string;
-      path: string;
-      expectStatus: number;
-      scheme: "http" | "https";
-      insecure: boolean;
-    }
-  | { type: "ssh"; command: string };
-
-export interface HealthCheck {
-  checks: Probe[];
-  /** Seconds that bound one probe. */
-  timeoutSeconds: number;
-  wait: { attempts: number; intervalSeconds: number };
-}
-
-export interface Bounds {
-  min: number;
-  max: number;
-}
-
-export interface CertDeclaration {
-  name: string;
-  /** Distinguished-name fields as written, `common_name` among them. */
-  subject: Record<string, string>;
-  /** One pair for all allocations instead of one each. */
-  one: boolean;
-  pkcs8: boolean;
-  key: "rsa-2048" | "rsa-4096" | "ecdsa-p256";
-  dns: string[];
-}
-
-/** A manifest with every default filled in and every unit converted. */
-export interface Manifest {
-  /** Normalised (`v2.1` is `2.1.0`). */
-  version: string;
-  /** Whether the manifest names a version at all: a job that demands or is demanded must. */
-  versionDeclared: boolean;
+/** The manifest of one job: it has at least one selector, and its hooks know their scripts. */
+export type Manifest = Omit<DeclaredManifest, "selectors" | "hooks"> & {
   /** Canonical labels, unique, in the order written. */
   selectors: string[];
-  /** 0 is all at once. */
-  maxConcurrentStarts: number;
-  maxConcurrentUpgrades: number;
-  minAllocationsCount: number;
-  restartPolicy: RestartPolicy;
-  restartGlobs: string[];
-  /** MB. */
-  memory?: Bounds;
-  /** MHz. */
-  cpu?: Bounds;
-  /** Port name to its fixed number, or "pool". Sorted by name. */
-  ports: Record<string, number | "pool">;
   /** Sorted by name. */
   hooks: HookDeclaration[];
-  healthCheck?: HealthCheck;
-  /** Seconds for one Makefile target; absent means `command_timeout` of maand.conf. */
-  lifecycleTimeout?: number;
-  /** Sorted by name. */
-  certs: CertDeclaration[];
-}
+};
+
+export type HookDeclaration = DeclaredManifest["hooks"][number] & {
+  /** File name inside `_hooks/`, such as `hook_a.ts`. */
+  file: string;
+};
+
+export type HookDemand = NonNullable<HookDeclaration["demand"]>;
+export type RestartPolicy = Manifest["restartPolicy"];
+/** In MB or MHz. */
+export type Bounds = NonNullable<Manifest["memory"]>;
+export type CertDeclaration = Manifest["certs"][number];
+export type HealthCheck = NonNullable<Manifest["healthCheck"]>;
+export type Probe = HealthCheck["checks"][number];

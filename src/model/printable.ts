@@ -1,14 +1,19 @@
-// Faults quote what the user wrote: here that text is made fit for a terminal and one line of a log.
+// Diagnostics quote what the user wrote: here that text is made fit for a terminal and one line of a log.
 
 import { visibleQuote } from "../support/visible.ts";
-import type { Fault } from "./fault.ts";
+import type { Diagnostic } from "./diagnostic.ts";
 
-/** Longest `what` or `hint`: enough for every list of names that a message has. */
+/** Longest message or hint: enough for every list of names that one has. */
 const longest = 500;
 
-/** The fault with control, invisible and half characters of its texts shown as escapes, and long texts cut. */
-export function printableFault(fault: Fault): Fault {
-  return { ...fault, path: visibleQuote(fault.path), what: short(fault.what), hint: short(fault.hint) };
+/** The same with control, invisible and half characters of its texts shown as escapes, and long texts cut. */
+export function printable({ severity, place, message, hint }: Diagnostic): Diagnostic {
+  return {
+    severity,
+    place: { ...place, file: visibleQuote(place.file) },
+    message: short(message),
+    hint: short(hint),
+  };
 }
 
 function short(text: string): string {

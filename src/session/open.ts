@@ -64,7 +64,7 @@ export async function closeSession(session: Session): Promise<void> {
   session.catalog.close();
 }
 
-/** @throws MaandError("workspace") with every fault of the file. */
+/** @throws MaandError("workspace") with everything that is wrong in the file. */
 function readConf(paths: BucketPaths): MaandConf {
   let text: string;
   try {
@@ -77,13 +77,11 @@ function readConf(paths: BucketPaths): MaandConf {
       cause: error,
     });
   }
-  const { conf, faults } = parseConf(text, confPath);
-  if (conf === undefined) {
-    throw new MaandError("workspace", `${confPath} has ${countOf(faults.length, "problem")}`, {
-      faults,
-    });
-  }
-  return conf;
+  const conf = parseConf(text, confPath);
+  if (conf.ok) return conf.value;
+  const { diagnostics } = conf;
+  const problems = countOf(diagnostics.length, "problem");
+  throw new MaandError("workspace", `${confPath} has ${problems}`, { diagnostics });
 }
 
 /** Signs of life that a connection may miss, and one more: together they take `connect_timeout`. */

@@ -1,7 +1,7 @@
-// What a schema objects to, as faults with a place, our words and a hint.
+// What a schema objects to, as diagnostics with a place, our words and a hint.
 
 import { z } from "zod";
-import type { Fault } from "../model/fault.ts";
+import { type Checked, checked, type Diagnostic, errorAt } from "../model/diagnostic.ts";
 import { suggestName } from "../support/nearest.ts";
 import type { JsonDocument, JsonPath } from "./json.ts";
 
@@ -11,13 +11,13 @@ export type RenamedFields = Readonly<Record<string, string>>;
 /**
  * Checks a parsed file against its schema. Every schema carries its hints as its error texts ("use 1 or
  * more"); what is wrong is told from the file itself, so nothing of the schema library's own wording appears.
- * @returns the validated value, with defaults filled in, when there are no faults
+ * @returns the validated value, with defaults filled in and converted
  */
 export function checkAgainst<S extends z.ZodType>(
   schema: S,
   document: JsonDocument,
   renamed: RenamedFields = {},
-): { value?: z.output<S>; faults: Fault[] } {
+): Checked<z.output<S>> {
   const knownFields = new Map<string, string[]>();
   const result = schema.safeParse(document.value, {
     error: (issue) => {
@@ -26,8 +26,8 @@ export function checkAgainst<S extends z.ZodType>(
       return "";
     },
   });
-  if (result.success) return { value: result.data, faults: [] };
-  const faults = result.error.issues.flatMap((issue) => {
+  if (result.success) return checked(result.data);
+  const diagnostics = result.error.issues.flatMap((issue) => {
     const path = issue.path.map((part) => (typeof part === "symbol" ? String(part) : part));
     if (issue.code === "unrecognized_keys") {
       const known = knownFields.get(JSON.stringify(path)) ?? [];
@@ -36,7 +36,7 @@ export function checkAgainst<S extends z.ZodType>(
     if (issue.code === "invalid_key") return [wrongName(document, path, issue.issues[0]?.message ?? "")];
     return [wrongValue(document, path, issue.message)];
   });
-  return { faults };
+  return { ok: false, diagnostics };
 }
 
 /** `hooks.hook_a.executed_on[1]`; the index of a row in a file that is a list is left out, the line says it. */
@@ -50,18 +50,18 @@ export function fieldName(path: JsonPath): string {
 }
 
 /** `"field" is <what is written>`, shortened, or `is missing`. */
-export function wrongValue(document: JsonDocument, path: JsonPath, hint: string): Fault {
+export function wrongValue(document: JsonDocument, path: JsonPath, hint: string): Diagnostic {
   const place = document.place(path);
   const name = fieldName(path);
   const source = document.source(path);
-  if (source === undefined) return { ...place, what: `${quote(name)} is missing`, hint };
-  return { ...place, what: `${name === "" ? "this" : quote(name)} is ${show(source)}`, hint };
+  if (source === undefined) return errorAt(place, `${quote(name)} is missing`, hint);
+  return errorAt(place, `${name === "" ? "this" : quote(name)} is ${show(source)}`, hint);
 }
 
-function wrongName(document: JsonDocument, path: JsonPath, hint: string): Fault {
+function wrongName(document: JsonDocument, path: JsonPath, hint: string): Diagnostic {
   const inside = fieldName(path.slice(0, -1));
-  const what = `the name ${show(JSON.stringify(path.at(-1)))} is not allowed${inside === "" ? "" : ` in "${inside}"`}`;
-  return { ...document.place(path, "key"), what, hint };
+  const message = `the name ${show(JSON.stringify(path.at(-1)))} is not allowed${inside === "" ? "" : ` in "${inside}"`}`;
+  return errorAt(document.place(path, "key"), message, hint);
 }
 
 function unknownField(
@@ -69,7 +69,7 @@ function unknownField(
   path: JsonPath,
   known: readonly string[],
   renamed: RenamedFields,
-): Fault {
+): Diagnostic {
   const key = String(path.at(-1));
   const now = Object.hasOwn(renamed, key) ? renamed[key]! : undefined;
   const hint =
@@ -78,7 +78,7 @@ function unknownField(
       : known.length === 0
         ? "remove it"
         : suggestName(key, known);
-  return { ...document.place(path, "key"), what: `unknown field ${quote(fieldName(path))}`, hint };
+  return errorAt(document.place(path, "key"), `unknown field ${quote(fieldName(path))}`, hint);
 }
 
 function quote(name: string): string {

@@ -3,7 +3,7 @@
 import type { TomlTable, TomlValue } from "smol-toml";
 import { TomlDate } from "smol-toml";
 import type { TomlDocument } from "../bucket/toml.ts";
-import type { Fault } from "../model/fault.ts";
+import { type Checked, checked, type Diagnostic, errorAt, warningAt } from "../model/diagnostic.ts";
 import { parseCpu, parseMemory } from "../model/units.ts";
 import { suggestName } from "../support/nearest.ts";
 import type { JobReservation } from "./types.ts";
@@ -17,31 +17,25 @@ export function checkJobsConf(
   document: TomlDocument,
   table: TomlTable,
   jobs: readonly string[],
-  faults: Fault[],
-  warnings: Fault[],
-): Map<string, JobReservation> {
+): Checked<Map<string, JobReservation>> {
   const reservations = new Map<string, JobReservation>();
+  const diagnostics: Diagnostic[] = [];
   for (const [job, value] of Object.entries(table)) {
+    const place = () => document.place([job], "key");
     if (!isTable(value)) {
-      const place = document.place([job], "key");
-      const what = `${JSON.stringify(job)} belongs to no job`;
-      faults.push({ ...place, what, hint: "put it below a line [<job>], or into bucket.conf" });
+      const hint = "put it below a line [<job>], or into bucket.conf";
+      diagnostics.push(errorAt(place(), `${JSON.stringify(job)} belongs to no job`, hint));
       continue;
     }
     if (!jobs.includes(job)) {
-      const place = document.place([job], "key");
-      const what = `there is no job ${JSON.stringify(job)}, so this table has no effect`;
-      warnings.push({ ...place, what, hint: suggestName(job, jobs) });
+      const message = `there is no job ${JSON.stringify(job)}, so this table has no effect`;
+      diagnostics.push(warningAt(place(), message, suggestName(job, jobs)));
     }
-    const memoryMb = quantity(document, job, "memory", value, faults);
-    const cpuMhz = quantity(document, job, "cpu", value, faults);
-    reservations.set(job, {
-      ...(memoryMb === undefined ? {} : { memoryMb }),
-      ...(cpuMhz === undefined ? {} : { cpuMhz }),
-      vars: varsOf(document, [job], value, faults),
-    });
+    const reservation = checkReservation(document, job, value);
+    diagnostics.push(...reservation.diagnostics);
+    if (reservation.ok) reservations.set(job, reservation.value);
   }
-  return reservations;
+  return checked(reservations, diagnostics);
 }
 
 const quantities = {
@@ -49,28 +43,36 @@ const quantities = {
   cpu: { parse: parseCpu, use: 'use MHz as a number, or text such as "500 mhz" or "2.4 ghz"' },
 };
 
+function checkReservation(document: TomlDocument, job: string, table: TomlTable): Checked<JobReservation> {
+  const memory = quantity(document, job, "memory", table);
+  const cpu = quantity(document, job, "cpu", table);
+  const vars = varsOf(document, [job], table);
+  const diagnostics = [...memory.diagnostics, ...cpu.diagnostics, ...vars.diagnostics];
+  if (!memory.ok || !cpu.ok || !vars.ok) return { ok: false, diagnostics };
+  return checked({
+    ...(memory.value === undefined ? {} : { memoryMb: memory.value }),
+    ...(cpu.value === undefined ? {} : { cpuMhz: cpu.value }),
+    vars: vars.value,
+  });
+}
+
 function quantity(
   document: TomlDocument,
   job: string,
   key: keyof typeof quantities,
   table: TomlTable,
-  faults: Fault[],
-): number | undefined {
+): Checked<number | undefined> {
   const value = table[key];
-  // Lists, tables and numbers that are not finite have their fault from `varsOf`.
-  if (value === undefined || typeof value === "object") return undefined;
-  if (typeof value === "number" && !Number.isFinite(value)) return undefined;
+  // Of lists, tables and numbers that are not finite `varsOf` tells.
+  if (value === undefined || typeof value === "object") return checked(undefined);
+  if (typeof value === "number" && !Number.isFinite(value)) return checked(undefined);
   const { parse, use } = quantities[key];
   const plain = typeof value === "bigint" ? Number(value) : value;
   const amount = typeof plain === "boolean" ? undefined : parse(plain);
-  if (amount !== undefined) return amount;
-  const source = document.source([job, key])?.slice(0, 60);
-  faults.push({
-    ...document.place([job, key]),
-    what: `"${key}" of ${job} is ${source ?? "not an amount"}`,
-    hint: use,
-  });
-  return undefined;
+  if (amount !== undefined) return checked(amount);
+  const source = document.source([job, key])?.slice(0, 60) ?? "not an amount";
+  const place = document.place([job, key]);
+  return { ok: false, diagnostics: [errorAt(place, `"${key}" of ${job} is ${source}`, use)] };
 }
 
 function isTable(value: TomlValue): value is TomlTable {

@@ -1,25 +1,25 @@
-// What a JSON syntax fault means in words, and what to do about it.
+// What a JSON syntax error means in words, and what to do about it.
 
 import { createScanner, type ParseError, printParseErrorCode } from "jsonc-parser";
 
-export interface SyntaxFault {
+export interface SyntaxProblem {
   offset: number;
-  what: string;
+  message: string;
   hint: string;
 }
 
 interface Context {
-  /** The token before the fault, as written; "" at the start. */
+  /** The token before the error, as written; "" at the start. */
   before: string;
-  /** The token at the fault, as written; "" at the end of the text. */
+  /** The token at the error, as written; "" at the end of the text. */
   found: string;
-  /** The innermost bracket that is open at the fault. */
+  /** The innermost bracket that is open at the error. */
   open: { bracket: string; line: number } | undefined;
   /** Nothing stands between the two tokens. */
   joined: boolean;
 }
 
-/** Whether everything after this fault is still understood: a comma too many or too few, a comment, a bad escape. */
+/** Whether everything after this error is still understood: a comma too many or too few, a comment, a bad escape. */
 export function isSurvivable(text: string, error: ParseError): boolean {
   switch (printParseErrorCode(error.error)) {
     case "CommaExpected":
@@ -38,84 +38,84 @@ export function isSurvivable(text: string, error: ParseError): boolean {
   }
 }
 
-/** The fault in the user's terms. Tokens are quoted shortened, so no long value is repeated. */
-export function describeSyntax(text: string, error: ParseError): SyntaxFault {
+/** The error in the user's terms. Tokens are quoted shortened, so no long value is repeated. */
+export function describeSyntax(text: string, error: ParseError): SyntaxProblem {
   const { offset } = error;
   if (text.trim() === "")
-    return { offset: 0, what: "the file is empty", hint: "write a JSON value, such as {} or []" };
+    return { offset: 0, message: "the file is empty", hint: "write a JSON value, such as {} or []" };
   const context = contextAt(text, offset);
   return { offset, ...describe(printParseErrorCode(error.error), context) };
 }
 
-function describe(code: string, context: Context): { what: string; hint: string } {
+function describe(code: string, context: Context): { message: string; hint: string } {
   const found = context.found === "" ? "the file ends" : `${show(context.found)} stands`;
   const here = `${found}${context.before === "" ? " here" : ` after ${show(context.before)}`}`;
   const closer = context.open?.bracket === "[" ? "]" : "}";
   switch (code) {
     case "CommaExpected":
       if (/^-?0$/.test(context.before) && context.joined)
-        return { what: "this number begins with 0", hint: "remove the 0" };
+        return { message: "this number begins with 0", hint: "remove the 0" };
       return {
-        what: `a comma is missing before ${show(context.found)}`,
+        message: `a comma is missing before ${show(context.found)}`,
         hint: `put a comma after ${show(context.before)}`,
       };
     case "PropertyNameExpected":
       if (context.before === "," && context.found === "}") return trailingComma("}");
-      return { what: `${here} where a field name belongs`, hint: "put a field name in double quotes" };
+      return { message: `${here} where a field name belongs`, hint: "put a field name in double quotes" };
     case "ValueExpected":
       if (context.before === "," && (context.found === "]" || context.found === "}"))
         return trailingComma(context.found);
       return {
-        what: `${here} where a value belongs`,
+        message: `${here} where a value belongs`,
         hint: "put a value there, or remove what asks for it",
       };
     case "ColonExpected":
-      return { what: `${here} where a colon belongs`, hint: 'write each field as "name": value' };
+      return { message: `${here} where a colon belongs`, hint: 'write each field as "name": value' };
     case "CloseBraceExpected":
     case "CloseBracketExpected":
       if (context.found === "")
         return {
-          what: `the ${context.open?.bracket ?? "{"} of line ${context.open?.line ?? 1} is never closed`,
+          message: `the ${context.open?.bracket ?? "{"} of line ${context.open?.line ?? 1} is never closed`,
           hint: `add the missing ${closer}`,
         };
-      return { what: `${here} where a comma or ${closer} belongs`, hint: "check the brackets before it" };
+      return { message: `${here} where a comma or ${closer} belongs`, hint: "check the brackets before it" };
     case "EndOfFileExpected":
       return {
-        what: `${show(context.found)} stands after the end of the document`,
+        message: `${show(context.found)} stands after the end of the document`,
         hint: "remove it, or check the brackets before it",
       };
     case "InvalidCommentToken":
     case "UnexpectedEndOfComment":
-      return { what: "JSON has no comments", hint: "remove the comment" };
+      return { message: "JSON has no comments", hint: "remove the comment" };
     case "UnexpectedEndOfString":
       return {
-        what: "the text that begins here has no closing quote on its line",
+        message: "the text that begins here has no closing quote on its line",
         hint: 'close it with ", and write a line break as \\n',
       };
     case "InvalidUnicode":
     case "InvalidEscapeCharacter":
       return {
-        what: "this text has a backslash that JSON does not know",
+        message: "this text has a backslash that JSON does not know",
         hint: 'write a backslash as \\\\, or use one of \\" \\/ \\b \\f \\n \\r \\t \\uXXXX',
       };
     case "InvalidCharacter":
       return {
-        what: "this text holds a control character",
+        message: "this text holds a control character",
         hint: "write it as an escape, such as \\t for a tab",
       };
     case "InvalidNumberFormat":
     case "UnexpectedEndOfNumber":
-      return { what: `${show(context.found)} is not a JSON number`, hint: "write it as 12 or 1.5" };
+      return { message: `${show(context.found)} is not a JSON number`, hint: "write it as 12 or 1.5" };
     default:
       return {
-        what: `${show(context.found)} is not JSON`,
+        message: `${show(context.found)} is not JSON`,
         hint: "put text in double quotes; true, false and null are lower-case",
       };
   }
 }
 
-function trailingComma(closer: string): { what: string; hint: string } {
-  return { what: `a comma stands before the closing ${closer}`, hint: "remove that comma" };
+function trailingComma(closer: string): { message: string; hint: string } {
+  return { message: `a comma stands before the closing ${closer}`, hint: "remove that comma" };
 }
 
 /** A token, at most 30 characters of it. */

@@ -1,25 +1,18 @@
 // A JSON file as a value that knows where each of its parts stands.
 
-import { type Node, parseTree } from "jsonc-parser";
-import type { Fault } from "../model/fault.ts";
+import { type Node, type ParseError, parseTree } from "jsonc-parser";
+import { type Diagnostic, errorAt, type FilePlace } from "../model/diagnostic.ts";
 import { positionAt } from "../support/position.ts";
 import { describeSyntax, isSurvivable } from "./json-syntax.ts";
 
 export type JsonPath = readonly (string | number)[];
 
-/** A place in the form that faults and `WorkspacePlaces` have. */
-export interface FilePlace {
-  path: string;
-  line?: number;
-  column?: number;
-}
-
 export interface JsonDocument {
   path: string;
   /** The parsed value; undefined when the text cannot be understood. Objects have no prototype. */
   value: unknown;
-  /** Syntax faults, duplicate keys and excessive nesting. */
-  faults: Fault[];
+  /** Syntax errors, duplicate keys and excessive nesting. */
+  diagnostics: Diagnostic[];
   /** Place of the value (or of its key) at `keys`, or of its nearest existing ancestor. */
   place(keys: JsonPath, part?: "key" | "value"): FilePlace;
   /** The value at `keys` as it is written; undefined when there is none. */
@@ -31,20 +24,18 @@ const maxDepth = 64;
 
 /**
  * Parses strict JSON (no comments, no trailing commas, no duplicate keys). Never throws. A byte order mark is
- * skipped. Faults after which the rest is still understood leave `value` set, so that it can be checked too.
+ * skipped. Errors after which the rest is still understood leave `value` set, so that it can be checked too.
  */
 export function parseJson(path: string, content: string): JsonDocument {
   const text = content.startsWith("\uFEFF") ? content.slice(1) : content;
-  const faults: Fault[] = [];
-  const at = (offset: number): FilePlace => ({ path, ...positionAt(text, offset) });
-  const root = parseRoot(text, at, faults);
-  const value = root === undefined ? undefined : toValue(root, at, faults);
+  const at: At = (offset) => ({ file: path, ...positionAt(text, offset) });
+  const { root, diagnostics } = parseRoot(text, at);
   return {
     path,
-    value,
-    faults,
+    value: root === undefined ? undefined : toValue(root),
+    diagnostics: root === undefined ? diagnostics : [...diagnostics, ...checkKeys(root, at)],
     place(keys, part = "value") {
-      if (root === undefined) return { path };
+      if (root === undefined) return { file: path };
       const found = descend(root, keys);
       const node = part === "key" && found.complete && found.key !== undefined ? found.key : found.node;
       return at(node.offset);
@@ -57,24 +48,27 @@ export function parseJson(path: string, content: string): JsonDocument {
   };
 }
 
-function parseRoot(text: string, at: (offset: number) => FilePlace, faults: Fault[]): Node | undefined {
+type At = (offset: number) => FilePlace;
+
+/** The tree, also with errors after which the rest is still understood. */
+function parseRoot(text: string, at: At): { root: Node | undefined; diagnostics: Diagnostic[] } {
   const deep = tooDeep(text);
   if (deep !== undefined) {
-    const what = `nested more than ${maxDepth} levels deep`;
-    faults.push({ ...at(deep), what, hint: "flatten it" });
-    return undefined;
+    const message = `nested more than ${maxDepth} levels deep`;
+    return { root: undefined, diagnostics: [errorAt(at(deep), message, "flatten it")] };
   }
-  const errors: Parameters<typeof parseTree>[1] = [];
+  const errors: ParseError[] = [];
   const root = parseTree(text, errors, { disallowComments: true });
+  const diagnostics: Diagnostic[] = [];
   const seen = new Set<number>();
   for (const error of errors) {
-    const fault = describeSyntax(text, error);
-    if (!seen.has(fault.offset)) faults.push({ ...at(fault.offset), what: fault.what, hint: fault.hint });
-    seen.add(fault.offset);
+    const { offset, message, hint } = describeSyntax(text, error);
+    if (!seen.has(offset)) diagnostics.push(errorAt(at(offset), message, hint));
+    seen.add(offset);
     // What a parser says after it has lost its way only confuses.
-    if (!isSurvivable(text, error)) return undefined;
+    if (!isSurvivable(text, error)) return { root: undefined, diagnostics };
   }
-  return root;
+  return { root, diagnostics };
 }
 
 /** Offset of the bracket that goes one level too deep. */
@@ -92,22 +86,34 @@ function tooDeep(text: string): number | undefined {
   return undefined;
 }
 
-function toValue(node: Node, at: (offset: number) => FilePlace, faults: Fault[]): unknown {
-  if (node.type === "array") return (node.children ?? []).map((child) => toValue(child, at, faults));
+function toValue(node: Node): unknown {
+  if (node.type === "array") return (node.children ?? []).map(toValue);
   if (node.type !== "object") return node.value;
   const value: Record<string, unknown> = Object.create(null);
   for (const { key, child } of properties(node)) {
     const name = String(key.value);
-    if (Object.hasOwn(value, name)) {
-      const what = `${JSON.stringify(name)} is there twice`;
-      faults.push({ ...at(key.offset), what, hint: "remove one of the two" });
-    }
-    // Assigning this key sets a prototype in most places that a value passes through.
-    if (name === "__proto__")
-      faults.push({ ...at(key.offset), what: '"__proto__" is not a usable name', hint: "rename it" });
-    else if (child !== undefined) value[name] = toValue(child, at, faults);
+    if (name !== "__proto__" && child !== undefined) value[name] = toValue(child);
   }
   return value;
+}
+
+/** Keys that are there twice, and the one that is no name. */
+function checkKeys(node: Node, at: At): Diagnostic[] {
+  if (node.type === "array") return (node.children ?? []).flatMap((child) => checkKeys(child, at));
+  if (node.type !== "object") return [];
+  const seen = new Set<string>();
+  return [...properties(node)].flatMap(({ key, child }) => {
+    const name = String(key.value);
+    const inner = child === undefined ? [] : checkKeys(child, at);
+    // Assigning this key sets a prototype in most places that a value passes through.
+    if (name === "__proto__")
+      return [errorAt(at(key.offset), '"__proto__" is not a usable name', "rename it")];
+    const isRepeated = seen.has(name);
+    if (child !== undefined) seen.add(name);
+    if (!isRepeated) return inner;
+    const message = `${JSON.stringify(name)} is there twice`;
+    return [errorAt(at(key.offset), message, "remove one of the two"), ...inner];
+  });
 }
 
 function* properties(node: Node): Generator<{ key: Node; child: Node | undefined }> {

@@ -1,8 +1,8 @@
 // Rules between fields of a manifest, judged on the file as it was parsed, so that they are told together
-// with faults of the schema. A part that the schema refuses is skipped here: it has its fault already.
+// with what the schema refuses. A part that it refuses is skipped here: that is told already.
 
-import { subjectFaults } from "../certs/subject.ts";
-import type { Fault } from "../model/fault.ts";
+import { subjectProblems } from "../certs/subject.ts";
+import { type Diagnostic, errorAt } from "../model/diagnostic.ts";
 import { parseCpu, parseMemory } from "../model/units.ts";
 import { compareVersions, parseVersion } from "../model/version.ts";
 import { suggestName } from "../support/nearest.ts";
@@ -11,8 +11,8 @@ import type { JsonDocument, JsonPath } from "./json.ts";
 
 type JsonObject = Record<string, unknown>;
 
-/** All faults of these rules, in the order of the fields. */
-export function checkManifestRules(document: JsonDocument): Fault[] {
+/** All that breaks these rules, in the order of the fields. */
+export function checkManifestRules(document: JsonDocument): Diagnostic[] {
   const manifest = objectOf(document.value);
   const resources = objectOf(manifest.resources);
   return [
@@ -43,13 +43,13 @@ export function declaredCerts(document: JsonDocument): string[] {
   return Object.keys(objectOf(objectOf(document.value).certs));
 }
 
-function checkGlobs(document: JsonDocument, manifest: JsonObject): Fault[] {
+function checkGlobs(document: JsonDocument, manifest: JsonObject): Diagnostic[] {
   const { restart_globs: globs, restart_policy: policy = "always" } = manifest;
   const isOtherPolicy = policy === "always" || policy === "never";
   if (!Array.isArray(globs) || globs.length === 0 || !isOtherPolicy) return [];
   const place = document.place(["restart_globs"], "key");
-  const what = `"restart_globs" has no effect with "restart_policy": "${policy}"`;
-  return [{ ...place, what, hint: 'set "restart_policy" to "reload", or remove "restart_globs"' }];
+  const message = `"restart_globs" has no effect with "restart_policy": "${policy}"`;
+  return [errorAt(place, message, 'set "restart_policy" to "reload", or remove "restart_globs"')];
 }
 
 function checkBounds(
@@ -57,7 +57,7 @@ function checkBounds(
   resource: "memory" | "cpu",
   bounds: unknown,
   parse: (value: string | number) => number | undefined,
-): Fault[] {
+): Diagnostic[] {
   const { min, max } = objectOf(bounds);
   const least = typeof min === "string" || typeof min === "number" ? parse(min) : undefined;
   const most = typeof max === "string" || typeof max === "number" ? parse(max) : undefined;
@@ -66,22 +66,21 @@ function checkBounds(
   return [wrongValue(document, path, `use no more than "max", which is ${JSON.stringify(max)}`)];
 }
 
-function checkDemands(document: JsonDocument, manifest: JsonObject): Fault[] {
+function checkDemands(document: JsonDocument, manifest: JsonObject): Diagnostic[] {
   return Object.entries(objectOf(manifest.hooks)).flatMap(([name, hook]) => {
     const path = ["hooks", name, "demands"];
     const { job = "", hook: demanded = "", config } = objectOf(objectOf(hook).demands);
     if (typeof job !== "string" || typeof demanded !== "string") return [];
-    const faults = checkVersionBounds(document, [...path, "config"], objectOf(config));
-    if (job !== "" && demanded !== "") return faults;
-    if (job === "" && demanded === "" && Object.keys(objectOf(config)).length === 0) return faults;
+    const bounds = checkVersionBounds(document, [...path, "config"], objectOf(config));
+    if (job !== "" && demanded !== "") return bounds;
+    if (job === "" && demanded === "" && Object.keys(objectOf(config)).length === 0) return bounds;
     const missing = job === "" && demanded === "" ? '"job" and "hook"' : job === "" ? '"job"' : '"hook"';
-    const what = `"${fieldName(path)}" names no ${missing.replace(" and ", " and no ")}`;
-    faults.push({ ...document.place(path, "key"), what, hint: `add ${missing}, or remove the demand` });
-    return faults;
+    const message = `"${fieldName(path)}" names no ${missing.replace(" and ", " and no ")}`;
+    return [...bounds, errorAt(document.place(path, "key"), message, `add ${missing}, or remove the demand`)];
   });
 }
 
-function checkVersionBounds(document: JsonDocument, path: JsonPath, config: JsonObject): Fault[] {
+function checkVersionBounds(document: JsonDocument, path: JsonPath, config: JsonObject): Diagnostic[] {
   const version = (value: unknown) =>
     typeof value === "string" || typeof value === "number" ? parseVersion(String(value)) : undefined;
   const least = version(config.min_version);
@@ -91,35 +90,35 @@ function checkVersionBounds(document: JsonDocument, path: JsonPath, config: Json
   return [wrongValue(document, [...path, "min_version"], hint)];
 }
 
-function checkProbePorts(document: JsonDocument, manifest: JsonObject, ports: string[]): Fault[] {
+function checkProbePorts(document: JsonDocument, manifest: JsonObject, ports: string[]): Diagnostic[] {
   const { checks } = objectOf(manifest.health_check);
   if (!Array.isArray(checks)) return [];
   return checks.flatMap((check: unknown, i) => {
     const { type, port } = objectOf(check);
     if ((type !== "tcp" && type !== "http") || typeof port !== "string" || ports.includes(port)) return [];
-    const what = `the probe names port ${JSON.stringify(port)}, which is not in "resources.ports"`;
+    const message = `the probe names port ${JSON.stringify(port)}, which is not in "resources.ports"`;
     const hint =
       ports.length === 0 ? `add "ports": {"${port}": {}} to "resources"` : suggestName(port, ports);
-    return [{ ...document.place(["health_check", "checks", i, "port"]), what, hint }];
+    return [errorAt(document.place(["health_check", "checks", i, "port"]), message, hint)];
   });
 }
 
-function checkCerts(document: JsonDocument, manifest: JsonObject): Fault[] {
+function checkCerts(document: JsonDocument, manifest: JsonObject): Diagnostic[] {
   return Object.entries(objectOf(manifest.certs)).flatMap(([name, cert]) => {
-    const faults: Fault[] = [];
+    const diagnostics: Diagnostic[] = [];
     if (name === "ca") {
-      const what = `the certificate name "ca" is that of the bucket's authority, certs/ca.crt`;
-      faults.push({ ...document.place(["certs", name], "key"), what, hint: "choose another name" });
+      const message = `the certificate name "ca" is that of the bucket's authority, certs/ca.crt`;
+      diagnostics.push(errorAt(document.place(["certs", name], "key"), message, "choose another name"));
     }
     const texts = Object.entries(objectOf(objectOf(cert).subject)).filter(
       (entry): entry is [string, string] => typeof entry[1] === "string",
     );
-    for (const { field, what, hint } of subjectFaults(Object.fromEntries(texts))) {
-      // A field that is missing is the schema's fault to tell.
+    for (const { field, message, hint } of subjectProblems(Object.fromEntries(texts))) {
+      // A field that is missing is the schema's to tell.
       if (texts.some(([key]) => key === field))
-        faults.push({ ...document.place(["certs", name, "subject", field]), what, hint });
+        diagnostics.push(errorAt(document.place(["certs", name, "subject", field]), message, hint));
     }
-    return faults;
+    return diagnostics;
   });
 }
 

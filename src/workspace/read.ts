@@ -3,8 +3,8 @@
 import { createHash } from "node:crypto";
 import { type Dirent, lstatSync, readdirSync, readFileSync, readlinkSync, type Stats } from "node:fs";
 import { join } from "node:path";
+import { type Checked, checked, type Diagnostic, errorAt, refused } from "../model/diagnostic.ts";
 import { reasonOf } from "../model/error.ts";
-import type { Fault } from "../model/fault.ts";
 import { runtimeDirectories, unindexedNames } from "../model/job-paths.ts";
 import { compareText } from "../support/order.ts";
 import { bucketPath, jobPath } from "./paths.ts";
@@ -18,79 +18,94 @@ const plainNames = new Set(["workers.json", "disabled.json", "bucket.conf"]);
 const jobsConf = /^bucket\.jobs(?:\..+)?\.conf$/;
 
 /**
- * Reads the workspace of the bucket at `root`. Never throws: what cannot be read is among the faults.
+ * Reads the workspace of the bucket at `root`. Never throws: what cannot be read is among the diagnostics.
  * Entries called `.venv venv node_modules __pycache__ .git` are not read at any depth.
  * @param jobConfigSelector `job_config_selector` of maand.conf
  */
 export function readWorkspace(root: string, jobConfigSelector: string): WorkspaceSource {
-  const source: WorkspaceSource = { jobConfigSelector, files: new Map(), jobs: [], faults: [] };
   const directory = join(root, "workspace");
-  const entries = listDirectory(directory, "workspace", source.faults, "run maand init");
-  for (const { name } of entries ?? []) {
+  const listed = listDirectory(directory, "workspace", "run maand init");
+  const entries = listed.ok ? listed.value : [];
+  const files = new Map<string, Uint8Array>();
+  const diagnostics: Diagnostic[] = [...listed.diagnostics];
+  for (const { name } of entries) {
     if (!plainNames.has(name) && !jobsConf.test(name)) continue;
-    const bytes = guarded(bucketPath(name), source.faults, () => readFileSync(join(directory, name)));
-    if (bytes !== undefined) source.files.set(name, bytes);
+    const bytes = guarded(bucketPath(name), () => readFileSync(join(directory, name)));
+    diagnostics.push(...bytes.diagnostics);
+    if (bytes.ok) files.set(name, bytes.value);
   }
-  if (entries?.some((entry) => entry.name === "jobs")) readJobs(join(directory, "jobs"), source);
-  return source;
+  const hasJobs = entries.some((entry) => entry.name === "jobs");
+  const read = hasJobs ? readJobs(join(directory, "jobs")) : { jobs: [], diagnostics: [] };
+  return { jobConfigSelector, files, jobs: read.jobs, diagnostics: [...diagnostics, ...read.diagnostics] };
 }
 
-function readJobs(directory: string, source: WorkspaceSource): void {
-  for (const entry of listDirectory(directory, "workspace/jobs", source.faults) ?? []) {
+function readJobs(directory: string): Pick<WorkspaceSource, "jobs" | "diagnostics"> {
+  const listed = listDirectory(directory, "workspace/jobs");
+  const jobs: SourceJob[] = [];
+  const diagnostics: Diagnostic[] = [...listed.diagnostics];
+  for (const entry of listed.ok ? listed.value : []) {
     if (unindexedNames.has(entry.name)) continue;
-    if (entry.isSymbolicLink())
-      source.faults.push({
-        path: jobPath(entry.name),
-        what: "a job directory must not be a link",
-        hint: "put the directory itself here",
-      });
-    else if (entry.isDirectory()) {
-      const job: SourceJob = { name: entry.name, files: [] };
-      readTree(join(directory, entry.name), "", job, source.faults);
-      job.files.sort((a, b) => compareText(a.path, b.path));
-      source.jobs.push(job);
+    if (entry.isSymbolicLink()) {
+      const place = { file: jobPath(entry.name) };
+      diagnostics.push(errorAt(place, "a job directory must not be a link", "put the directory itself here"));
+    } else if (entry.isDirectory()) {
+      const tree = readTree(join(directory, entry.name), "", entry.name);
+      diagnostics.push(...tree.diagnostics);
+      jobs.push({ name: entry.name, files: tree.files.sort((a, b) => compareText(a.path, b.path)) });
     }
   }
-  source.jobs.sort((a, b) => compareText(a.name, b.name));
+  return { jobs: jobs.sort((a, b) => compareText(a.name, b.name)), diagnostics };
 }
 
-function readTree(directory: string, prefix: string, job: SourceJob, faults: Fault[]): void {
-  for (const { name } of listDirectory(directory, jobPath(job.name, prefix), faults) ?? []) {
+interface Tree {
+  /** What could be read. */
+  files: JobFile[];
+  diagnostics: Diagnostic[];
+}
+
+function readTree(directory: string, prefix: string, job: string): Tree {
+  const listed = listDirectory(directory, jobPath(job, prefix));
+  const tree: Tree = { files: [], diagnostics: [...listed.diagnostics] };
+  for (const { name } of listed.ok ? listed.value : []) {
     if (unindexedNames.has(name)) continue;
     const path = prefix === "" ? name : `${prefix}/${name}`;
-    const shown = jobPath(job.name, path);
-    // A name that is not UTF-8 reads as this character, and could not be written back as it was.
-    if (path.includes("\uFFFD")) {
-      faults.push({ path: shown, what: "the file name is not UTF-8", hint: "rename it" });
-      continue;
-    }
     const full = join(directory, name);
-    const file = guarded(shown, faults, () => readEntry(full, path, shown, faults));
-    if (file === undefined) continue;
-    job.files.push(file);
+    const file = readEntry(full, path, jobPath(job, path));
+    tree.diagnostics.push(...file.diagnostics);
+    if (!file.ok) continue;
+    tree.files.push(file.value);
     const isRuntime = runtimeDirectories.some((runtime) => runtime === path);
-    if (file.kind === "dir" && !isRuntime) readTree(full, path, job, faults);
+    if (file.value.kind !== "dir" || isRuntime) continue;
+    const inner = readTree(full, path, job);
+    for (const entry of inner.files) tree.files.push(entry);
+    tree.diagnostics.push(...inner.diagnostics);
   }
+  return tree;
 }
 
-function readEntry(full: string, path: string, shown: string, faults: Fault[]): JobFile | undefined {
-  const stats = lstatSync(full);
+/** @param shown the entry's path as the user knows it */
+function readEntry(full: string, path: string, shown: string): Checked<JobFile> {
+  // A name that is not UTF-8 reads as this character, and could not be written back as it was.
+  if (path.includes("\uFFFD")) return refused({ file: shown }, "the file name is not UTF-8", "rename it");
+  const found = guarded(shown, () => lstatSync(full));
+  if (!found.ok) return found;
+  const stats = found.value;
   // Only permission bits: setuid, setgid and sticky have no place in what is deployed.
   const mode = stats.mode & 0o777;
-  if (stats.isDirectory()) return { kind: "dir", path, mode };
-  if (stats.isSymbolicLink()) return { kind: "link", path, target: readlinkSync(full) };
-  if (!stats.isFile()) {
-    const what = `${specialKind(stats)} cannot be deployed`;
-    faults.push({ path: shown, what, hint: "remove it from the job" });
-    return undefined;
-  }
+  if (stats.isDirectory()) return checked({ kind: "dir", path, mode });
+  if (stats.isSymbolicLink())
+    return guarded(shown, () => ({ kind: "link", path, target: readlinkSync(full) }));
+  if (!stats.isFile())
+    return refused({ file: shown }, `${specialKind(stats)} cannot be deployed`, "remove it from the job");
   if (stats.size > maxFileBytes) {
-    const what = `the file has ${Math.ceil(stats.size / 1024 / 1024)} MB, more than the ${maxFileBytes / 1024 / 1024} MB a job file may have`;
-    faults.push({ path: shown, what, hint: "let the Makefile fetch it on the worker" });
-    return undefined;
+    const message = `the file has ${Math.ceil(stats.size / 1024 / 1024)} MB, more than the ${maxFileBytes / 1024 / 1024} MB a job file may have`;
+    return refused({ file: shown }, message, "let the Makefile fetch it on the worker");
   }
-  const content = readFileSync(full);
-  return { kind: "file", path, mode, sha256: createHash("sha256").update(content).digest("hex"), content };
+  return guarded(shown, () => {
+    const content = readFileSync(full);
+    const sha256 = createHash("sha256").update(content).digest("hex");
+    return { kind: "file", path, mode, sha256, content };
+  });
 }
 
 function specialKind(stats: Stats): string {
@@ -99,31 +114,22 @@ function specialKind(stats: Stats): string {
   return "a device";
 }
 
-function listDirectory(
-  directory: string,
-  shown: string,
-  faults: Fault[],
-  hint?: string,
-): Dirent[] | undefined {
-  return guarded(shown, faults, () => readdirSync(directory, { withFileTypes: true }), hint);
+function listDirectory(directory: string, shown: string, hint?: string): Checked<Dirent[]> {
+  return guarded(shown, () => readdirSync(directory, { withFileTypes: true }), hint);
 }
 
-/** The result of `read`, or a fault with the system's reason. */
-function guarded<T>(path: string, faults: Fault[], read: () => T, hint?: string): T | undefined {
+/** The result of `read`, or an error with the system's reason. */
+function guarded<T>(path: string, read: () => T, hint?: string): Checked<T> {
   try {
-    return read();
+    return checked(read());
   } catch (thrown) {
     const code = thrown instanceof Error && "code" in thrown ? String(thrown.code) : undefined;
-    faults.push({
-      path,
-      what: `it cannot be read (${code ?? reasonOf(thrown)})`,
-      hint: hint ?? readRemedy(code),
-    });
-    return undefined;
+    const message = `it cannot be read (${code ?? reasonOf(thrown)})`;
+    return refused({ file: path }, message, hint ?? readHint(code));
   }
 }
 
-function readRemedy(code: string | undefined): string {
+function readHint(code: string | undefined): string {
   if (code === "EACCES" || code === "EPERM") return "make it readable for the user who runs maand";
   if (code === "ENOENT") return "run the command again; it went away while it was read";
   if (code === "EISDIR" || code === "ENOTDIR") return "files and directories must not change places here";

@@ -1,9 +1,22 @@
 // The schemas of workers.json and disabled.json, and the JSON Schema of every JSON file for editors.
 
 import { z } from "zod";
+import { present } from "../manifest/convert.ts";
+import {
+  cpu,
+  fields,
+  label,
+  labels,
+  list,
+  memory,
+  name,
+  named,
+  schemaField,
+  text,
+  whole,
+} from "../manifest/fields.ts";
+import { manifestSchema } from "../manifest/schema.ts";
 import { hostKind } from "../model/names.ts";
-import { cpu, fields, label, list, memory, name, named, schemaField, text, whole } from "./fields.ts";
-import { manifestSchema } from "./manifest-schema.ts";
 
 const hostUse = "use an IPv4 address without leading zeros, an IPv6 address or a DNS name";
 const host = z.string({ error: hostUse }).refine(isHost, { error: hostUse });
@@ -19,7 +32,7 @@ const worker = fields({
   hostname: text(/^[A-Za-z0-9][A-Za-z0-9._-]{0,252}$/, "use letters, digits, . _ and -")
     .optional()
     .describe("name of the worker, for templates"),
-  labels: list(label(), "labels").optional().describe('jobs match these; "worker" is always among them'),
+  labels: labels().optional().describe('jobs match these; "worker" is always among them'),
   memory: memory().optional().describe("capacity: MB, or text with mb, gb, tb"),
   cpu: cpu().optional().describe("capacity: MHz, or text with mhz, ghz, thz"),
   tags: named(label(), text(/^[^\p{Cc}]{0,4096}$/u, "use one line of text in double quotes"))
@@ -63,5 +76,16 @@ export const schemaNames = Object.keys(schemas) as SchemaName[];
  * that the build checks with. Rules between fields are not in it.
  */
 export function jsonSchema(schemaName: SchemaName): Record<string, unknown> {
-  return { ...z.toJSONSchema(schemas[schemaName], { target: "draft-7", io: "input" }) };
+  return {
+    ...z.toJSONSchema(schemas[schemaName], {
+      target: "draft-7",
+      io: "input",
+      // The library takes examples and defaults of a converted field for values after the conversion and drops them;
+      // ours are what the file would say.
+      override: ({ zodSchema, jsonSchema }) => {
+        const { examples, default: absent } = z.globalRegistry.get(zodSchema) ?? {};
+        Object.assign(jsonSchema, present<unknown>({ examples, default: absent }));
+      },
+    }),
+  };
 }

@@ -1,6 +1,6 @@
 // The workspace as it was read: bytes and names, nothing judged yet except what could not be read.
 
-import type { Fault } from "../model/fault.ts";
+import { type Checked, checked, type Diagnostic, refused } from "../model/diagnostic.ts";
 import type { JobFile } from "./types.ts";
 
 /** What lies below `workspace/`, and what stood in the way of reading it. */
@@ -12,7 +12,7 @@ export interface WorkspaceSource {
   /** Directories below `workspace/jobs/`, sorted by name. */
   jobs: SourceJob[];
   /** What could not be read, and entries that no job may have. */
-  faults: Fault[];
+  diagnostics: Diagnostic[];
 }
 
 export interface SourceJob {
@@ -22,12 +22,11 @@ export interface SourceJob {
   files: JobFile[];
 }
 
-/** The text of a file the user edits, without a byte order mark; a fault when it is not UTF-8. */
-export function decodeText(path: string, bytes: Uint8Array, faults: Fault[]): string | undefined {
+/** The text of a file the user edits, without a byte order mark; refused when it is not UTF-8. */
+export function decodeText(path: string, bytes: Uint8Array): Checked<string> {
   try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    return checked(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
   } catch {
-    faults.push({ path, what: "the file is not UTF-8 text", hint: "save it as UTF-8" });
-    return undefined;
+    return refused({ file: path }, "the file is not UTF-8 text", "save it as UTF-8");
   }
 }

@@ -1,5 +1,6 @@
 // The workspace as one validated value: what build plans from. Nothing after this sees the user's files.
 
+import type { FilePlace } from "../model/diagnostic.ts";
 import type { Bounds, Manifest } from "../model/manifest.ts";
 
 /** One row of `workers.json`; the array is sorted by position. */
@@ -58,12 +59,12 @@ export interface Workspace {
   jobs: WorkspaceJob[];
 }
 
-/** Where a value stands in the user's file: lets the build plan point at a line for faults found later. */
+/** Where a value stands in the user's file: lets the build plan point at a line for what only it can find. */
 export interface WorkspacePlaces {
   /**
    * Line and column of a value, by file (relative to the bucket root) and JSON/TOML path, such as
    * `place("workspace/jobs/api/manifest.json", ["resources", "memory"])`. A path that is not in the file
    * gives the place of its nearest existing ancestor.
    */
-  place(file: string, path: readonly (string | number)[]): { path: string; line?: number; column?: number };
+  place(file: string, path: readonly (string | number)[]): FilePlace;
 }

@@ -2,44 +2,45 @@
 
 import { TomlDate, type TomlTable, type TomlValue } from "smol-toml";
 import type { TomlDocument } from "../bucket/toml.ts";
-import type { Fault } from "../model/fault.ts";
+import { type Checked, checked, type Diagnostic, errorAt } from "../model/diagnostic.ts";
 import { isKeyName } from "../model/names.ts";
 
 /**
  * Every key of a table as text: strings as they are, integers exactly, floats in plain decimal with the digits
- * that were written, booleans `true` and `false`, dates as written. Lists and tables are faults.
+ * that were written, booleans `true` and `false`, dates as written. Lists and tables are errors.
  * @param at path of the table inside the document, `[]` for the top
  */
 export function varsOf(
   document: TomlDocument,
   at: readonly string[],
   table: TomlTable,
-  faults: Fault[],
-): Record<string, string> {
+): Checked<Record<string, string>> {
   const vars: Record<string, string> = {};
+  const diagnostics: Diagnostic[] = [];
   for (const [key, value] of Object.entries(table)) {
     const path = [...at, key];
     if (!isKeyName(key) || key === "__proto__") {
-      faults.push({
-        ...document.place(path, "key"),
-        what: `the name ${JSON.stringify(key.slice(0, 60))} is not allowed`,
-        hint: "use 1 to 253 printable characters",
-      });
+      const message = `the name ${JSON.stringify(key.slice(0, 60))} is not allowed`;
+      diagnostics.push(errorAt(document.place(path, "key"), message, "use 1 to 253 printable characters"));
       continue;
     }
-    const text = asText(value, document.source(path));
+    const text = asText(value, () => document.source(path));
     if (typeof text === "string") vars[key] = text;
-    else faults.push({ ...document.place(path), what: `"${key}" is ${text.what}`, hint: text.hint });
+    else diagnostics.push(errorAt(document.place(path), `"${key}" is ${text.what}`, text.hint));
   }
-  return vars;
+  return checked(vars, diagnostics);
 }
 
-function asText(value: TomlValue, source: string | undefined): string | { what: string; hint: string } {
+/** @param written the value as it stands in the file: asked for only where digits could get lost */
+function asText(
+  value: TomlValue,
+  written: () => string | undefined,
+): string | { what: string; hint: string } {
   if (typeof value === "string") return value;
   if (typeof value === "bigint" || typeof value === "boolean") return String(value);
-  if (value instanceof TomlDate) return source ?? value.toISOString();
+  if (value instanceof TomlDate) return written() ?? value.toISOString();
   if (typeof value === "number") {
-    if (Number.isFinite(value)) return plainDecimalText(source ?? String(value));
+    if (Number.isFinite(value)) return plainDecimalText(written() ?? String(value));
     return { what: "not a finite number", hint: "use a finite number, or put it in quotes as text" };
   }
   if (Array.isArray(value))

@@ -1,8 +1,6 @@
 // workers.json: the workers, their canonical labels and their order.
 
-import type { Fault } from "../model/fault.ts";
-import { canonicalLabel } from "../model/names.ts";
-import { parseCpu, parseMemory } from "../model/units.ts";
+import { type Checked, checked, type Diagnostic, errorAt } from "../model/diagnostic.ts";
 import { checkAgainst } from "./issues.ts";
 import type { JsonDocument } from "./json.ts";
 import { type WorkerInput, workersSchema } from "./schema.ts";
@@ -13,20 +11,21 @@ export const everyWorker = "worker";
 
 /**
  * Workers sorted by position. A worker with an explicit position stands before one that has the same by its
- * index, and array order decides among the rest. Absent when there are faults.
+ * index, and array order decides among the rest.
  */
-export function checkWorkers(document: JsonDocument): { workers?: WorkspaceWorker[]; faults: Fault[] } {
-  const { value, faults } = checkAgainst(workersSchema, document);
-  if (Array.isArray(document.value)) faults.push(...checkRows(document, document.value));
-  if (value === undefined || faults.length > 0) return { faults };
-  const order = value.map((row, index) => ({ row, index, position: row.position ?? index }));
+export function checkWorkers(document: JsonDocument): Checked<WorkspaceWorker[]> {
+  const read = checkAgainst(workersSchema, document);
+  const between = Array.isArray(document.value) ? checkRows(document, document.value) : [];
+  if (!read.ok) return { ok: false, diagnostics: [...read.diagnostics, ...between] };
+  const order = read.value.map((row, index) => ({ row, index, position: row.position ?? index }));
   order.sort(
     (a, b) =>
       a.position - b.position ||
       Number(a.row.position === undefined) - Number(b.row.position === undefined) ||
       a.index - b.index,
   );
-  return { workers: order.map(({ row, position, index }) => toWorker(row, position, index)), faults };
+  const workers = order.map(({ row, position, index }) => toWorker(row, position, index));
+  return checked(workers, [...read.diagnostics, ...between]);
 }
 
 /** One spelling per address: lower case, IPv6 compressed. */
@@ -40,9 +39,9 @@ export function canonicalHost(host: string): string {
   }
 }
 
-/** Rules between rows; rows that are themselves wrong have their own faults. */
-function checkRows(document: JsonDocument, rows: readonly unknown[]): Fault[] {
-  const faults: Fault[] = [];
+/** Rules between rows; of rows that are themselves wrong the schema tells. */
+function checkRows(document: JsonDocument, rows: readonly unknown[]): Diagnostic[] {
+  const diagnostics: Diagnostic[] = [];
   const hosts = new Map<string, number>();
   const positions = new Map<number, number>();
   for (const [index, row] of rows.entries()) {
@@ -51,25 +50,25 @@ function checkRows(document: JsonDocument, rows: readonly unknown[]): Fault[] {
     if (typeof host === "string") {
       const first = hosts.get(canonicalHost(host));
       if (first !== undefined) {
+        const message = `the host ${JSON.stringify(host)} is already that of line ${lineOf(document, [first, "host"])}`;
         const place = document.place([index, "host"]);
-        const what = `the host ${JSON.stringify(host)} is already that of line ${lineOf(document, [first, "host"])}`;
-        faults.push({ ...place, what, hint: "remove one of the two workers" });
+        diagnostics.push(errorAt(place, message, "remove one of the two workers"));
       } else hosts.set(canonicalHost(host), index);
     }
     if (typeof position === "number") {
       const first = positions.get(position);
       if (first !== undefined) {
+        const message = `position ${position} is already that of line ${lineOf(document, [first, "position"])}`;
         const place = document.place([index, "position"]);
-        const what = `position ${position} is already that of line ${lineOf(document, [first, "position"])}`;
-        faults.push({ ...place, what, hint: "give each worker its own position, or leave it out" });
+        diagnostics.push(errorAt(place, message, "give each worker its own position, or leave it out"));
       } else positions.set(position, index);
     }
-    faults.push(...checkTagNames(document, index, tags));
+    diagnostics.push(...checkTagNames(document, index, tags));
   }
-  return faults;
+  return diagnostics;
 }
 
-function checkTagNames(document: JsonDocument, index: number, tags: unknown): Fault[] {
+function checkTagNames(document: JsonDocument, index: number, tags: unknown): Diagnostic[] {
   if (typeof tags !== "object" || tags === null) return [];
   const seen = new Set<string>();
   return Object.keys(tags).flatMap((key) => {
@@ -78,8 +77,8 @@ function checkTagNames(document: JsonDocument, index: number, tags: unknown): Fa
       seen.add(name);
       return [];
     }
-    const what = `the tag ${JSON.stringify(name)} is there twice, once with spaces around it`;
-    return [{ ...document.place([index, "tags", key], "key"), what, hint: "remove one of the two" }];
+    const message = `the tag ${JSON.stringify(name)} is there twice, once with spaces around it`;
+    return [errorAt(document.place([index, "tags", key], "key"), message, "remove one of the two")];
   });
 }
 
@@ -88,16 +87,14 @@ function lineOf(document: JsonDocument, path: (string | number)[]): number {
 }
 
 function toWorker(row: WorkerInput, position: number, index: number): WorkspaceWorker {
-  const labels = new Set([everyWorker, ...(row.labels ?? []).map(canonicalLabel)]);
-  const memoryMb = row.memory === undefined ? undefined : parseMemory(row.memory);
-  const cpuMhz = row.cpu === undefined ? undefined : parseCpu(row.cpu);
+  const labels = new Set([everyWorker, ...(row.labels ?? [])]);
   const tags = Object.entries(row.tags ?? {}).map(([key, value]) => [key.trim(), value.trim()] as const);
   return {
     host: row.host,
     ...(row.hostname === undefined ? {} : { hostname: row.hostname }),
     labels: [...labels].sort(),
-    ...(memoryMb === undefined ? {} : { memoryMb }),
-    ...(cpuMhz === undefined ? {} : { cpuMhz }),
+    ...(row.memory === undefined ? {} : { memoryMb: row.memory }),
+    ...(row.cpu === undefined ? {} : { cpuMhz: row.cpu }),
     tags: Object.fromEntries(tags),
     position,
     index,

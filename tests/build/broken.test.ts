@@ -24,7 +24,7 @@ beforeAll(async () => {
 
 describe("maand build", () => {
   for (const name of cases) {
-    const { faults, warnings, entries, selector } = readCase(join(directory, name));
+    const { errors, warnings, entries, selector } = readCase(join(directory, name));
     test(name, async () => {
       bucket.remove("workspace");
       bucket.write("maand.conf", `job_config_selector = "${selector}"\n`);
@@ -33,17 +33,17 @@ describe("maand build", () => {
         error?: { faults: object[] };
         build?: { warnings: object[] };
       }>("build");
-      if (faults.length === 0) {
+      if (errors.length === 0) {
         expect(outcome.code).toBe(0);
         expect(outcome.json.build?.warnings).toHaveLength(warnings.length);
         for (const warning of warnings) expect(outcome.stderr).toContain(warning);
         before = catalogContent(bucket);
         return;
       }
-      const count = faults.length === 1 ? "1 problem" : `${faults.length} problems`;
-      expect(outcome.stderr).toBe(`${[...faults, `build failed: ${count}`].join("\n")}\n`);
+      const count = errors.length === 1 ? "1 problem" : `${errors.length} problems`;
+      expect(outcome.stderr).toBe(`${[...errors, `build failed: ${count}`].join("\n")}\n`);
       expect(outcome.code).toBe(2);
-      expect(outcome.json.error?.faults).toHaveLength(faults.length);
+      expect(outcome.json.error?.faults).toHaveLength(errors.length);
       expect(catalogContent(bucket)).toBe(before);
     });
   }

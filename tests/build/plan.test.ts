@@ -26,7 +26,7 @@ test("the same workspace gives the same catalog, and building twice changes noth
   fc.assert(
     fc.property(workspaces, (ws) => {
       const first = build(ws);
-      expect(first.faults).toEqual([]);
+      expect(first.errors).toEqual([]);
       const again = build(ws, first.next);
       expect(diffState(first.next, again.next)).toEqual([]);
       const keys = diffKv(again, entriesOf(first.kv), () => false, false);
@@ -210,7 +210,7 @@ test("two jobs swap fixed and pool numbers in one build", () => {
     ["b", 30_001],
   ]);
   const swapped = build(workspace([worker], [job("a", "pool"), job("b", 30_000)]), first.next);
-  expect(swapped.faults).toEqual([]);
+  expect(swapped.errors).toEqual([]);
   expect(swapped.next.ports.map((p) => [p.job, p.number])).toEqual([
     ["a", 30_001],
     ["b", 30_000],
@@ -224,14 +224,14 @@ test("an exhausted pool and a clash name both sides", () => {
     [workspaceJob("a", { ports: { http: "pool" } }), workspaceJob("b", { ports: { http: "pool" } })],
     { portRange: { min: 30_000, max: 30_000 } },
   );
-  expect(build(tight).faults.map((f) => f.what)).toEqual([
+  expect(build(tight).errors.map((f) => f.message)).toEqual([
     "no number is left for port b.http: the pool 30000,30000 is taken by a.http (30000)",
   ]);
   const clash = workspace(
     [worker],
     [workspaceJob("a", { ports: { http: 8080 } }), workspaceJob("b", { ports: { web: 8080 } })],
   );
-  expect(build(clash).faults.map((f) => f.what)).toEqual([
+  expect(build(clash).errors.map((f) => f.message)).toEqual([
     "port 8080 of b.web is already the fixed port of a.http",
   ]);
 });
@@ -250,7 +250,7 @@ test("a port name that two jobs use has no flat key, and a warning names both", 
   expect(plan.kv.get("maand/bucket")?.has("http")).toBe(false);
   expect(plan.kv.get("maand/bucket")?.get("admin")).toBe("30000");
   expect(plan.kv.get("maand/job/b")?.get("port_http")).toBe("30002");
-  expect(plan.warnings.map((w) => w.what)).toEqual([
+  expect(plan.warnings.map((w) => w.message)).toEqual([
     'port name "http" is used by a and b, so maand/bucket has no key "http"',
   ]);
 });
@@ -268,7 +268,7 @@ test("a cycle is printed as the closed path", () => {
       ],
     });
   const plan = build(workspace([], [demanding("a", "b"), demanding("b", "c"), demanding("c", "a")]));
-  expect(plan.faults.map((f) => f.what)).toEqual(["jobs demand each other in a circle: a → b → c → a"]);
+  expect(plan.errors.map((f) => f.message)).toEqual(["jobs demand each other in a circle: a → b → c → a"]);
 });
 
 test("namespaces of a removed allocation stay until it is stopped, then go", () => {
@@ -313,30 +313,30 @@ test("capacity: the message shows worker, available, required and the jobs that 
     workspaceJob("a", { memory: { min: 100, max: 600 } }),
     workspaceJob("b", { memory: { min: 100, max: 500 } }),
   ];
-  expect(build(workspace([worker], jobs)).faults.map((f) => f.what)).toEqual([
+  expect(build(workspace([worker], jobs)).errors.map((f) => f.message)).toEqual([
     "worker 10.0.0.1 has 1000 mb of memory, its jobs reserve 1100 mb of memory (a 600 + b 500)",
   ]);
   const lower = workspace([worker], jobs, {
     reservations: new Map([["a", { memoryMb: 450, vars: { memory: "450" } }]]),
   });
-  expect(build(lower).faults).toEqual([]);
-  expect(build(lower).warnings.map((f) => f.what)).toEqual([
+  expect(build(lower).errors).toEqual([]);
+  expect(build(lower).warnings.map((f) => f.message)).toEqual([
     "worker 10.0.0.1 has 1000 mb of memory, its jobs reserve 950 mb of memory (a 450 + b 500): over 90 %",
   ]);
   const disabled = workspace([worker], jobs, { disabled: { jobs: new Map([["b", "all"]]), workers: [] } });
-  expect(build(disabled).faults).toEqual([]);
+  expect(build(disabled).errors).toEqual([]);
   const outside = workspace([worker], [jobs[0]!], {
     reservations: new Map([["a", { memoryMb: 50, vars: { memory: "50" } }]]),
   });
-  expect(build(outside).faults[0]?.what).toContain("outside the manifest's 100 to 600 mb");
-  expect(build(workspace([workspaceWorker("10.0.0.1", 0)], [jobs[0]!])).faults[0]?.what).toContain(
+  expect(build(outside).errors[0]?.message).toContain("outside the manifest's 100 to 600 mb");
+  expect(build(workspace([workspaceWorker("10.0.0.1", 0)], [jobs[0]!])).errors[0]?.message).toContain(
     "declares no memory",
   );
 });
 
 test("min_allocations_count counts what is not removed", () => {
   const ws = workspace([workspaceWorker("10.0.0.1", 0)], [workspaceJob("a", { minAllocationsCount: 2 })]);
-  expect(build(ws).faults.map((f) => f.what)).toEqual([
+  expect(build(ws).errors.map((f) => f.message)).toEqual([
     'job "a" is allocated to 1 of at least 2 workers (selectors worker)',
   ]);
 });

@@ -6,7 +6,7 @@ import { chmodSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { readDeployments } from "../../src/catalog/deployments.ts";
 import { openCatalog } from "../../src/catalog/open.ts";
-import { migrations } from "../../src/catalog/schema.ts";
+import { migrations, runMigration } from "../../src/catalog/schema.ts";
 import { readState } from "../../src/catalog/state.ts";
 import { maandErrorBy } from "../support/thrown.ts";
 import { useTempDirs } from "../support/use.ts";
@@ -19,7 +19,7 @@ const newPath = () => join(tempDir(), "maand.db");
 function olderCatalog(version: number, fill = ""): string {
   const path = newPath();
   const catalog = new Database(path, { create: true });
-  for (const migration of migrations.slice(0, version)) catalog.run(migration);
+  for (const migration of migrations.slice(0, version)) runMigration(catalog, migration);
   if (fill !== "") catalog.run(fill);
   catalog.run(`PRAGMA user_version = ${version}`);
   catalog.close();

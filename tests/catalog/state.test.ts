@@ -36,14 +36,19 @@ test("any chain of builds: what is written reads back as the same value, in the 
 test("every optional field survives, present and absent", () => {
   const catalog = newCatalog();
   const worker = {
-    ...workspaceWorker("h", 0),
+    ...workspaceWorker("h", 0, ["full"]),
     hostname: "name",
     memoryMb: 0.5,
     cpuMhz: 0,
     tags: { zone: "z", a: "" },
   };
   const jobs = [
-    workspaceJob("full", { memory: { min: 0, max: 0.25 }, cpu: { min: 0, max: 0 }, lifecycleTimeout: 5 }),
+    workspaceJob("full", {
+      selectors: ["full"],
+      memory: { min: 0, max: 0.25 },
+      cpu: { min: 0, max: 0 },
+      lifecycleTimeout: 5,
+    }),
     workspaceJob("bare"),
   ];
   const next = named(build(workspace([worker, workspaceWorker("i", 1)], jobs), catalogState()).next);

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "bun:test";
 import { alternativeNames, isAlternativeName } from "../../src/certs/alternative-names.ts";
-import { subjectFaults, subjectFields, subjectParts } from "../../src/certs/subject.ts";
+import { subjectFields, subjectParts, subjectProblems } from "../../src/certs/subject.ts";
 
 describe("alternative names", () => {
   test("loopback, workers, localhost, extra names, each once and canonical", () => {
@@ -64,7 +64,7 @@ describe("subject", () => {
   test("every accepted field can be used", () => {
     for (const field of subjectFields) {
       expect(subjectParts({ [field]: "DE" })).toHaveLength(1);
-      expect(subjectFaults({ common_name: "x", [field]: "DE" })).toEqual([]);
+      expect(subjectProblems({ common_name: "x", [field]: "DE" })).toEqual([]);
     }
     expect(subjectFields).toContain("common_name");
   });
@@ -89,13 +89,13 @@ describe("subject", () => {
     ],
   ];
   test.each(faulty)("%j is wrong", (subject, expected) => {
-    const faults = subjectFaults(subject);
-    expect(faults.map(({ field, what }) => `${field}: ${what}`)).toEqual([expected]);
-    expect(faults[0]!.hint).not.toBe("");
+    const problems = subjectProblems(subject);
+    expect(problems.map(({ field, message }) => `${field}: ${message}`)).toEqual([expected]);
+    expect(problems[0]!.hint).not.toBe("");
   });
 
   test("limits count characters, not bytes", () => {
-    expect(subjectFaults({ common_name: "ü".repeat(64) })).toEqual([]);
-    expect(subjectFaults({ common_name: "😀".repeat(64) })).toEqual([]);
+    expect(subjectProblems({ common_name: "ü".repeat(64) })).toEqual([]);
+    expect(subjectProblems({ common_name: "😀".repeat(64) })).toEqual([]);
   });
 });

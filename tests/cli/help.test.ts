@@ -16,7 +16,7 @@ import { maand } from "../support/maand.ts";
 const directory = join(import.meta.dir, "../../src/help");
 const texts = readdirSync(directory).filter((name) => name.endsWith(".md"));
 
-const helpText = (topic?: string): string => helpOf(commands, topic);
+const helpText = (topic?: string): Promise<string> => helpOf(commands, topic);
 const commandNames = runnable(commands).map(({ name }) => name);
 
 /** The maand calls of a line of shell, each as its arguments. */
@@ -29,8 +29,8 @@ function callsIn(line: string): string[][] {
   });
 }
 
-test("the overview names every command once, below its heading", () => {
-  const all = helpText().split("\n");
+test("the overview names every command once, below its heading", async () => {
+  const all = (await helpText()).split("\n");
   const lines = all.slice(0, all.indexOf("flags of every command"));
   const headings = groups.map((group) => lines.indexOf(group));
   expect(headings).toEqual(headings.toSorted((a, b) => a - b));
@@ -57,16 +57,19 @@ test("every text is a topic", () => {
   expect(topics).toHaveLength(texts.length);
 });
 
-test.each(topics.map((topic) => topic.name))("the topic %s stands on its own and fits a terminal", (name) => {
-  const text = helpText(name);
-  expect(text).toStartWith("# ");
-  expect(text).toEndWith("\n");
-  expect(text.length).toBeGreaterThan(400);
-  expect(text.split("\n").filter((line) => line.length > 130)).toEqual([]);
-  // What a formatter for web pages makes of a * or _ that stands outside of code.
-  expect(text).not.toMatch(/\\[*_]|\*\*py/);
-  expect(helpText()).toContain(`  ${name} `);
-});
+test.each(topics.map((topic) => topic.name))(
+  "the topic %s stands on its own and fits a terminal",
+  async (name) => {
+    const text = await helpText(name);
+    expect(text).toStartWith("# ");
+    expect(text).toEndWith("\n");
+    expect(text.length).toBeGreaterThan(400);
+    expect(text.split("\n").filter((line) => line.length > 130)).toEqual([]);
+    // What a formatter for web pages makes of a * or _ that stands outside of code.
+    expect(text).not.toMatch(/\\[*_]|\*\*py/);
+    expect(await helpText()).toContain(`  ${name} `);
+  },
+);
 
 const shown = topics.flatMap(({ name, text }) => {
   const code = text.split("\n").filter((line) => line.startsWith("    "));
@@ -80,7 +83,7 @@ test("the topics show command lines", () => {
 
 test.each(shown)("%s: maand %p", async (_, argv) => {
   if (argv[0] === "help") {
-    expect(helpText(argv[1])).not.toBe("");
+    expect(await helpText(argv[1])).not.toBe("");
     return;
   }
   // `maand schema manifest|workers|disabled` stands for three lines.
@@ -88,27 +91,27 @@ test.each(shown)("%s: maand %p", async (_, argv) => {
   expect(await parseArguments(commands, takeGlobals(words).rest)).toMatchObject({ kind: "call" });
 });
 
-test("an unknown topic suggests one; a command without a topic leads to its --help", () => {
-  const errorOf = (topic: string): MaandError => {
+test("an unknown topic suggests one; a command without a topic leads to its --help", async () => {
+  const errorOf = async (topic: string): Promise<MaandError> => {
     try {
-      helpText(topic);
+      await helpText(topic);
     } catch (thrown) {
       if (thrown instanceof MaandError) return thrown;
     }
     throw new Error("no MaandError");
   };
-  expect(errorOf("deplou")).toMatchObject({ kind: "usage", hint: 'did you mean "deploy"?' });
-  expect(errorOf("info").hint).toBe('"maand info --help" explains that command');
-  expect(helpText("health-check")).toBe(helpText("health"));
+  expect(await errorOf("deplou")).toMatchObject({ kind: "usage", hint: 'did you mean "deploy"?' });
+  expect((await errorOf("info")).hint).toBe('"maand info --help" explains that command');
+  expect(await helpText("health-check")).toBe(await helpText("health"));
 });
 
 test("help works anywhere, without a bucket", async () => {
   const [plain, overview, topic, unknown] = await Promise.all(
     [[], ["help"], ["help", "deploy"], ["help", "nothing-like-it"]].map((args) => maand(args, { cwd: "/" })),
   );
-  expect(plain).toMatchObject({ code: 0, stdout: helpText(), stderr: "" });
+  expect(plain).toMatchObject({ code: 0, stdout: await helpText(), stderr: "" });
   expect(overview).toEqual(plain!);
-  expect(topic).toMatchObject({ code: 0, stdout: helpText("deploy"), stderr: "" });
+  expect(topic).toMatchObject({ code: 0, stdout: await helpText("deploy"), stderr: "" });
   expect(unknown).toMatchObject({ code: 2, stdout: "" });
   expect(unknown!.stderr).toContain("known are quickstart");
 });
@@ -117,7 +120,7 @@ test("--help and -h are the overview, a group lists its commands, cat kv is expl
   const [long, short, job, kv] = await Promise.all(
     [["--help"], ["-h"], ["job", "--help"], ["cat", "kv", "--help"]].map((args) => maand(args, { cwd: "/" })),
   );
-  expect(long).toMatchObject({ code: 0, stdout: helpText() });
+  expect(long).toMatchObject({ code: 0, stdout: await helpText() });
   expect(short).toEqual(long!);
   expect(job!.stdout).toContain("maand job stop <job>     stop a job and keep it stopped\n");
   expect(kv!.stdout).toContain("maand cat kv --jobs api");

@@ -15,7 +15,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import { migrations } from "../../src/catalog/schema.ts";
+import { migrations, runMigration } from "../../src/catalog/schema.ts";
 import { maand, startMaand } from "../support/maand.ts";
 import { useTempDirs } from "../support/use.ts";
 
@@ -249,7 +249,7 @@ test("a catalog of any older schema is upgraded and keeps its bucket", async () 
     rmSync(join(dir, "data"), { recursive: true });
     mkdirSync(join(dir, "data"));
     const catalog = new Database(join(dir, "data/maand.db"), { create: true });
-    for (const migration of migrations.slice(0, version)) catalog.run(migration);
+    for (const migration of migrations.slice(0, version)) runMigration(catalog, migration);
     catalog.run(`PRAGMA user_version = ${version}`);
     catalog.run("INSERT INTO bucket (one, bucket_id, update_seq) VALUES (1, 'old-bucket', 7)");
     catalog.close();

@@ -7,6 +7,7 @@ import type { WorkerRow as CatalogWorker } from "../../src/model/state.ts";
 import { parseJson } from "../../src/workspace/json.ts";
 import { checkWorkers } from "../../src/workspace/workers.ts";
 import { formatWorkers, type WorkerEntry } from "../../src/workspace/workers-file.ts";
+import { checkedValue, errors } from "../support/checked.ts";
 
 const hosts = ["10.0.0.1", "10.0.0.2", "10.0.0.3", "w4.example.com"];
 const label = fc.constantFrom("web", "db", "Worker", "gpu");
@@ -34,8 +35,9 @@ const probed = fc
 
 /** What build would read from the text. */
 function workersOf(rows: readonly WorkerEntry[]) {
-  const { workers, faults } = checkWorkers(parseJson("workers.json", formatWorkers(rows)));
-  expect(faults).toEqual([]);
+  const checked = checkWorkers(parseJson("workers.json", formatWorkers(rows)));
+  expect(errors(checked)).toEqual([]);
+  const workers = checkedValue(checked);
   return workers!;
 }
 

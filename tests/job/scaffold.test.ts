@@ -8,6 +8,7 @@ import { fillTemplate } from "../../src/job/scaffold/template.ts";
 import { planScaffold, type ScaffoldRequest, writeScaffold } from "../../src/job/scaffold.ts";
 import { checkWorkspace } from "../../src/workspace/check.ts";
 import { readWorkspace } from "../../src/workspace/read.ts";
+import { checkedValue, errors, warnings } from "../support/checked.ts";
 import { runProcess } from "../support/process.ts";
 import { maandErrorBy } from "../support/thrown.ts";
 import { useTempDir } from "../support/use.ts";
@@ -33,10 +34,10 @@ test.each(combinations)(
     writeFileSync(dir("workspace/workers.json"), JSON.stringify([{ host: "10.0.0.1", labels: ["web"] }]));
     const root = create({ job: "my-api_2", selectors: ["Web", "worker", "web"], runtime, hooks });
     const checked = checkWorkspace(readWorkspace(dir(), ""));
-    expect(checked.faults).toEqual([]);
-    expect(checked.warnings).toEqual([]);
-    expect(checked.workspace!.jobs[0]!.manifest.selectors).toEqual(["web", "worker"]);
-    expect(checked.workspace!.jobs[0]!.manifest.hooks).toHaveLength(hooks === undefined ? 0 : 1);
+    expect(errors(checked)).toEqual([]);
+    expect(warnings(checked)).toEqual([]);
+    expect(checkedValue(checked)!.jobs[0]!.manifest.selectors).toEqual(["web", "worker"]);
+    expect(checkedValue(checked)!.jobs[0]!.manifest.hooks).toHaveLength(hooks === undefined ? 0 : 1);
     for (const target of lifecycle) {
       const dry = await runProcess(["make", "-n", "-s", "-C", root, target]);
       expect([target, dry.code, dry.stderr]).toEqual([target, 0, ""]);

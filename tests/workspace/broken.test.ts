@@ -1,13 +1,14 @@
-// Broken workspaces with the full text of every message.
+// Broken workspaces with the full text of every message. `UPDATE_GOLDEN=1` writes the texts anew.
 
 import { describe, expect, test } from "bun:test";
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { formatFault } from "../../src/model/fault.ts";
+import { formatDiagnostic } from "../../src/model/diagnostic.ts";
 import { checkWorkspace } from "../../src/workspace/check.ts";
 import { readWorkspace } from "../../src/workspace/read.ts";
-import { readCase, writeCase } from "./case.ts";
+import { messages, warnings } from "../support/checked.ts";
+import { expectedOf, readCase, writeCase } from "./case.ts";
 
 const directory = join(import.meta.dir, "broken");
 const cases = readdirSync(directory).sort();
@@ -19,14 +20,16 @@ describe("broken workspaces", () => {
 
   for (const name of cases) {
     test(name, () => {
-      const expected = readCase(join(directory, name));
+      const { entries, selector } = readCase(join(directory, name));
       const root = mkdtempSync(join(tmpdir(), "maand-broken-"));
       try {
-        writeCase(root, expected.entries);
-        const checked = checkWorkspace(readWorkspace(root, expected.selector));
-        expect(checked.faults.map(formatFault)).toEqual(expected.faults);
-        expect(checked.warnings.map(formatFault)).toEqual(expected.warnings);
-        expect(checked.workspace === undefined).toBe(expected.faults.length > 0);
+        writeCase(root, entries);
+        const checked = checkWorkspace(readWorkspace(root, selector));
+        const said = { errors: messages(checked), warnings: warnings(checked).map(formatDiagnostic) };
+        const expected = expectedOf(join(directory, name), said);
+        expect(said.errors).toEqual(expected.errors);
+        expect(said.warnings).toEqual(expected.warnings);
+        expect(checked.ok).toBe(expected.errors.length === 0);
       } finally {
         rmSync(root, { recursive: true });
       }

@@ -7,8 +7,8 @@ export interface Case {
   /** `job_config_selector`. */
   selector: string;
   entries: CaseEntry[];
-  /** Lines after `=== faults` and `=== warnings`. */
-  faults: string[];
+  /** Lines after `=== errors` and `=== warnings`. */
+  errors: string[];
   warnings: string[];
 }
 
@@ -19,17 +19,17 @@ type CaseEntry =
 
 /**
  * Sections begin with `--- <path>`, `--- dir <path>`, `--- link <path> -> <target>`, `--- selector <text>`,
- * `=== faults` or `=== warnings`; what stands before the first is a remark. A file's text is its section without
+ * `=== errors` or `=== warnings`; what stands before the first is a remark. A file's text is its section without
  * the last line end; `\r` and `\x00` written out in it stand for those characters.
  */
 export function readCase(file: string): Case {
-  const read: Case = { selector: "", entries: [], faults: [], warnings: [] };
+  const read: Case = { selector: "", entries: [], errors: [], warnings: [] };
   const sections = readFileSync(file, "utf8").split(/^(?=(?:---|===) )/m);
   for (const section of sections.slice(1)) {
     const end = section.indexOf("\n");
     const head = section.slice(0, end);
     const body = section.slice(end + 1);
-    if (head === "=== faults") read.faults = body.trim().split("\n").filter(Boolean);
+    if (head === "=== errors") read.errors = body.trim().split("\n").filter(Boolean);
     else if (head === "=== warnings") read.warnings = body.trim().split("\n").filter(Boolean);
     else if (head.startsWith("--- selector ")) read.selector = head.slice("--- selector ".length);
     else if (head.startsWith("--- dir ")) read.entries.push({ kind: "dir", path: head.slice(8) });
@@ -42,6 +42,23 @@ export function readCase(file: string): Case {
     }
   }
   return read;
+}
+
+/**
+ * What is expected of a case; with `UPDATE_GOLDEN=1` in the environment it is first written anew from what was said,
+ * and the difference is there to be reviewed.
+ */
+export function expectedOf(
+  file: string,
+  said: Pick<Case, "errors" | "warnings">,
+): Pick<Case, "errors" | "warnings"> {
+  if (process.env.UPDATE_GOLDEN === "1") {
+    const [workspace] = readFileSync(file, "utf8").split(/^(?==== )/m);
+    const section = (name: "errors" | "warnings") =>
+      [`=== ${name}`, ...said[name]].map((line) => `${line}\n`).join("");
+    writeFileSync(file, `${workspace}${section("errors")}${section("warnings")}`);
+  }
+  return readCase(file);
 }
 
 /** Lays the workspace of a case down below `root`. */

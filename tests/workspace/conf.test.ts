@@ -3,9 +3,10 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { defaultConf, formatDefaultConf, type MaandConf, parseConf } from "../../src/bucket/conf.ts";
-import { formatFault } from "../../src/model/fault.ts";
+import { formatDiagnostic } from "../../src/model/diagnostic.ts";
+import { checkedValue, errors } from "../support/checked.ts";
 
-const refuse = (text: string) => parseConf(text, "maand.conf").faults.map(formatFault);
+const refuse = (text: string) => errors(parseConf(text, "maand.conf")).map(formatDiagnostic);
 
 const defaults: MaandConf = {
   sshUser: "agent",
@@ -25,13 +26,13 @@ const defaults: MaandConf = {
 };
 
 test("an empty file has the documented defaults", () => {
-  expect(parseConf("", "maand.conf")).toEqual({ conf: defaults, faults: [] });
+  expect(parseConf("", "maand.conf")).toEqual({ ok: true, value: defaults, diagnostics: [] });
   expect(defaultConf()).toEqual(defaults);
 });
 
 test("what init writes has the same defaults, but renews ten days ahead", () => {
-  const { conf } = parseConf(formatDefaultConf(), "maand.conf");
-  expect(conf).toEqual({ ...defaults, certsRenewalBufferDays: 10 });
+  const conf = parseConf(formatDefaultConf(), "maand.conf");
+  expect(checkedValue(conf)).toEqual({ ...defaults, certsRenewalBufferDays: 10 });
 });
 
 test("what init writes has a remark and a line for every key", () => {
@@ -60,7 +61,7 @@ test("every setting survives being written", () => {
   });
   fc.assert(
     fc.property(conf, (value) => {
-      expect(parseConf(formatDefaultConf(value), "maand.conf")).toEqual({ conf: value, faults: [] });
+      expect(parseConf(formatDefaultConf(value), "maand.conf")).toEqual({ ok: true, value, diagnostics: [] });
     }),
     { numRuns: 200 },
   );

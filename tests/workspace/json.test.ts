@@ -3,6 +3,7 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { parseJson } from "../../src/workspace/json.ts";
+import { errors } from "../support/checked.ts";
 
 const runs = Number(process.env.FUZZ_RUNS ?? 3000);
 
@@ -28,16 +29,16 @@ describe("strictness", () => {
     );
     fc.assert(
       fc.property(text, (content) => {
-        const { value, faults } = parseJson("x.json", content);
-        const repeats = faults.some(
-          ({ what }) => what.endsWith("is there twice") || what.startsWith('"__proto__"'),
+        const { value, diagnostics } = parseJson("x.json", content);
+        const repeats = diagnostics.some(
+          ({ message }) => message.endsWith("is there twice") || message.startsWith('"__proto__"'),
         );
         fc.pre(!repeats && !content.startsWith("\ufeff"));
         let expected: { value: unknown } | undefined;
         try {
           expected = { value: JSON.parse(content) };
         } catch {}
-        expect(faults.length === 0).toBe(expected !== undefined);
+        expect(diagnostics.length === 0).toBe(expected !== undefined);
         if (expected !== undefined) expect(JSON.stringify(value)).toBe(JSON.stringify(expected.value));
       }),
       { numRuns: runs },
@@ -46,8 +47,10 @@ describe("strictness", () => {
 
   test("depth is bounded, so that no recursion ends the process", () => {
     for (const text of ["[".repeat(100_000), '{"a":'.repeat(100_000), "[".repeat(65) + "]".repeat(65)])
-      expect(parseJson("x.json", text).faults).toMatchObject([{ what: "nested more than 64 levels deep" }]);
-    expect(parseJson("x.json", "[".repeat(64) + "]".repeat(64)).faults).toEqual([]);
+      expect(errors(parseJson("x.json", text))).toMatchObject([
+        { message: "nested more than 64 levels deep" },
+      ]);
+    expect(errors(parseJson("x.json", "[".repeat(64) + "]".repeat(64)))).toEqual([]);
   });
 });
 
@@ -57,7 +60,7 @@ describe("places", () => {
       fc.property(fc.json({ maxDepth: 3 }), fc.constantFrom(0, 2), (compact, indent) => {
         const text = JSON.stringify(JSON.parse(compact), null, indent);
         const document = parseJson("x.json", text);
-        fc.pre(document.faults.length === 0);
+        fc.pre(errors(document).length === 0);
         const lines = text.split("\n");
         const visit = (value: unknown, path: (string | number)[]) => {
           const { line, column } = document.place(path);
@@ -76,8 +79,8 @@ describe("places", () => {
 
   test("a byte order mark and CRLF do not shift them", () => {
     const document = parseJson("x.json", '\ufeff{\r\n  "a": 1,\r\n  "b": 2\r\n}');
-    expect(document.faults).toEqual([]);
-    expect(document.place(["b"])).toEqual({ path: "x.json", line: 3, column: 8 });
-    expect(document.place(["b"], "key")).toEqual({ path: "x.json", line: 3, column: 3 });
+    expect(errors(document)).toEqual([]);
+    expect(document.place(["b"])).toEqual({ file: "x.json", line: 3, column: 8 });
+    expect(document.place(["b"], "key")).toEqual({ file: "x.json", line: 3, column: 3 });
   });
 });

@@ -4,7 +4,8 @@ import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import type { Manifest } from "../../src/model/manifest.ts";
 import { parseVersion } from "../../src/model/version.ts";
-import { file, messages, withManifest } from "../support/builders/workspace-source.ts";
+import { file, withManifest } from "../support/builders/workspace-source.ts";
+import { checkedValue, messages } from "../support/checked.ts";
 
 function manifestOf(manifest: unknown, hooks: string[] = []): Manifest {
   const checked = withManifest(
@@ -12,7 +13,7 @@ function manifestOf(manifest: unknown, hooks: string[] = []): Manifest {
     hooks.map((name) => file(`_hooks/${name}`)),
   );
   expect(messages(checked)).toEqual([]);
-  return checked.workspace!.jobs[0]!.manifest;
+  return checkedValue(checked)!.jobs[0]!.manifest;
 }
 
 function refuses(manifest: unknown, hooks: string[] = []): string[] {
@@ -20,7 +21,7 @@ function refuses(manifest: unknown, hooks: string[] = []): string[] {
     manifest,
     hooks.map((name) => file(`_hooks/${name}`)),
   );
-  expect(checked.workspace).toBeUndefined();
+  expect(checkedValue(checked)).toBeUndefined();
   return messages(checked);
 }
 
@@ -106,7 +107,7 @@ describe("version", () => {
     );
     fc.assert(
       fc.property(text, (version) => {
-        const accepted = withManifest({ version }).workspace !== undefined;
+        const accepted = checkedValue(withManifest({ version })) !== undefined;
         expect(accepted).toBe(parseVersion(version) !== undefined);
       }),
       { numRuns: 500 },

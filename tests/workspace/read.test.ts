@@ -5,9 +5,10 @@ import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { chmodSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { formatFault } from "../../src/model/fault.ts";
+import { formatDiagnostic } from "../../src/model/diagnostic.ts";
 import { checkWorkspace } from "../../src/workspace/check.ts";
 import { readWorkspace } from "../../src/workspace/read.ts";
+import { checkedValue, errors, warnings } from "../support/checked.ts";
 import { useTempDir } from "../support/use.ts";
 
 const tempDir = useTempDir();
@@ -23,7 +24,7 @@ beforeEach(() => {
 });
 
 const entries = () => readWorkspace(root, "").jobs.find(({ name }) => name === "api")?.files ?? [];
-const faults = () => checkWorkspace(readWorkspace(root, "")).faults.map(formatFault);
+const faults = () => errors(checkWorkspace(readWorkspace(root, ""))).map(formatDiagnostic);
 
 test("contents, modes, hashes, directories and links, sorted by path", () => {
   mkdirSync(join(job, "empty dir"));
@@ -75,7 +76,7 @@ test("tools of the host are not indexed at any depth; other hidden entries are",
     "deep/er",
     "manifest.json",
   ]);
-  expect(checkWorkspace(readWorkspace(root, "")).warnings).toEqual([]);
+  expect(warnings(checkWorkspace(readWorkspace(root, "")))).toEqual([]);
 });
 
 test("data/ of the worker is a fault and is not read", () => {
@@ -148,7 +149,7 @@ test("a plain file among the jobs is no job", () => {
 
 test("no jobs directory means no jobs; no workspace at all is a fault", () => {
   rmSync(join(root, "workspace/jobs"), { recursive: true });
-  expect(checkWorkspace(readWorkspace(root, "")).workspace?.jobs).toEqual([]);
+  expect(checkedValue(checkWorkspace(readWorkspace(root, "")))?.jobs).toEqual([]);
   rmSync(join(root, "workspace"), { recursive: true });
   expect(faults()).toEqual(["workspace: it cannot be read (ENOENT); run maand init"]);
 });

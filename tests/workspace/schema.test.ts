@@ -5,13 +5,15 @@ import fc from "fast-check";
 import { schemaCommand } from "../../src/commands/schema/text.ts";
 import { MaandError } from "../../src/model/error.ts";
 import { checkWorkspace } from "../../src/workspace/check.ts";
+import { manifestRows } from "../../src/workspace/field-table.ts";
 import { jsonSchema, schemaNames } from "../../src/workspace/schema.ts";
 import { file, source } from "../support/builders/workspace-source.ts";
+import { checkedValue, errors } from "../support/checked.ts";
 
 type Schema = Record<string, unknown>;
 
 const knownKeywords = new Set(
-  "$schema title description default type properties required additionalProperties propertyNames items pattern enum const anyOf oneOf minimum maximum minItems".split(
+  "$schema title description examples default type properties required additionalProperties propertyNames items pattern enum const anyOf oneOf minimum maximum minItems".split(
     " ",
   ),
 );
@@ -140,9 +142,9 @@ function parserAccepts(name: string, document: unknown): boolean {
   const text = JSON.stringify(document);
   if (name === "manifest") {
     const files = [file("Makefile"), file("manifest.json", text)];
-    return checkWorkspace(source({}, { api: files })).workspace !== undefined;
+    return checkedValue(checkWorkspace(source({}, { api: files }))) !== undefined;
   }
-  return checkWorkspace(source({ [`${name}.json`]: text })).workspace !== undefined;
+  return checkedValue(checkWorkspace(source({ [`${name}.json`]: text }))) !== undefined;
 }
 
 /** Rules that a JSON Schema cannot hold: they relate fields, or need code to judge one text. */
@@ -159,8 +161,8 @@ function hasOnlyCodeFaults(name: string, document: unknown): boolean {
     '"host" is',
     '"common_name"',
   ];
-  return checkWorkspace(source(files, jobs as never)).faults.every(({ what, hint }) =>
-    codeRules.some((rule) => `${what}; ${hint}`.includes(rule)),
+  return errors(checkWorkspace(source(files, jobs as never))).every(({ message, hint }) =>
+    codeRules.some((rule) => `${message}; ${hint}`.includes(rule)),
   );
 }
 
@@ -182,6 +184,42 @@ describe("schema and parser", () => {
       // The generator must reach both sides, or the comparison says nothing.
       expect(Math.min(seen.accepted, seen.refused)).toBeGreaterThan(50);
     });
+
+  test("every field of a manifest has a description, and an example that the schema takes", () => {
+    const visit = (schema: Schema, path: string): void => {
+      const inner = Object.entries((schema.properties ?? {}) as Record<string, Schema>);
+      for (const [name, field] of inner) {
+        const at = `${path}.${name}`;
+        expect([at, typeof field.description, Array.isArray(field.examples)]).toEqual([at, "string", true]);
+        for (const example of field.examples as unknown[])
+          expect([at, example, accepts(field, example)]).toEqual([at, example, true]);
+        visit(field, at);
+      }
+      for (const part of [schema.items, schema.additionalProperties, ...((schema.oneOf ?? []) as Schema[])])
+        if (typeof part === "object" && part !== null) visit(part as Schema, path);
+    };
+    visit(jsonSchema("manifest"), "manifest");
+    const described = manifestRows().filter(({ description, example }) => description && example);
+    expect(described.length).toBe(manifestRows().length);
+    expect(described.map(({ path }) => path)).toContain("health_check.checks[http].expect_status");
+  });
+
+  test("the example of every field of a manifest is one that maand takes, with what it refers to", () => {
+    for (const { path, example } of manifestRows().filter((row) => !/[.[]/.test(row.path))) {
+      const document = {
+        version: "1",
+        restart_policy: "reload",
+        resources: { ports: { http: {} } },
+        [path]: JSON.parse(example!),
+      };
+      const files = [
+        file("Makefile"),
+        file("_hooks/hook_init.py"),
+        file("manifest.json", JSON.stringify(document)),
+      ];
+      expect([path, errors(checkWorkspace(source({}, { api: files })))]).toEqual([path, []]);
+    }
+  });
 
   test("editors see the defaults and meanings", () => {
     const { properties } = jsonSchema("manifest") as { properties: Record<string, Schema> };

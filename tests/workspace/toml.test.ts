@@ -5,6 +5,7 @@ import fc from "fast-check";
 import { stringify } from "smol-toml";
 import { parseToml } from "../../src/bucket/toml.ts";
 import { plainDecimalText } from "../../src/workspace/vars.ts";
+import { errors } from "../support/checked.ts";
 
 describe("places", () => {
   const text = [
@@ -36,7 +37,7 @@ describe("places", () => {
   };
 
   test("the text is valid", () => {
-    expect(document.faults).toEqual([]);
+    expect(errors(document)).toEqual([]);
   });
 
   for (const [keys, value, key] of [
@@ -47,7 +48,8 @@ describe("places", () => {
     [["x", "y"], "11:7", "11:1"],
     [["q.r", "s"], "13:1", "13:1"],
     [["q.r", "s", "k"], "14:5", "14:1"],
-    [["q.r", "s", "k", "in"], "14:5", "14:1"],
+    [["q.r", "s", "k", "in"], "14:12", "14:7"],
+    [["list", 1], "9:8", "9:8"],
     [["rows", 0, "v"], "16:5", "16:1"],
     [["rows", 1, "v"], "18:7", "18:3"],
     [["rows", 1, "sub", "w"], "20:5", "20:1"],
@@ -73,7 +75,7 @@ describe("places", () => {
       fc.property(table, fc.dictionary(key, table, { maxKeys: 3 }), (flat, tables) => {
         const written = stringify({ ...flat, ...tables });
         const read = parseToml("x.conf", written);
-        expect(read.faults).toEqual([]);
+        expect(errors(read)).toEqual([]);
         for (const [name, inner] of Object.entries(tables))
           for (const k of Object.keys(inner)) expect(read.source([name, k])).toBeDefined();
       }),
@@ -91,10 +93,10 @@ describe("syntax faults", () => {
     [`a = ${"[".repeat(1000)}`, undefined],
   ] as const)
     test(JSON.stringify(text.slice(0, 20)), () => {
-      const [fault, ...more] = parseToml("x.conf", text).faults;
+      const [fault, ...more] = errors(parseToml("x.conf", text));
       expect(more).toEqual([]);
-      if (place !== undefined) expect(`${fault?.line}:${fault?.column}`).toBe(place);
-      expect(fault?.what).not.toContain("\n");
+      if (place !== undefined) expect(`${fault?.place.line}:${fault?.place.column}`).toBe(place);
+      expect(fault?.message).not.toContain("\n");
     });
 });
 

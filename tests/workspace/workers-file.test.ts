@@ -5,6 +5,7 @@ import fc from "fast-check";
 import { checkWorkspace } from "../../src/workspace/check.ts";
 import { formatWorkers } from "../../src/workspace/workers-file.ts";
 import { source } from "../support/builders/workspace-source.ts";
+import { errors } from "../support/checked.ts";
 
 test("one field per line, order kept, unset fields left out", () => {
   const rows = [
@@ -50,7 +51,7 @@ test("what is written reads back as the same rows, and is a valid file", () => {
     fc.property(rows, (written) => {
       const text = formatWorkers(written);
       expect(JSON.parse(text)).toEqual(written);
-      expect(checkWorkspace(source({ "workers.json": text })).faults).toEqual([]);
+      expect(errors(checkWorkspace(source({ "workers.json": text })))).toEqual([]);
     }),
     { numRuns: 200 },
   );

@@ -1,15 +1,16 @@
-// A whole workspace as one value; workers, disabled, TOML files; places for the build's own faults.
+// A whole workspace as one value; workers, disabled, TOML files; places for the build's own diagnostics.
 
 import { describe, expect, test } from "bun:test";
-import { formatFault } from "../../src/model/fault.ts";
+import { formatDiagnostic } from "../../src/model/diagnostic.ts";
 import { checkWorkspace } from "../../src/workspace/check.ts";
 import type { JobFile, Workspace } from "../../src/workspace/types.ts";
-import { file, messages, source } from "../support/builders/workspace-source.ts";
+import { file, source } from "../support/builders/workspace-source.ts";
+import { checkedValue, errors, messages, warnings } from "../support/checked.ts";
 
 function valid(...args: Parameters<typeof source>): Workspace {
   const checked = checkWorkspace(source(...args));
   expect(messages(checked)).toEqual([]);
-  return checked.workspace!;
+  return checkedValue(checked)!;
 }
 
 test("an empty workspace is valid: a missing file means none of what it lists", () => {
@@ -82,7 +83,7 @@ describe("workers.json", () => {
   ])
     test(`${JSON.stringify(host).slice(0, 20)} is none`, () => {
       const checked = checkWorkspace(source({ "workers.json": JSON.stringify([{ host }]) }));
-      expect(checked.faults).toHaveLength(1);
+      expect(errors(checked)).toHaveLength(1);
     });
 
   for (const rows of [
@@ -109,7 +110,7 @@ describe("workers.json", () => {
   ])
     test(`${JSON.stringify(rows)} is refused`, () => {
       const checked = checkWorkspace(source({ "workers.json": JSON.stringify(rows) }));
-      expect(checked.faults).toHaveLength(1);
+      expect(errors(checked)).toHaveLength(1);
     });
 });
 
@@ -138,8 +139,8 @@ describe("disabled.json", () => {
 
   test("names that are not in the workspace are warnings with a suggestion", () => {
     const checked = checkWorkspace(source(files({ jobs: { apo: {} }, workers: ["10.0.0.7"] }), jobs));
-    expect(checked.faults).toEqual([]);
-    expect(checked.warnings.map(formatFault)).toEqual([
+    expect(errors(checked)).toEqual([]);
+    expect(warnings(checked).map(formatDiagnostic)).toEqual([
       'workspace/disabled.json:1:10: there is no job "apo", so this line has no effect; did you mean "api"?',
       'workspace/disabled.json:1:31: there is no worker "10.0.0.7", so this line has no effect; did you mean "10.0.0.1"?',
     ]);
@@ -156,14 +157,14 @@ describe("disabled.json", () => {
     { worker: [] },
   ])
     test(`${JSON.stringify(wrong)} is refused`, () => {
-      expect(checkWorkspace(source(files(wrong), jobs)).faults).toHaveLength(1);
+      expect(errors(checkWorkspace(source(files(wrong), jobs)))).toHaveLength(1);
     });
 
   test("while workers.json cannot be parsed, no host is called unknown", () => {
     const broken = { ...files({ workers: ["10.0.0.1"] }), "workers.json": "[" };
     const checked = checkWorkspace(source(broken, jobs));
-    expect(checked.faults).toHaveLength(1);
-    expect(checked.warnings).toEqual([]);
+    expect(errors(checked)).toHaveLength(1);
+    expect(warnings(checked)).toEqual([]);
   });
 });
 
@@ -195,7 +196,7 @@ describe("bucket.conf", () => {
     'port_range = "1,2"\nport_min = 1\nport_max = 3',
   ])
     test(`${JSON.stringify(text)} is refused`, () => {
-      expect(checkWorkspace(source({ "bucket.conf": text })).faults).toHaveLength(1);
+      expect(errors(checkWorkspace(source({ "bucket.conf": text })))).toHaveLength(1);
     });
 });
 
@@ -226,8 +227,8 @@ describe("bucket.jobs*.conf", () => {
 
   test("a table for an unknown job is a warning", () => {
     const checked = checkWorkspace(source({ "bucket.jobs.conf": "[apy]\nx = 1\n" }, jobs));
-    expect(checked.faults).toEqual([]);
-    expect(checked.warnings.map(formatFault)).toEqual([
+    expect(errors(checked)).toEqual([]);
+    expect(warnings(checked).map(formatDiagnostic)).toEqual([
       'workspace/bucket.jobs.conf:1:1: there is no job "apy", so this table has no effect; did you mean "api"?',
     ]);
   });
@@ -242,7 +243,7 @@ describe("bucket.jobs*.conf", () => {
     "[[api]]\nx = 1",
   ])
     test(`${JSON.stringify(text)} is refused`, () => {
-      expect(checkWorkspace(source({ "bucket.jobs.conf": text }, jobs)).faults).toHaveLength(1);
+      expect(errors(checkWorkspace(source({ "bucket.jobs.conf": text }, jobs)))).toHaveLength(1);
     });
 });
 
@@ -296,15 +297,15 @@ describe("vars.conf", () => {
   ])
     test(`${JSON.stringify(text)} is refused`, () => {
       const job = { api: [file("Makefile"), file("manifest.json", "{}"), file("vars.conf", text)] };
-      expect(checkWorkspace(source({}, job)).faults).toHaveLength(1);
+      expect(errors(checkWorkspace(source({}, job)))).toHaveLength(1);
     });
 });
 
 describe("jobs", () => {
   test("a directory without manifest.json is no job, and a warning names it", () => {
     const checked = checkWorkspace(source({}, { notes: [file("readme.md")] }));
-    expect(checked.workspace?.jobs).toEqual([]);
-    expect(checked.warnings.map(formatFault)).toEqual([
+    expect(checkedValue(checked)?.jobs).toEqual([]);
+    expect(warnings(checked).map(formatDiagnostic)).toEqual([
       "workspace/jobs/notes: it has no manifest.json, so it is not a job; run maand job create, or remove the directory",
     ]);
   });
@@ -312,7 +313,7 @@ describe("jobs", () => {
   for (const name of ["Api", "a b", "-a", "_a", "a.b", "x".repeat(64)])
     test(`${JSON.stringify(name).slice(0, 12)} is no job name`, () => {
       const checked = checkWorkspace(source({}, { [name]: [file("Makefile"), file("manifest.json", "{}")] }));
-      expect(checked.faults).toHaveLength(1);
+      expect(errors(checked)).toHaveLength(1);
     });
 
   test("the catalog gets every entry, inputs and hooks included", () => {
@@ -342,7 +343,7 @@ describe("jobs", () => {
       { kind: "link", path: "manifest.json", target: "Makefile" },
       { kind: "dir", path: "manifest.json", mode: 0o755 },
     ] as const)
-      expect(checkWorkspace(source({}, { api: [file("Makefile"), entry] })).faults).toHaveLength(1);
+      expect(errors(checkWorkspace(source({}, { api: [file("Makefile"), entry] })))).toHaveLength(1);
   });
 });
 
@@ -360,12 +361,12 @@ describe("places", () => {
 
   test("a value in JSON and in TOML", () => {
     expect(place("workspace/workers.json", [1, "memory"])).toEqual({
-      path: "workspace/workers.json",
+      file: "workspace/workers.json",
       line: 3,
       column: 27,
     });
     expect(place("workspace/bucket.jobs.conf", ["api", "memory"])).toEqual({
-      path: "workspace/bucket.jobs.conf",
+      file: "workspace/bucket.jobs.conf",
       line: 2,
       column: 10,
     });
@@ -373,14 +374,14 @@ describe("places", () => {
 
   test("a path that is not there gives its nearest ancestor", () => {
     const manifest = "workspace/jobs/api/manifest.json";
-    expect(place(manifest, ["resources", "memory", "max"])).toEqual({ path: manifest, line: 2, column: 27 });
-    expect(place(manifest, ["hooks", "hook_a"])).toEqual({ path: manifest, line: 1, column: 1 });
+    expect(place(manifest, ["resources", "memory", "max"])).toEqual({ file: manifest, line: 2, column: 27 });
+    expect(place(manifest, ["hooks", "hook_a"])).toEqual({ file: manifest, line: 1, column: 1 });
     expect(place("workspace/bucket.jobs.conf", ["db", "memory"])).toEqual({
-      path: "workspace/bucket.jobs.conf",
+      file: "workspace/bucket.jobs.conf",
     });
   });
 
   test("a file that is not there gives its path", () => {
-    expect(place("workspace/bucket.conf", ["port_range"])).toEqual({ path: "workspace/bucket.conf" });
+    expect(place("workspace/bucket.conf", ["port_range"])).toEqual({ file: "workspace/bucket.conf" });
   });
 });

@@ -1,8 +1,8 @@
 // Errors as the operator reads them: what failed, where, why, what to do; as text and as JSON.
 
 import { catalogFailure } from "../../catalog/failure.ts";
+import { compareDiagnostics, diagnosticJson, formatDiagnostic } from "../../model/diagnostic.ts";
 import { formatPlace, MaandError, reasonOf } from "../../model/error.ts";
-import { compareFaults, formatFault } from "../../model/fault.ts";
 import { visible } from "../../support/visible.ts";
 import type { Paint } from "./paint.ts";
 
@@ -20,8 +20,9 @@ export function toMaandError(thrown: unknown): MaandError {
 
 /** The text for standard error, ending in a newline. */
 export function formatError(error: MaandError, paint: Paint): string {
-  const faults = [...error.faults].sort(compareFaults).map((fault) => `${visible(formatFault(fault))}\n`);
-  if (faults.length > 0) return `${faults.join("")}${paint.red(error.message)}\n`;
+  const found = [...error.diagnostics].sort(compareDiagnostics).map(formatDiagnostic);
+  if (found.length > 0)
+    return `${found.map((line) => `${visible(line)}\n`).join("")}${paint.red(error.message)}\n`;
   const place = formatPlace(error.where);
   const lines = [
     `${paint.red("error:")} ${visible(error.message)}${place === "" ? "" : ` (${visible(place)})`}`,
@@ -45,6 +46,8 @@ export function errorJson(error: MaandError): Record<string, unknown> {
     ...error.where,
     ...(error.why === undefined ? {} : { why: error.why }),
     ...(error.hint === undefined ? {} : { hint: error.hint }),
-    ...(error.faults.length === 0 ? {} : { faults: [...error.faults].sort(compareFaults) }),
+    ...(error.diagnostics.length === 0
+      ? {}
+      : { faults: [...error.diagnostics].sort(compareDiagnostics).map(diagnosticJson) }),
   };
 }

@@ -7,7 +7,7 @@ import { endingOf } from "../../cli/exit-codes.ts";
 import type { BucketInvocation, Outcome } from "../../cli/invocation.ts";
 import { formatDuration } from "../../cli/output/duration.ts";
 import { errorJson, formatError } from "../../cli/output/errors.ts";
-import { formatFault } from "../../model/fault.ts";
+import { diagnosticJson, formatDiagnostic } from "../../model/diagnostic.ts";
 import type { Session } from "../../session/session.ts";
 import type { BuildFlags } from "./command.ts";
 
@@ -23,7 +23,8 @@ export async function buildWithHooks(
   const { events, session, terminal } = invocation;
   const summary = await runBuild(session, { purgeSecretsKv });
   for (const warning of summary.warnings) {
-    events.emit({ type: "warning", scope: { worker: "-", phase: "validate" }, text: formatFault(warning) });
+    const text = formatDiagnostic(warning);
+    events.emit({ type: "warning", scope: { worker: "-", phase: "validate" }, text });
   }
   const after = summary.hasPostBuild ? await runHooks(session) : nothingToRun;
   const failures = after.failures.map(({ job, error }) => ({ job, ...errorJson(error) }));
@@ -83,7 +84,7 @@ function summaryJson(summary: BuildSummary): Record<string, unknown> {
     certificates_issued: summary.certificatesIssued,
     certificates_renewed: summary.certificatesRenewed,
     purged: summary.purged,
-    warnings: summary.warnings,
+    warnings: summary.warnings.map(diagnosticJson),
     duration_ms: summary.durationMs,
   };
 }

@@ -11,16 +11,16 @@ import { formatWorkers } from "../../workspace/workers-file.ts";
 
 /** Whether maand.conf would take the text as `ssh_user`. */
 export function judgeSshUser(user: string): HintedVerdict {
-  const [fault] = parseConf(formatDefaultConf({ sshUser: user }), confPath).faults;
-  return fault === undefined ? passed : failed(fault.what, fault.hint);
+  const [wrong] = parseConf(formatDefaultConf({ sshUser: user }), confPath).diagnostics;
+  return wrong === undefined ? passed : failed(wrong.message, wrong.hint);
 }
 
 /** Whether workers.json would take these hosts, each named once; tells of the first that it would not. */
 export function judgeWorkers(hosts: readonly string[]): HintedVerdict {
   const seen = new Set<string>();
   for (const host of hosts) {
-    const fault = checkWorkers(parseJson(workersPath, formatWorkers([{ host }]))).faults[0];
-    if (fault !== undefined) return failed(`"${host}" is no host`, fault.hint);
+    const [wrong] = checkWorkers(parseJson(workersPath, formatWorkers([{ host }]))).diagnostics;
+    if (wrong !== undefined) return failed(`"${host}" is no host`, wrong.hint);
     if (seen.has(canonicalHost(host))) return failed(`"${host}" is there twice`, "name each worker once");
     seen.add(canonicalHost(host));
   }

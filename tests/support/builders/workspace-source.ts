@@ -1,7 +1,6 @@
 // Builds a workspace source in memory, so that the pure checks are tested without a disk.
 
 import { createHash } from "node:crypto";
-import { formatFault } from "../../../src/model/fault.ts";
 import { type CheckedWorkspace, checkWorkspace } from "../../../src/workspace/check.ts";
 import type { WorkspaceSource } from "../../../src/workspace/source.ts";
 import type { JobFile } from "../../../src/workspace/types.ts";
@@ -24,7 +23,7 @@ export function source(
     jobConfigSelector,
     files: new Map(Object.entries(files).map(([name, text]) => [name, bytes(text)])),
     jobs: Object.entries(jobs).map(([name, entries]) => ({ name, files: [...entries] })),
-    faults: [],
+    diagnostics: [],
   };
 }
 
@@ -32,8 +31,4 @@ export function source(
 export function withManifest(manifest: unknown, files: readonly JobFile[] = []): CheckedWorkspace {
   const text = typeof manifest === "string" ? manifest : JSON.stringify(manifest);
   return checkWorkspace(source({}, { api: [file("Makefile"), file("manifest.json", text), ...files] }));
-}
-
-export function messages(checked: CheckedWorkspace): string[] {
-  return checked.faults.map(formatFault);
 }

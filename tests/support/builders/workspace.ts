@@ -3,6 +3,7 @@
 import { createHash } from "node:crypto";
 import fc from "fast-check";
 import { type BuildInput, type BuildPlan, planBuild } from "../../../src/build/plan.ts";
+import type { Diagnostic } from "../../../src/model/diagnostic.ts";
 import type { Manifest } from "../../../src/model/manifest.ts";
 import type { CatalogState, RuntimeState } from "../../../src/model/state.ts";
 import type {
@@ -11,11 +12,12 @@ import type {
   WorkspacePlaces,
   WorkspaceWorker,
 } from "../../../src/workspace/types.ts";
+import { errors, warnings } from "../checked.ts";
 import { catalogState } from "./catalog.ts";
 import { manifest } from "./manifest.ts";
 
 /** Places in files for messages, as if nothing were known but the file. */
-export const noPlaces: WorkspacePlaces = { place: (file) => ({ path: file }) };
+export const noPlaces: WorkspacePlaces = { place: (file) => ({ file }) };
 
 /** A job whose only file is a Makefile with this text. */
 export function workspaceJob(name: string, overrides: Partial<Manifest> = {}, text = name): WorkspaceJob {
@@ -53,14 +55,20 @@ export function workspace(
 
 let minted = 0;
 
-/** Plans a build of a workspace on top of an earlier state. */
+/** What a build leads to, or what stands in its way. */
+interface Built extends BuildPlan {
+  errors: Diagnostic[];
+  warnings: Diagnostic[];
+}
+
+/** Plans a build of a workspace on top of an earlier state; with errors there is no plan to look at. */
 export function build(
   ws: Workspace,
   previous: CatalogState = catalogState(),
   runtime: ReadonlyMap<string, RuntimeState> = new Map(),
   overrides: Partial<BuildInput> = {},
-): BuildPlan {
-  return planBuild({
+): Built {
+  const planned = planBuild({
     workspace: ws,
     places: noPlaces,
     previous,
@@ -70,6 +78,8 @@ export function build(
     newWorkerId: () => `id-${minted++}`,
     ...overrides,
   });
+  const found = { errors: errors(planned), warnings: warnings(planned) };
+  return planned.ok ? { ...planned.value, ...found } : (found as unknown as Built);
 }
 
 const labels = ["a", "b", "c"];

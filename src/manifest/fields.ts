@@ -1,7 +1,22 @@
-// Building blocks of the schemas: each carries its hint as its error text, and its meaning for editors.
+// Building blocks of the schemas: each carries its hint as its error text.
 
 import { z } from "zod";
-import { type NameKind, namePatterns } from "../model/names.ts";
+import { canonicalLabel, type NameKind, namePatterns } from "../model/names.ts";
+import { parseCpu, parseMemory } from "../model/units.ts";
+import { converted } from "./convert.ts";
+
+/**
+ * The schema with what its field means and values that it may have: what editors and help show. It must be the last
+ * thing that is done to a schema, and needs one of its own: both are kept for this very schema.
+ */
+export function about<S extends z.ZodType>(
+  schema: S,
+  description: string,
+  ...examples: [z.input<S>, ...z.input<S>[]]
+): S {
+  z.globalRegistry.add(schema, { description, examples });
+  return schema;
+}
 
 /** A whole number of `least` or more, and at most `most`. */
 export function whole(least: number, most?: number): z.ZodNumber {
@@ -66,27 +81,45 @@ export function label(): z.ZodString {
   return text(new RegExp(`^\\s*${inner}\\s*$`), nameUse("label"));
 }
 
-/** MB as a number or text with a unit. Digits are bounded so that every accepted text is a finite number. */
+/** Labels: canonical, each once, in the order written. */
+export function labels() {
+  return converted(
+    list(label(), "labels"),
+    (written) => [...new Set(written.map(canonicalLabel))],
+    (canonical) => canonical,
+  );
+}
+
+/** Memory in MB, written as a number of MB or as text with a unit. */
 export function memory() {
   return quantity(
     /^\s*\d{1,15}(?:\.\d{1,15})?\s*(?:[mMgGtT][bB])?\s*$/,
     'use MB as a number, or text such as "512 mb", "2 gb" or "1 tb"',
+    parseMemory,
   );
 }
 
-/** MHz as a number or text with a unit. */
+/** CPU in MHz, written as a number of MHz or as text with a unit. */
 export function cpu() {
   return quantity(
     /^\s*\d{1,15}(?:\.\d{1,15})?\s*(?:(?:[mMgGtT])[hH][zZ])?\s*$/,
     'use MHz as a number, or text such as "500 mhz", "2.4 ghz" or "1 thz"',
+    parseCpu,
   );
 }
 
-function quantity(pattern: RegExp, error: string) {
-  return z.union([z.number({ error }).min(0, { error }), text(pattern, error)], { error });
+/** @param pattern bounds the digits, so that every text that it accepts is a finite number for `parse` */
+function quantity(pattern: RegExp, error: string, parse: (value: string | number) => number | undefined) {
+  const written = z.union([z.number({ error }).min(0, { error }), text(pattern, error)], { error });
+  return converted(
+    written,
+    (value) => parse(value)!,
+    (amount) => amount,
+  );
 }
 
 /** The field that editors read; maand does not. */
 export function schemaField() {
-  return z.string({ error: "use the path of a JSON Schema" }).describe("JSON Schema that editors check with");
+  const path = z.string({ error: "use the path of a JSON Schema" });
+  return about(path, "JSON Schema that editors check with", "../../.schema/manifest.json");
 }
