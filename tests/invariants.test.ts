@@ -114,7 +114,7 @@ describe("documents", () => {
       const names = [
         ...read(file).matchAll(/`((?:[\w.-]+\/)*[\w.-]+\.(?:ts|py|sh|md)|(?:scripts|tests)\/[\w./-]+)`/g),
       ];
-      const places = [dirname(file), "", "src"];
+      const places = [dirname(file), "", "src", "tests/support", "tests/support/builders", "src/manifest"];
       const missing = names
         .map((match) => match[1]!.replace(/\/$/, ""))
         .filter((name) => !places.some((place) => existsSync(join(root, place, name))));
