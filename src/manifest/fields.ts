@@ -5,6 +5,9 @@ import { canonicalLabel, type NameKind, namePatterns } from "../model/names.ts";
 import { parseCpu, parseMemory } from "../model/units.ts";
 import { converted } from "./convert.ts";
 
+// Parsers that are compiled at run time pay off after thousands of documents; a run reads a few dozen.
+z.config({ jitless: true });
+
 /**
  * The schema with what its field means and values that it may have: what editors and help show. It must be the last
  * thing that is done to a schema, and needs one of its own: both are kept for this very schema.

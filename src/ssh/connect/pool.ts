@@ -2,11 +2,9 @@
 
 import type { EventStream } from "../../events/event.ts";
 import { createLimiter } from "../../support/parallel.ts";
-import { keyFingerprint, keyTypeOf } from "../host-keys/known-hosts.ts";
-import { type Connection, openConnection } from "./connection.ts";
-import { createJumpHosts } from "./jump.ts";
+import type { Connection } from "./connection.ts";
+import type { JumpHosts } from "./jump.ts";
 import type { SshSettings } from "./settings.ts";
-import { resolveTarget } from "./target.ts";
 
 export interface ConnectionPool {
   /**
@@ -31,19 +29,28 @@ export function createPool(
   events?: EventStream,
   signal?: AbortSignal,
 ): ConnectionPool {
-  const jumps = createJumpHosts(settings);
+  let jumps: JumpHosts | undefined;
   const handshake = createLimiter(Math.min(maxHandshakes, settings.maxParallel));
   const made = new Map<string, Promise<Connection>>();
   const live = new Map<string, Connection>();
   const ending = new AbortController();
   const stop = signal === undefined ? ending.signal : AbortSignal.any([signal, ending.signal]);
 
-  const onPinned = (worker: string, key: Buffer) => {
-    const text = `host key recorded: ${keyTypeOf(key)} ${keyFingerprint(key)}`;
-    events?.emit({ type: "step", scope: { worker }, text });
-  };
   const open = (host: string): Promise<Connection> => {
     const opening = handshake(async () => {
+      // Loaded with the first connection: a command that reaches no worker does not wait for an SSH client.
+      const [{ openConnection }, { createJumpHosts }, { resolveTarget }, { keyFingerprint, keyTypeOf }] =
+        await Promise.all([
+          import("./connection.ts"),
+          import("./jump.ts"),
+          import("./target.ts"),
+          import("../host-keys/known-hosts.ts"),
+        ]);
+      jumps ??= createJumpHosts(settings);
+      const onPinned = (worker: string, key: Buffer) => {
+        const text = `host key recorded: ${keyTypeOf(key)} ${keyFingerprint(key)}`;
+        events?.emit({ type: "step", scope: { worker }, text });
+      };
       const target = await resolveTarget(host, settings);
       const connection = await openConnection(target, settings, stop, { jumps, onPinned });
       live.set(host, connection);
@@ -71,7 +78,7 @@ export function createPool(
         ),
       );
       await Promise.all(ended);
-      jumps.close();
+      jumps?.close();
     },
   };
 }
