@@ -11,7 +11,7 @@ const root = resolve(import.meta.dir, "../..");
 const bun = process.execPath;
 /** Seconds for one test that names no limit of its own; bringing a fleet up and ssh to it fit well inside. */
 const testSeconds = 60;
-const runMinutes = Number(process.env.MAAND_TEST_MINUTES ?? 15);
+const runMinutes = Number(process.env.MAAND_TEST_MINUTES ?? 24);
 const parallel = Number(process.env.MAAND_TEST_JOBS ?? Math.min(8, Math.max(2, availableParallelism())));
 /** How long each file took last time, so that the longest start first. Only a hint: it may be missing or old. */
 const timesPath = join(root, "dist/test-seconds.json");
