@@ -68,7 +68,7 @@ export function stageJob(
     // Parents sort before their children.
     for (const path of [...wanted.keys()].sort()) stageEntry(join(root, path), wanted.get(path)!, read);
   } catch (error) {
-    throw stagingFault(root, error);
+    throw stagingError(root, error);
   }
 }
 
@@ -86,7 +86,7 @@ export function stageWorkerFiles(staging: string, files: WorkerFiles): void {
       writeIfDifferent(join(staging, path), Buffer.from(text, "utf8"), 0o644);
     }
   } catch (error) {
-    throw stagingFault(staging, error);
+    throw stagingError(staging, error);
   }
 }
 
@@ -157,7 +157,7 @@ function setMode(path: string, mode: number): void {
   if ((lstatSync(path).mode & 0o777) !== mode) chmodSync(path, mode);
 }
 
-function stagingFault(path: string, error: unknown): MaandError {
+function stagingError(path: string, error: unknown): MaandError {
   return new MaandError("local", "cannot stage files", {
     where: { file: path },
     why: reasonOf(error),

@@ -143,16 +143,16 @@ async function askProbes(
 
 /** The check as it is, saying once that it is waited for: a wait that says nothing looks like a hang. */
 function tellingWait(session: Session, check: Check, attempts: number): Check {
-  let told = attempts <= 1;
+  let isSaid = attempts <= 1;
   return {
     ...check,
     async run() {
       const verdict = await check.run();
-      if (!verdict.pass && !told) {
+      if (!verdict.pass && !isSaid) {
         const scope = { worker: check.workerIp, job: check.job, phase: "health" as const };
         const text = `asking up to ${attempts} times until it passes: ${check.name}: ${verdict.reason}`;
         session.events.emit({ type: "step", scope, text });
-        told = true;
+        isSaid = true;
       }
       return verdict;
     },

@@ -94,8 +94,8 @@ function soundParts(
   const withErrors = new Set(diagnostics.filter(isError).map(({ place }) => place.file));
   const valid = new Set(workspace.jobs.map((job) => job.name));
   // A job that could not even be read is known only by what was said of it.
-  const told = [...withErrors].flatMap((file) => /^workspace\/jobs\/([^/]+)/.exec(file)?.[1] ?? []);
-  const brokenJobs = [...new Set([...names, ...told])].filter((name) => !valid.has(name));
+  const named = [...withErrors].flatMap((file) => /^workspace\/jobs\/([^/]+)/.exec(file)?.[1] ?? []);
+  const brokenJobs = [...new Set([...names, ...named])].filter((name) => !valid.has(name));
   return { workspace, brokenJobs, hasErrors: (path) => withErrors.has(path) };
 }
 

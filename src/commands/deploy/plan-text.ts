@@ -24,7 +24,7 @@ export function planText(plan: DeployPlan, mayChange: readonly string[]): string
     }
   }
   for (const wave of plan.waves) {
-    const busy = wave.jobs.filter((job) => hasWork(job) || job.renderFault !== undefined);
+    const busy = wave.jobs.filter((job) => hasWork(job) || job.renderError !== undefined);
     if (busy.length === 0) continue;
     lines.push(`wave ${wave.seq}`);
     for (const job of busy) lines.push(...jobLines(job, mayChange.includes(job.job)));
@@ -40,7 +40,7 @@ function jobLines(job: JobPlan, mayChange: boolean): string[] {
   const lines = [
     `  ${job.job}${mayChange ? "  (it has a pre_deploy hook: the hook may change this plan)" : ""}`,
   ];
-  if (job.renderFault !== undefined) lines.push(`    cannot be rendered: ${job.renderFault.message}`);
+  if (job.renderError !== undefined) lines.push(`    cannot be rendered: ${job.renderError.message}`);
   for (const batches of [job.starts, job.upgrades]) {
     lines.push(
       ...batches.flatMap((batch, i) => batch.map((action) => actionLine(action, i, batches.length))),
@@ -74,8 +74,8 @@ export function planJson(plan: DeployPlan, mayChange: readonly string[]): Record
       seq: wave.seq,
       jobs: wave.jobs.map((job) => ({
         job: job.job,
-        status: job.renderFault === undefined ? (hasWork(job) ? "planned" : "skipped") : "failed",
-        ...(job.renderFault === undefined ? {} : { error: job.renderFault.message }),
+        status: job.renderError === undefined ? (hasWork(job) ? "planned" : "skipped") : "failed",
+        ...(job.renderError === undefined ? {} : { error: job.renderError.message }),
         ...(mayChange.includes(job.job) && hasWork(job) ? { hook_may_change: true } : {}),
         allocations: rolloutActions(job).map(actionJson),
       })),

@@ -4,7 +4,7 @@ import type { InitReport } from "../../bucket/create.ts";
 
 /**
  * The lines for sudoers that let `user` do what maand does on a worker with `use_sudo = true`: `sh` runs the checks and
- * deletions, `env` the Makefile targets (see src/worker/commands.ts), `mkdir` and `rsync` receive files (src/ssh/rsync.ts),
+ * deletions, `env` the Makefile targets (see src/worker/commands.ts), `mkdir` and `rsync` receive files (src/ssh/rsync/rsync.ts),
  * `rm` cleans up, `bash` runs what a hook asks for with sudo. Both paths of each: sudo finds them by its own `secure_path`.
  */
 export function sudoersLines(user: string): string[] {

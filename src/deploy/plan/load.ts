@@ -26,7 +26,7 @@ export interface DeployFacts {
 }
 
 /**
- * Renders and compares. Only the named jobs are rendered; a template that fails becomes its job's `renderFault`.
+ * Renders and compares. Only the named jobs are rendered; a template that fails becomes its job's `renderError`.
  * @param kv what templates read: the catalog's KV, or that with the pending writes of hooks
  */
 export async function loadFacts(
@@ -110,7 +110,7 @@ async function allocationFacts(
       facts.content = await contents.desired(job, row);
     } catch (error) {
       if (!(error instanceof MaandError)) throw error;
-      ofJob.renderFault ??= error;
+      ofJob.renderError ??= error;
     }
   }
   // File lists matter only where a reload has to be told from a restart.

@@ -46,9 +46,9 @@ async function rollOut(run: DeployRun, planned: JobPlan, recorder: RolloutRecord
   }
   recorder.settle(plan.skips.map((action) => ({ action, status: "skipped" })));
   if (graceful.aborted) return recorder.close(plan);
-  if (plan.renderFault !== undefined) {
-    recorder.failAll(plan, plan.renderFault);
-    return recorder.close(plan, plan.renderFault.message);
+  if (plan.renderError !== undefined) {
+    recorder.failAll(plan, plan.renderError);
+    return recorder.close(plan, plan.renderError.message);
   }
   if (!hasWork(plan)) return recorder.close(plan);
   // Noted before anything is promoted: a run that ends in between leaves the hooks due.
@@ -100,7 +100,7 @@ async function planAgain(run: DeployRun, plan: JobPlan): Promise<JobPlan> {
 
 /** Runs `pre_deploy` hooks of a job that has something to roll out, then renders and plans it again. */
 async function beforeDeploy(run: DeployRun, plan: JobPlan): Promise<{ plan: JobPlan; error?: MaandError }> {
-  const wanted = hasRollout(plan) || plan.renderFault !== undefined;
+  const wanted = hasRollout(plan) || plan.renderError !== undefined;
   if (!wanted || !run.hooks.hasHooks(plan.job, "pre_deploy")) return { plan };
   await stageForHooks(run.session, run.state, run.hooks.kv, plan.job);
   run.withHooksRun.add(plan.job);

@@ -19,9 +19,9 @@ export function pruneRemoved(session: Session): void {
       .filter((a) => !a.removed || hasFiles(runtime.get(a.allocId) ?? "absent"))
       .map((a) => a.job),
   );
-  const leftover = state.jobs.filter((job) => job.removed && !needed.has(job.name)).map((job) => job.name);
+  const stopped = state.jobs.filter((job) => job.removed && !needed.has(job.name)).map((job) => job.name);
   catalog.transaction(() => {
     kv.apply(changes, session.now());
-    deleteJobFiles(catalog, leftover);
+    deleteJobFiles(catalog, stopped);
   })();
 }
