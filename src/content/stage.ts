@@ -13,6 +13,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { MaandError, reasonOf } from "../model/error.ts";
+import { assertNever } from "../model/result.ts";
 import type { CatalogState } from "../model/state.ts";
 import type { TreeFile } from "../model/tree.ts";
 import type { Session } from "../session/session.ts";
@@ -135,6 +136,9 @@ function stageEntry(path: string, file: TreeFile, read: (file: TreeFile) => Uint
     }
     case "file":
       writeIfDifferent(path, read(file), file.mode);
+      return;
+    default:
+      assertNever(file.kind, "kind of file");
   }
 }
 

@@ -1,6 +1,7 @@
 // Batches: how many allocations of a job are worked on side by side, and how a list of them is cut.
 
 import type { Manifest } from "../model/manifest.ts";
+import { assertNever } from "../model/result.ts";
 
 /** Which width of the manifest holds: first starts, everything that touches what runs, or all at once. */
 export type BatchKind = "starts" | "upgrades" | "all";
@@ -23,6 +24,8 @@ export function batchWidth(
       return manifest.maxConcurrentUpgrades;
     case "all":
       return 0;
+    default:
+      return assertNever(kind, "kind of batch");
   }
 }
 
