@@ -4,13 +4,14 @@ import { stageForHooks } from "../content/stage.ts";
 import type { HookHost } from "../hooks/host.ts";
 import type { AllocationRow, CatalogState, JobRow } from "../model/state.ts";
 import { isActive } from "../model/state.ts";
+import { liveConnection, patientConnection } from "../session/connect.ts";
 import type { Session } from "../session/session.ts";
 import { allocationChecks, hasProbes, waitOf } from "./checks.ts";
 import type { Check, CheckResult } from "./gate.ts";
 import { defaultWait, hasNotPassed, noWait, runGate } from "./gate.ts";
 import { askHealthHooks } from "./hooks.ts";
 import type { WorkerCheck } from "./worker-gate.ts";
-import { liveConnection, patientConnection, runWorkerGate } from "./worker-gate.ts";
+import { runWorkerGate } from "./worker-gate.ts";
 
 export interface HealthReport {
   /** By worker position; empty where the worker gate was not asked for. */

@@ -1,11 +1,11 @@
 // The workers of one deploy: reached or not, checked once, refreshed once.
 
-import { liveConnection } from "../../health/worker-gate.ts";
 import { workError } from "../../lifecycle/errors.ts";
 import { reachWorker, workerFiles } from "../../lifecycle/worker.ts";
 import type { WorkerSlots } from "../../lifecycle/worker-slots.ts";
 import { MaandError } from "../../model/error.ts";
 import type { CatalogState } from "../../model/state.ts";
+import { liveConnection } from "../../session/connect.ts";
 import type { Session } from "../../session/session.ts";
 import { remoteDirectory } from "../../session/session.ts";
 import type { Connection } from "../../ssh/connect/connection.ts";
