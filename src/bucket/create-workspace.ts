@@ -2,6 +2,7 @@
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { countOf } from "../support/plural.ts";
 import { parseJson } from "../workspace/json.ts";
 import { confPath, workersPath } from "../workspace/paths.ts";
 import { jsonSchema, schemaNames } from "../workspace/schema.ts";
@@ -42,7 +43,7 @@ port_range = "30000,39999"
 /** Makes the files of an empty workspace; workers are written only into a workers.json that lists none. */
 export function placeWorkspace(root: string, hosts: readonly string[], notes: string[]): InitStep[] {
   const rows = hosts.map((host) => ({ host, labels: [everyWorker] }));
-  const detail = `${rows.length} worker${rows.length === 1 ? "" : "s"}`;
+  const detail = countOf(rows.length, "worker");
   const workers = placeFile(root, {
     path: workersPath,
     detail,

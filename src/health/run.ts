@@ -6,7 +6,7 @@ import type { AllocationRow, CatalogState, JobRow } from "../model/state.ts";
 import { isActive } from "../model/state.ts";
 import { liveConnection, patientConnection } from "../session/connect.ts";
 import type { Session } from "../session/session.ts";
-import { allocationChecks, hasProbes, waitOf } from "./checks.ts";
+import { allocationChecks, isChecked, waitOf } from "./checks.ts";
 import type { Check, CheckResult } from "./gate.ts";
 import { defaultWait, hasNotPassed, noWait, runGate } from "./gate.ts";
 import { askHealthHooks } from "./hooks.ts";
@@ -71,11 +71,6 @@ export async function checkJob(
   const checks = await checkAllocations(session, state, hooks, [job], allocations, true);
   const skipped = isChecked(hooks, job) ? [] : [job.name];
   return { workers: [], checks, skipped, complete: true };
-}
-
-/** Whether there is anything that the job's health could be told by. */
-export function isChecked(hooks: Pick<HookHost, "hasHooks">, job: JobRow): boolean {
-  return hasProbes(job) || hooks.hasHooks(job.name, "health_check");
 }
 
 /** Probes first, then the hooks of what has passed them. */

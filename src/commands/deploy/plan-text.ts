@@ -17,10 +17,7 @@ export function planText(plan: DeployPlan, mayChange: readonly string[]): string
   for (const wave of plan.reconcile) {
     lines.push(`reconcile (wave ${wave.seq})`);
     for (const { job, batches } of wave.jobs) {
-      lines.push(
-        `  ${job}`,
-        ...batches.flatMap((batch, i) => batch.map((action) => actionLine(action, i, batches.length))),
-      );
+      lines.push(`  ${job}`, ...batchLines(batches));
     }
   }
   for (const wave of plan.waves) {
@@ -41,14 +38,13 @@ function jobLines(job: JobPlan, mayChange: boolean): string[] {
     `  ${job.job}${mayChange ? "  (it has a pre_deploy hook: the hook may change this plan)" : ""}`,
   ];
   if (job.renderError !== undefined) lines.push(`    cannot be rendered: ${job.renderError.message}`);
-  for (const batches of [job.starts, job.upgrades]) {
-    lines.push(
-      ...batches.flatMap((batch, i) => batch.map((action) => actionLine(action, i, batches.length))),
-    );
-  }
-  lines.push(...job.promotes.map((action) => actionLine(action, 0, 1)));
+  lines.push(...batchLines(job.starts), ...batchLines(job.upgrades), ...batchLines([job.promotes]));
   if (job.postDeployDue) lines.push("    post_deploy runs: last time it failed or was not come to");
   return lines;
+}
+
+function batchLines(batches: readonly Action[][]): string[] {
+  return batches.flatMap((batch, i) => batch.map((action) => actionLine(action, i, batches.length)));
 }
 
 function actionLine(action: Action, batch: number, batches: number): string {

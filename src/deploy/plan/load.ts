@@ -9,7 +9,7 @@ import type { KvStore } from "../../kv/store.ts";
 import { storedOrder } from "../../lifecycle/order.ts";
 import { MaandError } from "../../model/error.ts";
 import type { AllocationRow, CatalogState, JobRow } from "../../model/state.ts";
-import { demandsOf } from "../../model/state.ts";
+import { demandsOf, deploymentOf } from "../../model/state.ts";
 import type { TreeFile } from "../../model/tree.ts";
 import type { Session } from "../../session/session.ts";
 import type { AllocationFacts } from "./action.ts";
@@ -51,7 +51,7 @@ export async function loadFacts(
     const order = storedOrder(kv, job.name);
     if (order !== undefined) facts.storedOrder = order;
     for (const row of byJob.get(job.name) ?? []) {
-      const deployment = known.get(row.allocId) ?? newDeployment(row);
+      const deployment = deploymentOf(known, row);
       const allocation = await allocationFacts(job, row, deployment, contents, facts, treeOf);
       facts.allocations.push(allocation);
       byId.set(row.allocId, allocation);
@@ -78,10 +78,6 @@ export async function loadFacts(
 
 function isPostDeployDue(postDeploy: PostDeployStatus | undefined): boolean {
   return postDeploy === "failed" || postDeploy === "pending";
-}
-
-function newDeployment(row: AllocationRow): Deployment {
-  return { allocId: row.allocId, state: "absent" };
 }
 
 type TreeOf = (hash: string | undefined) => TreeFile[] | undefined;

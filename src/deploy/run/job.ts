@@ -3,6 +3,7 @@
 import { setPostDeploy } from "../../catalog/deployments.ts";
 import { catalogFailure } from "../../catalog/failure.ts";
 import { stageForHooks } from "../../content/stage.ts";
+import { isChecked } from "../../health/checks.ts";
 import type { DeployPhase } from "../../hooks/plan.ts";
 import { batchWidth, cutBatches } from "../../lifecycle/batches.ts";
 import { isHookControlled } from "../../lifecycle/stop.ts";
@@ -15,7 +16,7 @@ import type { Attempt, RolloutPlace } from "./batch.ts";
 import { actOn, afterStarted, hookAttempts, keepDisabledCurrent, settleBatch } from "./batch.ts";
 import type { DeployRun } from "./context.ts";
 import { factsOf } from "./context.ts";
-import { isGated, passGate } from "./gate.ts";
+import { passGate } from "./gate.ts";
 import type { JobOutcome } from "./outcome.ts";
 import type { RolloutRecorder } from "./recorder.ts";
 import { createRolloutRecorder } from "./recorder.ts";
@@ -152,7 +153,7 @@ async function rollOutStarts(
   recorder: RolloutRecorder,
 ): Promise<boolean> {
   const started: Attempt[] = [];
-  const gated = batches[0]?.[0] !== undefined && isGated(run, factsOf(run, batches[0][0]).job);
+  const gated = batches[0]?.[0] !== undefined && isChecked(run.hooks, factsOf(run, batches[0][0]).job);
   for (const [index, batch] of batches.entries()) {
     if (run.session.shutdown.graceful.aborted) break;
     const attempts = await actOn(run, batch, "make");
