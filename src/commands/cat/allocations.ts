@@ -1,6 +1,7 @@
 // maand cat allocations.
 
-import { defineTable, numbers, rowFilters } from "./define-table.ts";
+import { numbers } from "../../cli/output/table.ts";
+import { defineTable, rowFilters } from "./define-table.ts";
 
 export const allocations = defineTable({
   name: "allocations",

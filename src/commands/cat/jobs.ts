@@ -1,6 +1,7 @@
 // maand cat jobs: those of the workspace; one that has left it shows only in its removed allocations.
 
-import { defineTable, numbers } from "./define-table.ts";
+import { numbers } from "../../cli/output/table.ts";
+import { defineTable } from "./define-table.ts";
 
 export const jobs = defineTable({
   name: "jobs",

@@ -1,7 +1,8 @@
 // maand cat ports.
 
+import { numbers } from "../../cli/output/table.ts";
 import { jobsFlag } from "../flags.ts";
-import { defineTable, numbers } from "./define-table.ts";
+import { defineTable } from "./define-table.ts";
 
 export const ports = defineTable({
   name: "ports",

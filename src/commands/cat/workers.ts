@@ -1,6 +1,7 @@
 // maand cat workers.
 
-import { defineTable, numbers } from "./define-table.ts";
+import { numbers } from "../../cli/output/table.ts";
+import { defineTable } from "./define-table.ts";
 
 export const workers = defineTable({
   name: "workers",

@@ -100,10 +100,13 @@ export async function linkWorkers(session: Session, options: LinkOptions): Promi
       throw link.failure;
     }
   };
+  const onRefreshed = (workerIp: string): void => {
+    all.get(workerIp)!.refreshed = true;
+  };
   return {
     all,
     connect,
-    sync: createSyncQueues(session, { filesOf, connect, links: all, directory, slots: options.slots }),
+    sync: createSyncQueues(session, { filesOf, connect, onRefreshed, directory, slots: options.slots }),
     async refreshRest() {
       const rest = [...all.values()].filter(
         (link) => !link.refreshed && !link.departed && link.failure === undefined,
