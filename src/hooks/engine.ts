@@ -11,7 +11,7 @@ import type { ApiServer } from "./api/server.ts";
 import { startApi } from "./api/server.ts";
 import type { Tokens } from "./api/tokens.ts";
 import { workerAccess } from "./api/worker-access.ts";
-import { demandsOn } from "./demands.ts";
+import { demandsOn } from "./choose.ts";
 import type { InvocationContext } from "./invoke.ts";
 import { hookMemoryLimitMb } from "./runtime/memory.ts";
 import type { OutputName } from "./runtime/messages.ts";

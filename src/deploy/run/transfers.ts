@@ -3,7 +3,7 @@
 import { join } from "node:path";
 import { stageWorkerFiles, workerStaging } from "../../content/stage.ts";
 import type { Phase } from "../../events/event.ts";
-import type { WorkerSlots } from "../../lifecycle/worker-slots.ts";
+import type { WorkerSlots } from "../../lifecycle/batches.ts";
 import type { Session } from "../../session/session.ts";
 import type { Connection } from "../../ssh/connect/connection.ts";
 import { syncTree } from "../../ssh/rsync/sync.ts";

@@ -1,8 +1,8 @@
 // The workers of one deploy: reached or not, checked once, refreshed once.
 
+import type { WorkerSlots } from "../../lifecycle/batches.ts";
 import { workError } from "../../lifecycle/errors.ts";
 import { reachWorker, workerFiles } from "../../lifecycle/worker.ts";
-import type { WorkerSlots } from "../../lifecycle/worker-slots.ts";
 import { MaandError } from "../../model/error.ts";
 import type { CatalogState } from "../../model/state.ts";
 import { liveConnection } from "../../session/connect.ts";
