@@ -9,9 +9,6 @@ import type { Check, Wait } from "./gate.ts";
 import { defaultWait } from "./gate.ts";
 import { probeName, runProbe } from "./probe.ts";
 
-/** Seconds that bound one probe when the manifest says nothing. */
-const defaultTimeoutSeconds = 5;
-
 /** Whether there is anything that the job's health could be told by: a probe of its manifest, or a hook. */
 export function isChecked(hooks: Pick<HookHost, "hasHooks">, job: JobRow): boolean {
   const probes = job.manifest.healthCheck?.checks ?? [];
@@ -40,7 +37,7 @@ export function allocationChecks(
       state.ports.find((port) => port.job === job.name && port.name === name)?.number,
     caCert: typeof caCert === "string" ? caCert : "",
     connect,
-    timeoutSeconds: health.timeoutSeconds ?? defaultTimeoutSeconds,
+    timeoutSeconds: health.timeoutSeconds,
   };
   return health.checks.map((probe) => ({
     job: job.name,

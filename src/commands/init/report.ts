@@ -1,6 +1,6 @@
 // What init says at its end: what was made and kept, what comes next, and what sudo must allow on workers.
 
-import type { InitReport } from "../../bucket/create.ts";
+import type { InitReport } from "../../init/create.ts";
 
 /**
  * The lines for sudoers that let `user` do what maand does on a worker with `use_sudo = true`: `sh` runs the checks and

@@ -2,16 +2,16 @@
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { formatDefaultConf, parseConf } from "../bucket/conf.ts";
 import { countOf } from "../support/plural.ts";
 import { parseJson } from "../workspace/json.ts";
 import { confPath, workersPath } from "../workspace/paths.ts";
 import { jsonSchema, schemaNames } from "../workspace/schema.ts";
 import { everyWorker } from "../workspace/workers.ts";
 import { formatWorkers } from "../workspace/workers-file.ts";
-import { formatDefaultConf, parseConf } from "./conf.ts";
-import type { InitStep } from "./init.ts";
-import { placeFile } from "./init.ts";
-import { editorSettingsPath, schemaFile, schemaPath, withSchemas } from "./init-editor.ts";
+import { editorSettingsPath, schemaFile, schemaPath, withSchemas } from "./editor.ts";
+import type { InitStep } from "./place.ts";
+import { placeFile } from "./place.ts";
 
 /** Makes maand.conf with what was asked for; says so when one that is kept wants another user. */
 export function placeConf(

@@ -3,6 +3,9 @@
 import { randomUUID } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import type { MaandConf } from "../bucket/conf.ts";
+import { defaultConf, parseConf } from "../bucket/conf.ts";
+import type { BucketPaths } from "../bucket/locate.ts";
 import { ensureBucketId, holdsEncrypted, readBucketId, readSchemaVersion } from "../catalog/bucket.ts";
 import { type Catalog, openCatalog } from "../catalog/open.ts";
 import { migrations } from "../catalog/schema.ts";
@@ -10,14 +13,11 @@ import { createKey } from "../kv/cipher.ts";
 import { MaandError, reasonOf } from "../model/error.ts";
 import { confPath, workersPath } from "../workspace/paths.ts";
 import { schemaNames } from "../workspace/schema.ts";
-import type { MaandConf } from "./conf.ts";
-import { defaultConf, parseConf } from "./conf.ts";
-import { authorityNotes, placeAuthority } from "./create-authority.ts";
-import { isEmptyList, placeConf, placeWorkspace } from "./create-workspace.ts";
-import type { InitStep } from "./init.ts";
-import { makeDirectories, placeFile, removeUnfinished, tightenSecrets, withIgnores } from "./init.ts";
-import { editorSettingsPath, schemaPath } from "./init-editor.ts";
-import type { BucketPaths } from "./locate.ts";
+import { authorityNotes, placeAuthority } from "./authority.ts";
+import { editorSettingsPath, schemaPath } from "./editor.ts";
+import type { InitStep } from "./place.ts";
+import { makeDirectories, placeFile, removeUnfinished, tightenSecrets, withIgnores } from "./place.ts";
+import { isEmptyList, placeConf, placeWorkspace } from "./workspace.ts";
 
 /** What the operator told init; everything is checked before it gets here, except against what lies in the bucket. */
 export interface InitRequest {

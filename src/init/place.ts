@@ -2,8 +2,8 @@
 
 import { chmodSync, lstatSync, mkdirSync, readdirSync, readFileSync, realpathSync, rmSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
+import { makePrivateDirectory, writeFileAtomically } from "../bucket/private-files.ts";
 import { MaandError, reasonOf } from "../model/error.ts";
-import { makePrivateDirectory, writeFileAtomically } from "./private-files.ts";
 
 /** What became of one path of the bucket. */
 export interface InitStep {
