@@ -10,11 +10,6 @@ export interface Column {
   align?: "left" | "right";
 }
 
-/** A column of numbers. */
-export function numbers<const Name extends string>(name: Name): Column & { name: Name } {
-  return { name, align: "right" };
-}
-
 /** What a cell may hold; nothing to show (undefined, null, "") is shown as `-` so that fields can be counted. */
 export type Cell = string | number | boolean | null | undefined;
 

@@ -1,7 +1,6 @@
 // maand cat allocations.
 
-import { numbers } from "../../cli/output/table.ts";
-import { defineTable, rowFilters } from "./define-table.ts";
+import { defineTable, numbers, rowFilters } from "./define-table.ts";
 
 export const allocations = defineTable({
   name: "allocations",

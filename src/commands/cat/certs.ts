@@ -3,12 +3,11 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { HeldCertificate } from "../../certs/status.ts";
-import { numbers } from "../../cli/output/table.ts";
 import { allocationNamespace } from "../../kv/namespaces.ts";
 import { MaandError, reasonOf } from "../../model/error.ts";
 import type { CatalogState } from "../../model/state.ts";
 import type { Session } from "../../session/session.ts";
-import { defineTable, type RowFilter, rowFilters } from "./define-table.ts";
+import { defineTable, numbers, type RowFilter, rowFilters } from "./define-table.ts";
 
 export const certs = defineTable({
   name: "certs",

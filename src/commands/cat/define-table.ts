@@ -16,6 +16,11 @@ export type Row<Name extends string> = Record<Name, RowValue>;
 
 export type TableColumn<Name extends string> = Name | (Column & { name: Name });
 
+/** A column of numbers. */
+export function numbers<const Name extends string>(name: Name): Column & { name: Name } {
+  return { name, align: "right" };
+}
+
 /** Whether a row about that job and worker is wanted. */
 export type RowFilter = (row: { job: string; workerIp?: string }) => boolean;
 

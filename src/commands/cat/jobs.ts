@@ -1,7 +1,6 @@
 // maand cat jobs: those of the workspace; one that has left it shows only in its removed allocations.
 
-import { numbers } from "../../cli/output/table.ts";
-import { defineTable } from "./define-table.ts";
+import { defineTable, numbers } from "./define-table.ts";
 
 export const jobs = defineTable({
   name: "jobs",

@@ -2,9 +2,8 @@
 
 import type { ArgumentValues, Flags, FlagValues, ParentCommand, Positionals } from "../../cli/declaration.ts";
 import { defineCommand } from "../../cli/declaration.ts";
-import { numbers } from "../../cli/output/table.ts";
 import { jobsFlag } from "../flags.ts";
-import { defineTable, type TableInput } from "./define-table.ts";
+import { defineTable, numbers, type TableInput } from "./define-table.ts";
 
 const tableFlags = {
   jobs: jobsFlag,

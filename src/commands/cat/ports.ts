@@ -1,8 +1,7 @@
 // maand cat ports.
 
-import { numbers } from "../../cli/output/table.ts";
 import { jobsFlag } from "../flags.ts";
-import { defineTable } from "./define-table.ts";
+import { defineTable, numbers } from "./define-table.ts";
 
 export const ports = defineTable({
   name: "ports",

@@ -1,7 +1,6 @@
 // maand cat workers.
 
-import { numbers } from "../../cli/output/table.ts";
-import { defineTable } from "./define-table.ts";
+import { defineTable, numbers } from "./define-table.ts";
 
 export const workers = defineTable({
   name: "workers",

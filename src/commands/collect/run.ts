@@ -4,7 +4,7 @@ import { endingOf } from "../../cli/exit-codes.ts";
 import type { BucketInvocation, Outcome } from "../../cli/invocation.ts";
 import { formatElapsed } from "../../cli/output/duration.ts";
 import { errorJson } from "../../cli/output/errors.ts";
-import { formatTable, numbers } from "../../cli/output/table.ts";
+import { formatTable } from "../../cli/output/table.ts";
 import type { Channel } from "../../cli/output/terminal.ts";
 import type { CollectOutcome, FactsResult } from "../../fleet/collect.ts";
 import { collectFacts } from "../../fleet/collect.ts";
@@ -44,13 +44,14 @@ const fileWords = { updated: "updated", unchanged: "nothing changed", not_writte
 
 function tableText(outcome: CollectOutcome, channel: Channel): string {
   if (outcome.workers.length === 0) return `no workers: list them in ${workersPath}, or name them with -w\n`;
+  const right = (name: string): { name: string; align: "right" } => ({ name, align: "right" });
   const columns = [
     "worker_ip",
-    numbers("memory_mb"),
-    numbers("cpu_mhz"),
-    numbers("cores"),
-    numbers("mhz"),
-    numbers("disk_free_mb"),
+    right("memory_mb"),
+    right("cpu_mhz"),
+    right("cores"),
+    right("mhz"),
+    right("disk_free_mb"),
     "uptime",
     "arch",
     "kernel",

@@ -4,7 +4,7 @@ import { endingOf } from "../../cli/exit-codes.ts";
 import type { BucketInvocation, Outcome } from "../../cli/invocation.ts";
 import { formatDuration } from "../../cli/output/duration.ts";
 import { errorJson, failureLines } from "../../cli/output/errors.ts";
-import { formatTable, numbers } from "../../cli/output/table.ts";
+import { formatTable } from "../../cli/output/table.ts";
 import type { Terminal } from "../../cli/output/terminal.ts";
 import { isHealthy } from "../../health/run.ts";
 import type { JobControlOutcome } from "../../job/control.ts";
@@ -52,7 +52,7 @@ function outcomeText(outcome: JobControlOutcome, terminal: Terminal): string {
   const options = { width: stdout.width(), color: stdout.paint.enabled };
   // What a target printed has just scrolled by; only the lines of `status` are kept for its table.
   const withOutput = target === "status" || !terminal.sameScreen;
-  const columns = ["worker_ip", "status", numbers("exit")];
+  const columns = ["worker_ip", "status", { name: "exit", align: "right" as const }];
   if (withOutput) columns.push("output");
   const rows = allocations.map((entry) => [
     entry.workerIp,
