@@ -1,4 +1,4 @@
-// Errors of work on workers, as every command words them: what was thrown, what was not started, what was left running.
+// Errors of work on workers, as every command words them: what was thrown, and what was left running.
 
 import { catalogFailure } from "../catalog/failure.ts";
 import { failureText } from "../health/failure.ts";
@@ -16,11 +16,6 @@ export function workError(session: Session, thrown: unknown, where: WorkPlace): 
   const failure = catalogFailure(thrown, session.paths.catalog);
   if (failure.known) return failure.error;
   return new MaandError("remote", failureText(thrown), { where, cause: thrown });
-}
-
-/** What Ctrl-C, or something that failed before it, kept from being started. */
-export function notStarted(why: string, where?: WorkPlace): MaandError {
-  return new MaandError("interrupted", "not started", { ...(where === undefined ? {} : { where }), why });
 }
 
 /** A second Ctrl-C ends our waiting, not what runs over there. `what` is a command, such as "make restart". */

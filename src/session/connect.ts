@@ -1,6 +1,6 @@
 // Getting at a connection to a worker: while nothing runs there yet, after the one at hand has died, while it is coming up.
 
-import { MaandError } from "../model/error.ts";
+import { MaandError, notStarted } from "../model/error.ts";
 import type { Connection } from "../ssh/connect/connection.ts";
 import type { Session } from "./session.ts";
 
@@ -13,8 +13,7 @@ export function untilStopped<T>(session: Session, workerIp: string, connecting: 
   const { graceful } = session.shutdown;
   return new Promise((resolve, reject) => {
     const stop = (): void => {
-      const why = "interrupted before the worker answered";
-      reject(new MaandError("interrupted", "not started", { where: { worker: workerIp }, why }));
+      reject(notStarted("interrupted before the worker answered", { worker: workerIp }));
     };
     if (graceful.aborted) stop();
     else graceful.addEventListener("abort", stop, { once: true });
