@@ -1,5 +1,5 @@
-// The rules of src/README.md that no type can hold: who writes SQL, who makes commands, what deploy never reads; and that
-// every document points at something.
+// The rules of src/README.md that no type can hold: who writes SQL, who makes commands, what deploy never reads, which
+// room uses which; and that every document points at something.
 
 import { describe, expect, test } from "bun:test";
 import { existsSync, readFileSync } from "node:fs";
@@ -75,6 +75,53 @@ describe("deploy never opens the workspace", () => {
       (n) => `src/workspace/${n}.ts`,
     );
     expect(readers.filter((file) => loaded.has(file))).toEqual([]);
+  });
+});
+
+describe("the map", () => {
+  /** Every room, the uppermost first. */
+  const rooms = [...read("src/README.md").matchAll(/^src\/(\w+)\//gm)].map((match) => match[1]!);
+  const roomOf = (file: string): string => relative("src", file).split("/")[0]!;
+  const imports = sources.flatMap((file) =>
+    [...read(file).matchAll(/(?:^|\n)(?:import|export) (type )?[^;"]*?from "(\.[^"]+)"/g)].map((match) => ({
+      file,
+      target: normalize(join(dirname(file), match[2]!)),
+      isType: match[1] !== undefined,
+    })),
+  );
+  test("rooms use rooms below them, but for the three lines that it names", () => {
+    const named = ["hooks → lifecycle", "catalog → kv", "model → manifest"];
+    const up = imports
+      .filter(({ file, target }) => rooms.includes(roomOf(file)) && rooms.includes(roomOf(target)))
+      .filter(({ file, target }) => rooms.indexOf(roomOf(file)) > rooms.indexOf(roomOf(target)))
+      .map(({ file, target }) => ({ line: `${roomOf(file)} → ${roomOf(target)}`, file }));
+    expect(imports.length).toBeGreaterThan(1000);
+    expect(up.filter(({ line }) => !named.includes(line))).toEqual([]);
+    expect([...new Set(up.map(({ line }) => line))].sort()).toEqual([...named].sort());
+  });
+  test("what goes up to lifecycle is pure, and the rest are types", () => {
+    const pure = ["batches", "order", "select"].map((name) => `src/lifecycle/${name}.ts`);
+    const into = (from: string, to: string) =>
+      imports.filter(({ file, target }) => roomOf(file) === from && roomOf(target) === to);
+    expect(into("hooks", "lifecycle").filter(({ target }) => !pure.includes(target))).toEqual([]);
+    const types = [...into("catalog", "kv"), ...into("model", "manifest")];
+    expect(types.filter(({ isType }) => !isType)).toEqual([]);
+  });
+  test("no file needs itself to be loaded", () => {
+    const needed = Map.groupBy(
+      imports.filter(({ isType }) => !isType),
+      ({ file }) => file,
+    );
+    const done = new Set<string>();
+    const circles: string[][] = [];
+    const visit = (file: string, above: readonly string[]): void => {
+      if (above.includes(file)) circles.push([...above.slice(above.indexOf(file)), file]);
+      if (done.has(file) || above.includes(file)) return;
+      for (const { target } of needed.get(file) ?? []) visit(target, [...above, file]);
+      done.add(file);
+    };
+    for (const file of sources) visit(file, []);
+    expect(circles).toEqual([]);
   });
 });
 

@@ -43,7 +43,7 @@ interface Setting {
 }
 
 /** Longest timeout and lifetime that fit the timers of the runtime and the dates of certificates. */
-const maxSeconds = 604_800;
+export const maxSeconds = 604_800;
 const maxDays = 3650;
 
 /** Keys in the order in which init writes them. */

@@ -83,13 +83,13 @@ function checkDemand(
 function checkVersions(
   job: WorkspaceJob,
   upstream: WorkspaceJob | undefined,
-  told: Set<string>,
+  reported: Set<string>,
   places: WorkspacePlaces,
 ): Diagnostic[] {
   if (upstream === undefined || upstream === job) return [];
   return [job, upstream].flatMap((side) => {
-    if (side.manifest.versionDeclared || told.has(side.name)) return [];
-    told.add(side.name);
+    if (side.manifest.versionDeclared || reported.has(side.name)) return [];
+    reported.add(side.name);
     const why = side === job ? `it demands job "${upstream.name}"` : `job "${job.name}" demands it`;
     const place = places.place(manifestPath(side.name), []);
     return [errorAt(place, `job "${side.name}" has no version, but ${why}`, 'add "version"')];

@@ -2,7 +2,7 @@
 
 import { readCatalog } from "../catalog/read.ts";
 import { stageForHooks } from "../content/stage.ts";
-import { createHookHost } from "../hooks/host.ts";
+import { withHookHost } from "../hooks/with-host.ts";
 import type { MaandError } from "../model/error.ts";
 import type { Session } from "../session/session.ts";
 import { compareText } from "../support/order.ts";
@@ -20,8 +20,7 @@ export async function runPostBuild(session: Session): Promise<PostBuildOutcome> 
   const outcome: PostBuildOutcome = { jobs: [], failures: [], interrupted: false };
   const read = readCatalog(session.catalog);
   const allocated = new Set(read.state.allocations.filter((a) => !a.removed).map((a) => a.job));
-  const hooks = createHookHost(session, read);
-  try {
+  return withHookHost(session, read, async (hooks) => {
     const jobs = read.state.jobs
       .filter((job) => !job.removed && allocated.has(job.name) && hooks.hasHooks(job.name, "post_build"))
       .sort((a, b) => a.deploymentSeq - b.deploymentSeq || compareText(a.name, b.name));
@@ -42,7 +41,5 @@ export async function runPostBuild(session: Session): Promise<PostBuildOutcome> 
       if (!ran.ok && failed) outcome.failures.push({ job: job.name, error: ran.error });
     }
     return outcome;
-  } finally {
-    await hooks.close();
-  }
+  });
 }

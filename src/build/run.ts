@@ -7,10 +7,11 @@ import { rethrow } from "../catalog/failure.ts";
 import { diffState, readState, writeState } from "../catalog/state.ts";
 import { authorityStatus, readAuthority, requireLiveAuthority } from "../certs/authority.ts";
 import { parseNamespace } from "../kv/namespaces.ts";
+import { deletionsOf } from "../kv/retention.ts";
 import { type Diagnostic, isError, warningAt } from "../model/diagnostic.ts";
 import { MaandError } from "../model/error.ts";
 import type { CatalogState } from "../model/state.ts";
-import { isActive } from "../model/state.ts";
+import { isActive, runtimeStates } from "../model/state.ts";
 import type { Session } from "../session/session.ts";
 import { countOf } from "../support/plural.ts";
 import { checkWorkspace } from "../workspace/check.ts";
@@ -68,7 +69,7 @@ export async function runBuild(session: Session, options: BuildOptions): Promise
   }
   const workspace = checked.value;
   const previous = readState(catalog);
-  const runtime = new Map([...readDeployments(catalog)].map(([id, row]) => [id, row.state]));
+  const runtime = runtimeStates(readDeployments(catalog));
   const planned = planBuild({
     workspace,
     places: checked.places,
@@ -181,7 +182,7 @@ function purgeable(session: Session, next: CatalogState): { namespace: string; k
     const parsed = parseNamespace(namespace);
     if (parsed?.kind !== "job_vars" && parsed?.kind !== "job_secrets") return [];
     if (allocated.has(parsed.job)) return [];
-    return session.kv.keys(namespace).map((key) => ({ namespace, key }));
+    return deletionsOf(session.kv, [namespace]);
   });
 }
 

@@ -10,7 +10,7 @@ export interface BlobStore {
   read(sha256: string): Uint8Array;
   /** Hashes of current job files whose content is not there: none, unless the catalog was damaged. */
   missing(): string[];
-  /** Keeps content. Sealed content (rendered files, which may hold secrets) is stored encrypted. */
+  /** Keeps content, encrypted where it may hold secrets: that of rendered files. */
   put(sha256: string, content: Uint8Array, encrypted: boolean): void;
 }
 
@@ -31,7 +31,7 @@ export function openBlobs(catalog: Catalog, cipher: Cipher): BlobStore {
           hint: 'run "maand build" to read the workspace again',
         });
       }
-      return row.encrypted === 1 ? cipher.open(["blob", sha256], row.content) : row.content;
+      return row.encrypted === 1 ? cipher.decrypt(["blob", sha256], row.content) : row.content;
     },
     missing() {
       return catalog
@@ -45,7 +45,7 @@ export function openBlobs(catalog: Catalog, cipher: Cipher): BlobStore {
     put(sha256, content, encrypted) {
       catalog
         .query("INSERT OR IGNORE INTO blob VALUES (?, ?, ?)")
-        .run(sha256, encrypted ? 1 : 0, encrypted ? cipher.seal(["blob", sha256], content) : content);
+        .run(sha256, encrypted ? 1 : 0, encrypted ? cipher.encrypt(["blob", sha256], content) : content);
     },
   };
 }

@@ -17,7 +17,7 @@ export function ensureBucketId(catalog: Catalog, newId: string): string {
 }
 
 /** Whether anything in the catalog can only be read with `secrets/kv.key`. */
-export function holdsSealed(catalog: Catalog): boolean {
+export function holdsEncrypted(catalog: Catalog): boolean {
   const found = catalog
     .query<{ encrypted: number }, []>(
       `SELECT EXISTS (SELECT 1 FROM kv WHERE secret = 1 AND deleted = 0)

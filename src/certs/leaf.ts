@@ -2,6 +2,7 @@
 
 import { MaandError, reasonOf } from "../model/error.ts";
 import type { Secret } from "../model/secret.ts";
+import { mapLimited } from "../support/parallel.ts";
 import type { Authority } from "./authority.ts";
 import { generateKeys } from "./keys.ts";
 import { backdateMs, leafEnd } from "./lifetime.ts";
@@ -42,28 +43,16 @@ export async function issueAll(
 ): Promise<Leaf[]> {
   if (requests.length === 0) return [];
   const signer = await openSigner(authority, now);
-  const leaves: Leaf[] = [];
-  const failures: unknown[] = [];
-  let next = 0;
-  const work = async () => {
-    while (next < requests.length && failures.length === 0 && signal?.aborted !== true) {
-      const index = next;
-      next += 1;
-      try {
-        leaves[index] = await issueWith(signer, requests[index]!, now);
-      } catch (thrown) {
-        failures.push(thrown);
-      }
-    }
-  };
-  await Promise.all(Array.from({ length: Math.max(1, Math.min(parallel, requests.length)) }, work));
-  if (failures.length > 0) throw failures[0];
-  if (next < requests.length)
-    throw new MaandError("interrupted", "interrupted while making certificates", {
-      why: `${next} of ${requests.length} were made; none is kept`,
-      hint: "run the command again",
-    });
-  return leaves;
+  let begun = 0;
+  return mapLimited(requests, parallel, (request) => {
+    if (signal?.aborted === true)
+      throw new MaandError("interrupted", "interrupted while making certificates", {
+        why: `${begun} of ${requests.length} were made; none is kept`,
+        hint: "run the command again",
+      });
+    begun += 1;
+    return issueWith(signer, request, now);
+  });
 }
 
 async function issueWith(signer: Signer, request: LeafContent, now: number): Promise<Leaf> {

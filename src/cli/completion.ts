@@ -1,7 +1,7 @@
 // What may be typed next on a command line, from the declarations: for the completion of shells.
 
 import { topics } from "../help/topics.ts";
-import type { AnyCommand, Command, Flag, NameKind, NamesOf } from "./declaration.ts";
+import type { AnyCommand, Command, Flag, NamedThing, NamesOf } from "./declaration.ts";
 import { isParent, ownWord, resolveWords, typedFlag } from "./declaration.ts";
 import { globalFlags } from "./globals.ts";
 
@@ -15,7 +15,7 @@ export interface Completion {
   /** All words that may stand here; the shell picks those that begin as it was typed. */
   words: readonly CompletionWord[];
   /** What else may stand here: a name that the bucket or the file system knows. */
-  names?: NameKind;
+  names?: NamedThing;
   /** Several of them may be joined by commas. */
   list?: true;
 }

@@ -7,7 +7,7 @@ export const groups = ["set up", "the main loop", "operate", "look"] as const;
 export type Group = (typeof groups)[number];
 
 /** What a value names; completion asks the bucket, or the shell, for names of that kind. */
-export type NameKind =
+export type NamedThing =
   | "job"
   | "worker"
   | "label"
@@ -20,7 +20,7 @@ export type NameKind =
   | "directory";
 
 /** A kind of name, or all words that there are. */
-export type NamesOf = NameKind | readonly string[];
+export type NamesOf = NamedThing | readonly string[];
 
 interface FlagText {
   /** The help text. */

@@ -1,6 +1,6 @@
 // maand help: the overview of all commands, or one topic.
 
-import { type Topic, topics } from "../help/topics.ts";
+import { topics } from "../help/topics.ts";
 import { MaandError } from "../model/error.ts";
 import { suggestName } from "../support/nearest.ts";
 import { globalFlagRows, type HelpRow, usageLine } from "./command-help.ts";
@@ -18,7 +18,7 @@ export async function helpText(commands: readonly AnyCommand[], topic?: string):
   const { found: command } = resolveWords(commands, [topic]);
   const word = command === undefined ? topic : ownWord(command);
   const found = topics.find(({ explains, name }) => name === word || explains?.includes(word));
-  if (found !== undefined) return `${(await withTables(found)).trimEnd()}\n`;
+  if (found !== undefined) return `${(await withTables(found.text)).trimEnd()}\n`;
   throw new MaandError("usage", `there is no help topic "${topic}"`, {
     hint:
       command === undefined
@@ -30,9 +30,15 @@ export async function helpText(commands: readonly AnyCommand[], topic?: string):
   });
 }
 
-async function withTables({ text, tables = {} }: Topic): Promise<string> {
+/** What stands for a line `{...}` of a topic's text, loaded by the topics that have it. */
+const tables: Readonly<Record<string, () => Promise<string>>> = {
+  "{manifest fields}": async () => (await import("../workspace/field-table.ts")).manifestTable(),
+};
+
+async function withTables(text: string): Promise<string> {
   let whole = text;
   for (const [line, make] of Object.entries(tables)) {
+    if (!text.includes(line)) continue;
     const table = await make();
     whole = whole.replace(line, () => table);
   }

@@ -11,6 +11,7 @@ import {
   type Command as StricliCommand,
   type RouteMap as StricliRouteMap,
 } from "@stricli/core";
+import { assertNever } from "../model/result.ts";
 import { version } from "../version.ts";
 import { helpOf } from "./command-help.ts";
 import type { AnyCommand, Command, CommandCall, Flag, ParentCommand } from "./declaration.ts";
@@ -134,6 +135,8 @@ function stricliFlag(flag: Flag): unknown {
       return { kind: "parsed", brief, parse: String, variadic: true, optional: true };
     case "number":
       return { kind: "parsed", brief, parse: wholeNumber, optional: true };
+    default:
+      return assertNever(flag, "kind of flag");
   }
 }
 

@@ -116,10 +116,10 @@ type Answer = string | Secret | undefined | readonly string[];
 
 /** Text and secret of the same letters differ: the one may be shown. */
 function hashOf(answers: readonly Answer[]): string {
-  const told = answers.map((answer) =>
+  const values = answers.map((answer) =>
     answer instanceof Secret ? { secret: answer.reveal() } : (answer ?? null),
   );
-  return createHash("sha256").update(JSON.stringify(told)).digest("hex");
+  return createHash("sha256").update(JSON.stringify(values)).digest("hex");
 }
 
 /**

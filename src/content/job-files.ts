@@ -3,6 +3,7 @@
 import { createHash } from "node:crypto";
 import { allocationNamespace, workersNamespace } from "../kv/namespaces.ts";
 import { isSynced, isTemplate } from "../model/job-paths.ts";
+import { assertNever } from "../model/result.ts";
 import { Secret } from "../model/secret.ts";
 import type { AllocationRow, JobFileRow, JobRow } from "../model/state.ts";
 import type { TreeFile } from "../model/tree.ts";
@@ -40,6 +41,8 @@ function toTreeFile(row: JobFileRow): TreeFile {
       return { path: row.path, kind: "dir", mode: row.mode, ref: "" };
     case "link":
       return { path: row.path, kind: "link", mode: 0, ref: row.target };
+    default:
+      return assertNever(row, "kind of file");
   }
 }
 

@@ -13,6 +13,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { MaandError, reasonOf } from "../model/error.ts";
+import { assertNever } from "../model/result.ts";
 import type { CatalogState } from "../model/state.ts";
 import type { TreeFile } from "../model/tree.ts";
 import type { Session } from "../session/session.ts";
@@ -68,7 +69,7 @@ export function stageJob(
     // Parents sort before their children.
     for (const path of [...wanted.keys()].sort()) stageEntry(join(root, path), wanted.get(path)!, read);
   } catch (error) {
-    throw stagingFault(root, error);
+    throw stagingError(root, error);
   }
 }
 
@@ -86,7 +87,7 @@ export function stageWorkerFiles(staging: string, files: WorkerFiles): void {
       writeIfDifferent(join(staging, path), Buffer.from(text, "utf8"), 0o644);
     }
   } catch (error) {
-    throw stagingFault(staging, error);
+    throw stagingError(staging, error);
   }
 }
 
@@ -135,6 +136,9 @@ function stageEntry(path: string, file: TreeFile, read: (file: TreeFile) => Uint
     }
     case "file":
       writeIfDifferent(path, read(file), file.mode);
+      return;
+    default:
+      assertNever(file.kind, "kind of file");
   }
 }
 
@@ -157,7 +161,7 @@ function setMode(path: string, mode: number): void {
   if ((lstatSync(path).mode & 0o777) !== mode) chmodSync(path, mode);
 }
 
-function stagingFault(path: string, error: unknown): MaandError {
+function stagingError(path: string, error: unknown): MaandError {
   return new MaandError("local", "cannot stage files", {
     where: { file: path },
     why: reasonOf(error),

@@ -1,15 +1,16 @@
 // collect facts: asks workers for their memory and CPU, and makes the workers.json that holds them.
 
 import { readState } from "../catalog/state.ts";
-import { failureText, remoteError } from "../health/failure.ts";
+import { failureText } from "../health/failure.ts";
+import { workError } from "../lifecycle/errors.ts";
 import { chooseConcurrency, splitChoice, type WorkerChoice } from "../lifecycle/select.ts";
+import { reachWorker } from "../lifecycle/worker.ts";
 import { MaandError } from "../model/error.ts";
 import { hostKind } from "../model/names.ts";
 import type { Result } from "../model/result.ts";
 import type { WorkerRow as CatalogWorker } from "../model/state.ts";
 import type { Session } from "../session/session.ts";
 import { remoteDirectory } from "../session/session.ts";
-import { untilStopped } from "../session/until-stopped.ts";
 import { mapLimited } from "../support/parallel.ts";
 import { workersPath } from "../workspace/paths.ts";
 import { canonicalHost } from "../workspace/workers.ts";
@@ -111,7 +112,7 @@ async function askWorker(session: Session, workerIp: string): Promise<FactsResul
 
 async function ask(session: Session, workerIp: string): Promise<Result<Facts>> {
   try {
-    const connection = await untilStopped(session, workerIp, session.pool.connect(workerIp));
+    const connection = await reachWorker(session, workerIp);
     const answer = await connection.exec(factsCommand(remoteDirectory(session)), {
       timeoutSeconds: Math.min(askSeconds, session.conf.commandTimeoutSeconds),
       signal: session.shutdown.forced,
@@ -125,7 +126,7 @@ async function ask(session: Session, workerIp: string): Promise<Result<Facts>> {
       hint: "see that the ssh user has a POSIX shell there",
     });
   } catch (thrown) {
-    return { ok: false, error: remoteError(thrown, { worker: workerIp }) };
+    return { ok: false, error: workError(session, thrown, { worker: workerIp }) };
   }
 }
 

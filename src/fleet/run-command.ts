@@ -1,17 +1,18 @@
 // run_command: one shell command on many workers, some at a time, with its output as it comes.
 
 import { readCatalog } from "../catalog/read.ts";
-import { failureText, remoteError } from "../health/failure.ts";
+import { failureText } from "../health/failure.ts";
 import type { HealthReport } from "../health/run.ts";
 import { checkHealth, isHealthy } from "../health/run.ts";
 import type { HookHost } from "../hooks/host.ts";
 import { withHookHost } from "../hooks/with-host.ts";
+import { leftRunning, workError } from "../lifecycle/errors.ts";
 import { chooseConcurrency, chooseWorkers, type WorkerChoice } from "../lifecycle/select.ts";
-import { MaandError } from "../model/error.ts";
+import { reachWorker } from "../lifecycle/worker.ts";
+import { MaandError, notStarted } from "../model/error.ts";
 import type { CatalogState } from "../model/state.ts";
 import type { Session } from "../session/session.ts";
 import { remoteDirectory } from "../session/session.ts";
-import { untilStopped } from "../session/until-stopped.ts";
 import type { ShellText } from "../ssh/exec/quote.ts";
 import { runScript, script, withEnv } from "../ssh/exec/quote.ts";
 import { maxCommandBytes } from "../ssh/exec/remote-process.ts";
@@ -147,7 +148,7 @@ async function runOnWorker(
   let exit = -1;
   const sizes = { stdout: 0, stderr: 0 };
   try {
-    const connection = await untilStopped(session, workerIp, session.pool.connect(workerIp));
+    const connection = await reachWorker(session, workerIp);
     if (shutdown.graceful.aborted) return notBegun(workerIp, "interrupted");
     id = events.nextId();
     const lineId = id;
@@ -171,8 +172,10 @@ async function runOnWorker(
     const truncated = sizes.stdout > keptBytes || sizes.stderr > keptBytes;
     return { workerIp, exit, stdout: result.stdout, stderr: result.stderr, truncated, durationMs: took() };
   } catch (thrown) {
-    const failure = remoteError(broken?.aborted === true ? broken.reason : thrown, { worker: workerIp });
-    const error = id === undefined ? failure : leftBehind(failure, workerIp);
+    const where = { worker: workerIp };
+    const failure = workError(session, broken?.aborted === true ? broken.reason : thrown, where);
+    const isLeft = id !== undefined && failure.kind === "interrupted";
+    const error = isLeft ? leftRunning("the command", where, failure) : failure;
     events.emit({ type: "error", scope, text: failureText(error) });
     return { workerIp, stdout: "", stderr: "", truncated: false, error, durationMs: took() };
   } finally {
@@ -180,17 +183,7 @@ async function runOnWorker(
   }
 }
 
-/** A second Ctrl-C ends our waiting, not what runs over there. */
-function leftBehind(error: MaandError, workerIp: string): MaandError {
-  if (error.kind !== "interrupted") return error;
-  return new MaandError("interrupted", "interrupted before the command ended", {
-    where: { worker: workerIp },
-    why: "it may still be running on the worker",
-    cause: error,
-  });
-}
-
 function notBegun(workerIp: string, why: string): ShellResult {
-  const error = new MaandError("interrupted", "not started", { where: { worker: workerIp }, why });
+  const error = notStarted(why, { worker: workerIp });
   return { workerIp, stdout: "", stderr: "", truncated: false, error, durationMs: 0 };
 }

@@ -5,10 +5,10 @@ import type { Catalog } from "../catalog/open.ts";
 import { deleteAllocations, deleteUnusedContent } from "../catalog/purge.ts";
 import { readState } from "../catalog/state.ts";
 import { deleteOldVersions } from "../kv/purge.ts";
-import { orphanedNamespaces } from "../kv/retention.ts";
+import { deletionsOf, orphanedNamespaces } from "../kv/retention.ts";
 import type { KvStore } from "../kv/store.ts";
-import type { AllocationRow } from "../model/state.ts";
-import { ownerlessNamespaces, runtimeStates } from "./plan.ts";
+import { type AllocationRow, runtimeStates } from "../model/state.ts";
+import { ownerlessNamespaces } from "./plan.ts";
 
 /** Counts of what was deleted. */
 export interface CatalogPurge {
@@ -55,8 +55,5 @@ function deleteKeys(catalog: Catalog, kv: KvStore, options: PurgeOptions): numbe
     new Set(state.jobs.map((job) => job.name)),
     options.workspaceJobs,
   );
-  const changes = [...new Set([...orphans, ...ownerless])].flatMap((namespace) =>
-    kv.keys(namespace).map((key) => ({ namespace, key })),
-  );
-  return kv.apply(changes, options.now);
+  return kv.apply(deletionsOf(kv, new Set([...orphans, ...ownerless])), options.now);
 }

@@ -1,8 +1,8 @@
 // What gc will do, worked out from the catalog alone: stops, deletions on workers, and what then leaves the KV.
 
 import { parseNamespace } from "../kv/namespaces.ts";
-import type { AllocationRow, CatalogState, DeploymentRow, JobRow, RuntimeState } from "../model/state.ts";
-import { mayRun } from "../model/state.ts";
+import type { AllocationRow, CatalogState, DeploymentRow, JobRow } from "../model/state.ts";
+import { deploymentOf, mayRun } from "../model/state.ts";
 
 /** One removed allocation. */
 export interface Garbage {
@@ -38,7 +38,7 @@ export function planGc(state: CatalogState, deployments: ReadonlyMap<string, Dep
   const rowsOnly: Garbage[] = [];
   for (const row of state.allocations) {
     if (!row.removed) continue;
-    const deployment = deployments.get(row.allocId) ?? { allocId: row.allocId, state: "absent" as const };
+    const deployment = deploymentOf(deployments, row);
     const remove = deployment.state !== "absent";
     const garbage = { row, deployment, job: jobs.get(row.job)!, stop: mayRun(deployment.state), remove };
     const departed = !present.has(row.workerIp);
@@ -78,9 +78,4 @@ export function ownerlessNamespaces(
     if (parsed?.kind !== "job_vars" && parsed?.kind !== "job_secrets") return false;
     return !catalogJobs.has(parsed.job) && !workspaceJobs.has(parsed.job);
   });
-}
-
-/** States of the allocations that stay. */
-export function runtimeStates(deployments: ReadonlyMap<string, DeploymentRow>): Map<string, RuntimeState> {
-  return new Map([...deployments].map(([id, row]) => [id, row.state]));
 }

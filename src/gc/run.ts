@@ -1,15 +1,15 @@
 // gc: stops and deletes what is left of removed allocations on workers, then purges the catalog, logs and staging.
 
-import { forgetPromotions } from "../catalog/deployments.ts";
 import { compactCatalog } from "../catalog/purge.ts";
 import { type CatalogRead, readCatalog } from "../catalog/read.ts";
 import { failureText } from "../health/failure.ts";
 import type { HookHost } from "../hooks/host.ts";
 import { withHookHost } from "../hooks/with-host.ts";
-import { notStarted, workError } from "../lifecycle/errors.ts";
-import { recordAllocations } from "../lifecycle/record.ts";
+import { workError } from "../lifecycle/errors.ts";
+import { type AllocationRecord, recordAllocations } from "../lifecycle/record.ts";
 import { runLogged } from "../lifecycle/target.ts";
-import { MaandError } from "../model/error.ts";
+import { MaandError, notStarted } from "../model/error.ts";
+import type { AllocationRow } from "../model/state.ts";
 import type { Session } from "../session/session.ts";
 import { remoteDirectory } from "../session/session.ts";
 import type { Connection } from "../ssh/connect/connection.ts";
@@ -105,18 +105,19 @@ async function collect(
       }),
     ),
   ];
-  recordGarbage(session, allocations);
   const purgedIds = new Set(
     allocations.filter((entry) => entry.status === "purged").map((entry) => entry.allocId),
   );
   const garbage = [...plan.visits.flatMap((visit) => visit.garbage), ...plan.rowsOnly];
   const now = session.now();
-  const purge = purgeCatalog(catalog, session.kv, {
-    purged: garbage.map(({ row }) => row).filter((row) => purgedIds.has(row.allocId)),
-    workspaceJobs: jobDirectories(paths.workspace),
-    tombstonesUntil: daysBefore(now, request.retainDays),
-    now,
-  });
+  const purge = recordPurge(session, allocations, () =>
+    purgeCatalog(catalog, session.kv, {
+      purged: garbage.map(({ row }) => row).filter((row) => purgedIds.has(row.allocId)),
+      workspaceJobs: jobDirectories(paths.workspace),
+      tombstonesUntil: daysBefore(now, request.retainDays),
+      now,
+    }),
+  );
   const runLogs = deleteRunLogs(paths.logs, identity.runId, daysBefore(now, runLogDays));
   const staging = emptyStaging(paths.staging);
   compactCatalog(catalog);
@@ -140,9 +141,11 @@ async function deleteOn(session: Session, visited: VisitedWorker): Promise<GcWor
   const { useSudo } = session.conf;
   const free = visit.garbage.filter(({ row }) => !failures.has(row.allocId));
   // Before the files go: a pair that comes back after a crash has to be deployed as new.
-  forgetPromotions(
-    session.catalog,
-    free.filter(({ remove }) => remove).map(({ row }) => row.allocId),
+  recordAllocations(
+    session,
+    free
+      .filter(({ remove }) => remove)
+      .map(({ row }) => ({ ...recordOf(row, "pending"), change: { kind: "forget" }, silent: true })),
   );
   if (visit.departed && failures.size === 0) {
     try {
@@ -231,17 +234,26 @@ function garbageOutcome(visited: VisitedWorker, { row }: Garbage): GcAllocation 
   return { ...of, status: "kept", error: failures.get(row.allocId) ?? notStarted("interrupted") };
 }
 
-function recordGarbage(session: Session, allocations: readonly GcAllocation[]): void {
-  recordAllocations(
-    session,
-    allocations.map(({ allocId, job, workerIp, status, error }) => ({
-      allocId,
-      job,
-      workerIp,
-      phase: "gc",
-      action: "gc",
-      status: status === "purged" ? "done" : "failed",
-      ...(error === undefined ? {} : { error }),
-    })),
-  );
+/** The purge of the catalog and what it means for each allocation, in one commit: whoever hears of it may rely on it. */
+function recordPurge(
+  session: Session,
+  allocations: readonly GcAllocation[],
+  purge: () => CatalogPurge,
+): CatalogPurge {
+  let purged: CatalogPurge | undefined;
+  const records = allocations.map((entry): AllocationRecord => {
+    const record = recordOf(entry, entry.status === "purged" ? "done" : "failed");
+    return entry.error === undefined ? record : { ...record, error: entry.error };
+  });
+  recordAllocations(session, records, () => {
+    purged = purge();
+  });
+  return purged!;
+}
+
+function recordOf(
+  { allocId, job, workerIp }: Pick<AllocationRow, "allocId" | "job" | "workerIp">,
+  status: AllocationRecord["status"],
+): AllocationRecord {
+  return { allocId, job, workerIp, phase: "gc", action: "gc", status };
 }

@@ -2,10 +2,10 @@
 
 import { beginAttempts } from "../catalog/deployments.ts";
 import type { HookHost } from "../hooks/host.ts";
-import { notStarted, workError } from "../lifecycle/errors.ts";
+import { workError } from "../lifecycle/errors.ts";
 import { stopAllocation } from "../lifecycle/stop.ts";
 import { reachWorker } from "../lifecycle/worker.ts";
-import type { MaandError } from "../model/error.ts";
+import { type MaandError, notStarted } from "../model/error.ts";
 import type { Result } from "../model/result.ts";
 import { noVersion } from "../model/version.ts";
 import type { Session } from "../session/session.ts";

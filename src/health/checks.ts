@@ -1,5 +1,6 @@
-// The checks that an allocation's manifest asks for.
+// The checks of a job: whether it has any, and the probes that its manifest asks for, one allocation at a time.
 
+import type { HookHost } from "../hooks/host.ts";
 import { workersNamespace } from "../kv/namespaces.ts";
 import type { CatalogState, JobRow } from "../model/state.ts";
 import type { Session } from "../session/session.ts";
@@ -8,12 +9,10 @@ import type { Check, Wait } from "./gate.ts";
 import { defaultWait } from "./gate.ts";
 import { probeName, runProbe } from "./probe.ts";
 
-/** Seconds that bound one probe when the manifest says nothing. */
-const defaultTimeoutSeconds = 5;
-
-/** Whether the manifest asks for any probe. */
-export function hasProbes(job: JobRow): boolean {
-  return (job.manifest.healthCheck?.checks.length ?? 0) > 0;
+/** Whether there is anything that the job's health could be told by: a probe of its manifest, or a hook. */
+export function isChecked(hooks: Pick<HookHost, "hasHooks">, job: JobRow): boolean {
+  const probes = job.manifest.healthCheck?.checks ?? [];
+  return probes.length > 0 || hooks.hasHooks(job.name, "health_check");
 }
 
 /** How long this job's gate waits. */
@@ -38,7 +37,7 @@ export function allocationChecks(
       state.ports.find((port) => port.job === job.name && port.name === name)?.number,
     caCert: typeof caCert === "string" ? caCert : "",
     connect,
-    timeoutSeconds: health.timeoutSeconds ?? defaultTimeoutSeconds,
+    timeoutSeconds: health.timeoutSeconds,
   };
   return health.checks.map((probe) => ({
     job: job.name,

@@ -11,9 +11,3 @@ export function failureText(thrown: unknown): string {
     .split(/\s*[\r\n]+\s*/)
     .join("; ");
 }
-
-/** Anything thrown while a worker was dealt with: an error of ours as it is, any other as "remote". */
-export function remoteError(thrown: unknown, where: { worker: string; job?: string }): MaandError {
-  if (thrown instanceof MaandError) return thrown;
-  return new MaandError("remote", failureText(thrown), { where, cause: thrown });
-}

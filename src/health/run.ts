@@ -4,13 +4,14 @@ import { stageForHooks } from "../content/stage.ts";
 import type { HookHost } from "../hooks/host.ts";
 import type { AllocationRow, CatalogState, JobRow } from "../model/state.ts";
 import { isActive } from "../model/state.ts";
+import { liveConnection, patientConnection } from "../session/connect.ts";
 import type { Session } from "../session/session.ts";
-import { allocationChecks, hasProbes, waitOf } from "./checks.ts";
+import { allocationChecks, isChecked, waitOf } from "./checks.ts";
 import type { Check, CheckResult } from "./gate.ts";
 import { defaultWait, hasNotPassed, noWait, runGate } from "./gate.ts";
 import { askHealthHooks } from "./hooks.ts";
 import type { WorkerCheck } from "./worker-gate.ts";
-import { liveConnection, patientConnection, runWorkerGate } from "./worker-gate.ts";
+import { runWorkerGate } from "./worker-gate.ts";
 
 export interface HealthReport {
   /** By worker position; empty where the worker gate was not asked for. */
@@ -70,11 +71,6 @@ export async function checkJob(
   const checks = await checkAllocations(session, state, hooks, [job], allocations, true);
   const skipped = isChecked(hooks, job) ? [] : [job.name];
   return { workers: [], checks, skipped, complete: true };
-}
-
-/** Whether there is anything that the job's health could be told by. */
-export function isChecked(hooks: Pick<HookHost, "hasHooks">, job: JobRow): boolean {
-  return hasProbes(job) || hooks.hasHooks(job.name, "health_check");
 }
 
 /** Probes first, then the hooks of what has passed them. */
@@ -143,16 +139,16 @@ async function askProbes(
 
 /** The check as it is, saying once that it is waited for: a wait that says nothing looks like a hang. */
 function tellingWait(session: Session, check: Check, attempts: number): Check {
-  let told = attempts <= 1;
+  let isSaid = attempts <= 1;
   return {
     ...check,
     async run() {
       const verdict = await check.run();
-      if (!verdict.pass && !told) {
+      if (!verdict.pass && !isSaid) {
         const scope = { worker: check.workerIp, job: check.job, phase: "health" as const };
         const text = `asking up to ${attempts} times until it passes: ${check.name}: ${verdict.reason}`;
         session.events.emit({ type: "step", scope, text });
-        told = true;
+        isSaid = true;
       }
       return verdict;
     },

@@ -2,9 +2,8 @@
 
 import { MaandError } from "../model/error.ts";
 import { failed, passed, type Verdict } from "../model/result.ts";
+import { isComingUp, liveConnection, untilStopped } from "../session/connect.ts";
 import type { Session } from "../session/session.ts";
-import { untilStopped } from "../session/until-stopped.ts";
-import type { Connection } from "../ssh/connect/connection.ts";
 import { mapLimited } from "../support/parallel.ts";
 import { pause } from "../support/pause.ts";
 import { failureText } from "./failure.ts";
@@ -14,16 +13,6 @@ import type { Wait } from "./gate.ts";
 export type WorkerVerdict = Verdict & { hint?: string };
 
 export type WorkerCheck = { workerIp: string } & WorkerVerdict;
-
-/** What a worker that is coming up answers for a while. */
-const comingUp: ReadonlySet<unknown> = new Set([
-  "ECONNREFUSED",
-  "ECONNRESET",
-  "EHOSTDOWN",
-  "EHOSTUNREACH",
-  "ENETUNREACH",
-  "ETIMEDOUT",
-]);
 
 /** Connects to every worker; a bare dial would earn a ban from newer sshd. Never throws. */
 export async function runWorkerGate(
@@ -72,26 +61,4 @@ async function connectWithin(session: Session, workerIp: string, wait: Wait): Pr
 function refused(thrown: unknown): WorkerVerdict {
   const hint = thrown instanceof MaandError ? thrown.hint : undefined;
   return hint === undefined ? failed(failureText(thrown)) : failed(failureText(thrown), hint);
-}
-
-/** The connection to a worker, a new one when the one at hand has died since. Throws what `ConnectionPool` throws. */
-export async function liveConnection(session: Session, workerIp: string): Promise<Connection> {
-  const connection = await session.pool.connect(workerIp);
-  return connection.lost === undefined ? connection : session.pool.reconnect(workerIp);
-}
-
-/** As `liveConnection`, and tries again where an earlier attempt of this run found a worker that was coming up. */
-export async function patientConnection(session: Session, workerIp: string): Promise<Connection> {
-  try {
-    return await liveConnection(session, workerIp);
-  } catch (thrown) {
-    if (!isComingUp(thrown)) throw thrown;
-    return session.pool.reconnect(workerIp);
-  }
-}
-
-/** A refused key or an unknown host key does not fix itself, and asking again and again earns a ban. */
-function isComingUp(thrown: unknown): boolean {
-  if (!(thrown instanceof MaandError) || thrown.kind !== "unreachable") return false;
-  return comingUp.has((thrown.cause as { code?: unknown } | undefined)?.code);
 }

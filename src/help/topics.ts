@@ -26,8 +26,6 @@ export interface Topic {
   text: string;
   /** Commands by whose name the topic may be asked for. */
   explains?: readonly string[];
-  /** Makes what stands for a line `{...}` of the text, by that line. It may load what other topics do without. */
-  tables?: Readonly<Record<string, () => Promise<string>>>;
 }
 
 /** In reading order. */
@@ -35,14 +33,7 @@ export const topics: readonly Topic[] = [
   { name: "quickstart", brief: "from nothing to a running job", text: quickstart, explains: ["init"] },
   { name: "model", brief: "the words, the bucket, what lies on a worker", text: model },
   { name: "glossary", brief: "each word that maand uses, in a sentence or two", text: glossary },
-  {
-    name: "workspace",
-    brief: "every file you edit and every field in it",
-    text: workspace,
-    tables: {
-      "{manifest fields}": async () => (await import("../workspace/field-table.ts")).manifestTable(),
-    },
-  },
+  { name: "workspace", brief: "every file you edit and every field in it", text: workspace },
   { name: "placement", brief: "which job runs where: labels, capacity, ports, waves", text: placement },
   { name: "build", brief: "from workspace to catalog", text: build },
   { name: "kv", brief: "the values that templates and hooks read", text: kv },

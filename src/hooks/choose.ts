@@ -1,10 +1,11 @@
-// Which jobs `maand hooks <hook> [job]` runs a hook of, and what is said when there is none: from the catalog alone.
+// Hooks looked up in the catalog: those that `maand hooks <hook> [job]` runs, and those whose demands name a hook.
 
 import { findJob } from "../lifecycle/select.ts";
 import { MaandError } from "../model/error.ts";
 import type { CatalogState, JobRow } from "../model/state.ts";
 import { suggestName } from "../support/nearest.ts";
 import { compareText } from "../support/order.ts";
+import type { HookDemandRow } from "./api/routes.ts";
 
 /**
  * The jobs in the order in which they are worked on: by wave, then by name.
@@ -32,4 +33,16 @@ export function jobsWithHook(state: CatalogState, hook: string, job?: string): J
     where: { file: `workspace/jobs/${declaring[0]!.name}/manifest.json` },
     hint: `add "cli" to executed_on of ${hook}, then run maand build`,
   });
+}
+
+/** The answer to `GET /demands`: hooks of jobs of the workspace whose demand names this job and hook, by job and hook. */
+export function demandsOn(state: CatalogState, job: string, hook: string): HookDemandRow[] {
+  return state.jobs
+    .filter((other) => !other.removed)
+    .flatMap((other) =>
+      other.manifest.hooks
+        .filter(({ demand }) => demand?.job === job && demand.hook === hook)
+        .map(({ name, demand }) => ({ job: other.name, hook: name, demand_config: demand!.config })),
+    )
+    .sort((a, b) => compareText(a.job, b.job) || compareText(a.hook, b.hook));
 }

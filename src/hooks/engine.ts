@@ -11,7 +11,7 @@ import type { ApiServer } from "./api/server.ts";
 import { startApi } from "./api/server.ts";
 import type { Tokens } from "./api/tokens.ts";
 import { workerAccess } from "./api/worker-access.ts";
-import { demandsOn } from "./demands.ts";
+import { demandsOn } from "./choose.ts";
 import type { InvocationContext } from "./invoke.ts";
 import { hookMemoryLimitMb } from "./runtime/memory.ts";
 import type { OutputName } from "./runtime/messages.ts";
@@ -23,7 +23,7 @@ import { shareCapture } from "./shared-capture.ts";
 export interface Engine {
   api: ApiServer;
   context: InvocationContext;
-  shield: SharedCapture;
+  capture: SharedCapture;
   /** The working directory before. */
   before: string;
 }
@@ -67,21 +67,21 @@ export async function startEngine(
       session.events.emit({ type: "error", scope, text: `runtime API: ${String(error)}` });
     },
   });
-  const shield = shareCapture(captureStdio, unclearOutput(session));
+  const capture = shareCapture(captureStdio, unclearOutput(session));
   const context: InvocationContext = {
     session,
     tokens,
     semaphores,
     self: options.self ?? selfCommand(),
     memoryLimitMb: hookMemoryLimitMb(process.env),
-    captureThread: shield.join,
+    captureThread: capture.join,
   };
-  return { api, shield, before, context };
+  return { api, capture, before, context };
 }
 
 /** Ends the API and everything that hooks have left running. */
 export async function closeEngine(session: Session, engine: Engine): Promise<void> {
-  engine.shield.lift();
+  engine.capture.lift();
   await engine.api.close();
   try {
     process.chdir(engine.before);

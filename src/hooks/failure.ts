@@ -3,7 +3,7 @@
 import type { ErrorDetails, Place } from "../model/error.ts";
 import { MaandError } from "../model/error.ts";
 import type { HookEvent } from "../model/manifest.ts";
-import type { Result } from "../model/result.ts";
+import { assertNever, type Result } from "../model/result.ts";
 import type { RuntimeEnd } from "./runtime/run.ts";
 
 /** Why a hook was ended by maand. */
@@ -63,6 +63,8 @@ function whatOf({ end, ended }: InvocationEnd): string {
       if (end.thrown !== undefined) return "failed";
       if (end.signal !== undefined) return `was ended by ${end.signal}`;
       return `ended with status ${end.status}`;
+    default:
+      return assertNever(ended, "end of a hook");
   }
 }
 
@@ -78,6 +80,8 @@ function hintFor({ end, ended, event, hook, job }: InvocationEnd): string {
       return "run the command again to go on";
     case undefined:
       break;
+    default:
+      return assertNever(ended, "end of a hook");
   }
   const again =
     event === "cli" ? `run maand hooks ${hook} ${job} again` : "run maand build and the command again";

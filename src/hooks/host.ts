@@ -5,7 +5,7 @@ import { overlayKv } from "../kv/overlay.ts";
 import { batchWidth } from "../lifecycle/batches.ts";
 import type { RolloutOrder } from "../lifecycle/order.ts";
 import { ignoredOrderWarning, inRolloutOrder, rolloutOrder, storedOrder } from "../lifecycle/order.ts";
-import { MaandError } from "../model/error.ts";
+import { MaandError, notStarted } from "../model/error.ts";
 import type { HookDeclaration, HookEvent } from "../model/manifest.ts";
 import type { AllocationRow, CatalogState, DeploymentRow, JobFileRow, JobRow } from "../model/state.ts";
 import { demandsOf } from "../model/state.ts";
@@ -272,8 +272,7 @@ function liveTargets(allocations: readonly AllocationRow[]): HookTarget[] {
 }
 
 function didNotRun({ event, job }: HookCall): MaandError {
-  const why = `interrupted before all ${event} hooks of the job ran`;
-  return new MaandError("interrupted", "not started", { where: { job }, why });
+  return notStarted(`interrupted before all ${event} hooks of the job ran`, { job });
 }
 
 function skipped(hook: HookDeclaration, { allocation }: HookTarget): HookResult {

@@ -154,11 +154,11 @@ async function runIn(
   switch (runtime) {
     case "thread": {
       const { runThread } = await import("./runtime/run-thread.ts");
-      const unshield = context.captureThread(request.onOutput);
+      const endCapture = context.captureThread(request.onOutput);
       try {
         return await runThread(request);
       } finally {
-        unshield();
+        endCapture();
       }
     }
     case "process": {

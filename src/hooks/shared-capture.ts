@@ -1,4 +1,4 @@
-// One shield for all hooks that run in threads at the same time: raised with the first, drained with each.
+// One stdio capture for all hooks that run in threads at the same time: begun with the first, drained with each.
 
 import type { OutputName } from "./runtime/messages.ts";
 import type { StdioCapture } from "./runtime/stdio-capture.ts";
@@ -13,12 +13,12 @@ export interface SharedCapture {
 }
 
 /**
- * @param raise raises the shield itself, when the first hook joins
+ * @param begin begins the capture itself, when the first hook joins
  * @param onUnclear takes what nobody can tell the author of, because several hooks were running
  */
-export function shareCapture(raise: (onBytes: OnBytes) => StdioCapture, onUnclear: OnBytes): SharedCapture {
+export function shareCapture(begin: (onBytes: OnBytes) => StdioCapture, onUnclear: OnBytes): SharedCapture {
   const running = new Set<OnBytes>();
-  let shield: StdioCapture | undefined;
+  let capture: StdioCapture | undefined;
   const deliver: OnBytes = (stream, bytes) => {
     const [only, ...others] = running;
     if (only !== undefined && others.length === 0) only(stream, bytes);
@@ -26,18 +26,18 @@ export function shareCapture(raise: (onBytes: OnBytes) => StdioCapture, onUnclea
   };
   return {
     join(onBytes) {
-      shield ??= raise(deliver);
+      capture ??= begin(deliver);
       // What the others wrote until now is not this one's.
-      shield.drain();
+      capture.drain();
       running.add(onBytes);
       return () => {
-        shield?.drain();
+        capture?.drain();
         running.delete(onBytes);
       };
     },
     lift() {
-      shield?.lift();
-      shield = undefined;
+      capture?.lift();
+      capture = undefined;
     },
   };
 }

@@ -6,6 +6,7 @@ import { findJob } from "../lifecycle/select.ts";
 import type { Effect } from "../lifecycle/stop.ts";
 import { MaandError } from "../model/error.ts";
 import type { AllocationRow, CatalogState, DeploymentRow, JobRow } from "../model/state.ts";
+import { deploymentOf } from "../model/state.ts";
 import { suggestName } from "../support/nearest.ts";
 
 interface Traits {
@@ -83,7 +84,7 @@ export function planJobControl(
   const chosen: Chosen[] = [];
   const refused: JobControlPlan["refused"] = [];
   for (const row of rows) {
-    const deployment = deployments.get(row.allocId) ?? { allocId: row.allocId, state: "absent" };
+    const deployment = deploymentOf(deployments, row);
     const error = refusal(row, deployment, target, traits);
     if (error === undefined) chosen.push({ row, deployment });
     else refused.push({ row, deployment, error });

@@ -1,5 +1,6 @@
 // The lifecycles that `job create` can write: Makefiles with every target, and the files that they need.
 
+import { assertNever } from "../model/result.ts";
 import composeFile from "./scaffold/compose/docker-compose.yml" with { type: "text" };
 import composeMakefile from "./scaffold/compose/Makefile" with { type: "text" };
 import contract from "./scaffold/contract.mk" with { type: "text" };
@@ -45,5 +46,7 @@ export function lifecycleFiles(job: string, runtime: Runtime | undefined): Scaff
         { path: "service.sh", content: fill(serviceScript), mode: 0o755 },
         { path: "run.sh", content: programFile, mode: 0o755 },
       ];
+    default:
+      return assertNever(runtime, "runtime of a job");
   }
 }

@@ -1,6 +1,7 @@
 // What is known of an allocation before and after a manual action: never more than the action has shown.
 
 import type { Effect } from "../lifecycle/stop.ts";
+import { assertNever } from "../model/result.ts";
 import type { DeploymentRow, RuntimeState } from "../model/state.ts";
 import { mayRun } from "../model/state.ts";
 
@@ -44,6 +45,8 @@ export function hasPromotedFiles(deployment: DeploymentRow): boolean {
     case "drained":
     case "cleaned":
       return false;
+    default:
+      return assertNever(deployment.state, "state of an allocation");
   }
 }
 
@@ -61,6 +64,8 @@ export function makesUnknown(deployment: DeploymentRow, effect: Effect): boolean
     case "start":
     case "restart":
       return true;
+    default:
+      return assertNever(effect, "effect of a target");
   }
 }
 

@@ -9,11 +9,11 @@ const keyBytes = 32;
 const nonceBytes = 12;
 const tagBytes = 16;
 
-/** Seals and opens text; `place` names what it belongs to, and a encrypted text opens only at the place it was encrypted for. */
+/** `place` names what a text belongs to: it is decrypted only at the place that it was encrypted for. */
 export interface Cipher {
-  seal(place: readonly string[], content: Uint8Array): Uint8Array;
+  encrypt(place: readonly string[], content: Uint8Array): Uint8Array;
   /** @throws MaandError("catalog") when the key is not the one it was encrypted with, or the text was moved or damaged. */
-  open(place: readonly string[], encrypted: Uint8Array): Buffer;
+  decrypt(place: readonly string[], encrypted: Uint8Array): Buffer;
 }
 
 /** A new random key, as `init` writes it. */
@@ -32,13 +32,13 @@ export function cipherFromFile(path: string): Cipher {
     return key;
   };
   return {
-    seal(place, content) {
+    encrypt(place, content) {
       const nonce = randomBytes(nonceBytes);
       const cipher = createCipheriv("aes-256-gcm", loadKey(), nonce).setAAD(associatedData(place));
       const encrypted = Buffer.concat([cipher.update(content), cipher.final()]);
       return Buffer.concat([nonce, cipher.getAuthTag(), encrypted]);
     },
-    open(place, encrypted) {
+    decrypt(place, encrypted) {
       const loaded = loadKey();
       try {
         const decipher = createDecipheriv("aes-256-gcm", loaded, encrypted.subarray(0, nonceBytes));

@@ -11,6 +11,7 @@ import {
   workerNamespace,
   workerTagsNamespace,
 } from "./namespaces.ts";
+import type { KvStore } from "./store.ts";
 
 /** Namespaces that one allocation's hooks and templates read of their own. */
 function namespacesOf(allocation: AllocationRow): string[] {
@@ -56,4 +57,12 @@ export function orphanedNamespaces(
     const belongsToOne = parsed !== undefined && ("job" in parsed || "ip" in parsed);
     return belongsToOne && isBuildOwned(namespace) && !live.has(namespace) && !retained.has(namespace);
   });
+}
+
+/** Every live key of the namespaces, as something to delete. */
+export function deletionsOf(
+  kv: Pick<KvStore, "keys">,
+  namespaces: Iterable<string>,
+): { namespace: string; key: string }[] {
+  return [...namespaces].flatMap((namespace) => kv.keys(namespace).map((key) => ({ namespace, key })));
 }

@@ -64,11 +64,11 @@ export function openKv(catalog: Catalog, cipher: Cipher): KvStore {
     if (row.deleted === 1) return "";
     const { namespace, key, value } = row;
     if (typeof value === "string") return value;
-    return new Secret(() => cipher.open([namespace, key], value).toString("utf8"));
+    return new Secret(() => cipher.decrypt([namespace, key], value).toString("utf8"));
   };
 
   let isKeyChecked = false;
-  /** A key that cannot open what is stored must not seal more: the bucket's secrets would hang on two keys. */
+  /** A key that cannot open what is stored must not encrypt more: the bucket's secrets would hang on two keys. */
   const checkKey = (): void => {
     if (isKeyChecked) return;
     const encrypted = catalog
@@ -98,9 +98,9 @@ export function openKv(catalog: Catalog, cipher: Cipher): KvStore {
     }
     const secret = isSecretKey(change.namespace, change.key);
     const plain = Buffer.from(change.value ?? "", "utf8");
-    const isSealed = secret && change.value !== undefined;
-    if (isSealed) checkKey();
-    const stored = isSealed ? cipher.seal([change.namespace, change.key], plain) : plain;
+    const isEncrypted = secret && change.value !== undefined;
+    if (isEncrypted) checkKey();
+    const stored = isEncrypted ? cipher.encrypt([change.namespace, change.key], plain) : plain;
     catalog
       .query("INSERT OR REPLACE INTO kv VALUES (?, ?, ?, ?, ?, ?, ?)")
       .run(

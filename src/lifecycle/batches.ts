@@ -1,6 +1,8 @@
-// Batches: how many allocations of a job are worked on side by side, and how a list of them is cut.
+// How much at once: the batches that a job's allocations are cut into, and the workers that are touched over all jobs.
 
 import type { Manifest } from "../model/manifest.ts";
+import { assertNever } from "../model/result.ts";
+import { createSlots } from "../support/parallel.ts";
 
 /** Which width of the manifest holds: first starts, everything that touches what runs, or all at once. */
 export type BatchKind = "starts" | "upgrades" | "all";
@@ -23,6 +25,8 @@ export function batchWidth(
       return manifest.maxConcurrentUpgrades;
     case "all":
       return 0;
+    default:
+      return assertNever(kind, "kind of batch");
   }
 }
 
@@ -33,4 +37,16 @@ export function cutBatches<T>(items: readonly T[], width: number): T[][] {
   const batches: T[][] = [];
   for (let i = 0; i < items.length; i += width) batches.push(items.slice(i, i + width));
   return batches;
+}
+
+/**
+ * Runs work on a worker once it has a place: work on a worker that is being touched already takes no further one; places are
+ * given in the order in which workers were first asked for.
+ */
+export type WorkerSlots = <R>(workerIp: string, work: () => Promise<R>) => Promise<R>;
+
+/** @param limit `max_parallel_workers`; at least 1 */
+export function createWorkerSlots(limit: number): WorkerSlots {
+  const slots = createSlots(limit);
+  return (workerIp, work) => slots.run(work, { key: workerIp });
 }

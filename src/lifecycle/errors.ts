@@ -1,7 +1,7 @@
-// Errors of work on workers, as every command words them: what was thrown, what was not started, what was left running.
+// Errors of work on workers, as every command words them: what was thrown, and what was left running.
 
 import { catalogFailure } from "../catalog/failure.ts";
-import { remoteError } from "../health/failure.ts";
+import { failureText } from "../health/failure.ts";
 import { MaandError } from "../model/error.ts";
 import type { Session } from "../session/session.ts";
 
@@ -11,15 +11,11 @@ export interface WorkPlace {
   job?: string;
 }
 
-/** An error of ours as it is, one of the catalog with what to do about it, anything else with its place. */
+/** An error of ours as it is, one of the catalog with what to do about it, anything else as "remote" with its place. */
 export function workError(session: Session, thrown: unknown, where: WorkPlace): MaandError {
   const failure = catalogFailure(thrown, session.paths.catalog);
-  return failure.known ? failure.error : remoteError(failure.thrown, where);
-}
-
-/** What Ctrl-C, or something that failed before it, kept from being started. */
-export function notStarted(why: string, where?: WorkPlace): MaandError {
-  return new MaandError("interrupted", "not started", { ...(where === undefined ? {} : { where }), why });
+  if (failure.known) return failure.error;
+  return new MaandError("remote", failureText(thrown), { where, cause: thrown });
 }
 
 /** A second Ctrl-C ends our waiting, not what runs over there. `what` is a command, such as "make restart". */

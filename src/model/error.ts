@@ -56,6 +56,11 @@ export class MaandError extends Error {
   }
 }
 
+/** What Ctrl-C, or something that failed before it, kept from being started. */
+export function notStarted(why: string, where: Place = {}): MaandError {
+  return new MaandError("interrupted", "not started", { where, why });
+}
+
 /** Text of anything that was thrown, without its stack. */
 export function reasonOf(thrown: unknown): string {
   return thrown instanceof Error ? thrown.message : String(thrown);

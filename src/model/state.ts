@@ -96,6 +96,19 @@ export interface DeploymentRow {
   failure?: string;
 }
 
+/** The row of an allocation; one that was never acted on has none and is absent. */
+export function deploymentOf<D extends DeploymentRow>(
+  deployments: ReadonlyMap<string, D>,
+  { allocId }: Pick<AllocationRow, "allocId">,
+): D | { allocId: string; state: "absent" } {
+  return deployments.get(allocId) ?? { allocId, state: "absent" };
+}
+
+/** The states alone, by allocation id. */
+export function runtimeStates(deployments: ReadonlyMap<string, DeploymentRow>): Map<string, RuntimeState> {
+  return new Map([...deployments].map(([id, row]) => [id, row.state]));
+}
+
 export type JobFileRow =
   | { kind: "file"; path: string; mode: number; sha256: string }
   | { kind: "dir"; path: string; mode: number }

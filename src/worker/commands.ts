@@ -97,7 +97,7 @@ export function readCheck(
   return { findings, missing, refreshed };
 }
 
-export interface TargetRun {
+export interface TargetOptions {
   directory: string;
   bucketId: string;
   useSudo: boolean;
@@ -111,7 +111,7 @@ export interface TargetRun {
 }
 
 /** Runs one Makefile target of one job through `runner.py` under `timeout`; status 124 means that the time was up. */
-export function targetCommand(run: TargetRun): ShellText {
+export function targetCommand(run: TargetOptions): ShellText {
   const variables = {
     CURRENT_VERSION: run.currentVersion,
     NEW_VERSION: run.newVersion,
@@ -131,7 +131,7 @@ export const timedOutStatus = 124;
  * As `targetCommand`, but nothing to do (status 0) where the job has no Makefile on the worker: its files never arrived
  * as a whole, or it was stopped and a deletion, which takes the Makefile first, was cut short.
  */
-export function stopCommand(run: Omit<TargetRun, "target">): ShellText {
+export function stopCommand(run: Omit<TargetOptions, "target">): ShellText {
   const stop = targetCommand({ ...run, useSudo: false, target: "stop" });
   const makefile = `${run.directory}/jobs/${run.job}/Makefile`;
   return sudo(run.useSudo, runScript("sh", script(ifPresentFile), makefile, stop));

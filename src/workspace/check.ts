@@ -22,7 +22,7 @@ import { checkJobsConf } from "./jobs-conf.ts";
 import { type JsonDocument, parseJson } from "./json.ts";
 import { checkManifest } from "./manifest.ts";
 import { bucketPath, jobPath, jobsConfPath, manifestPath } from "./paths.ts";
-import { decodeText, type SourceJob, type WorkspaceSource } from "./source.ts";
+import { type SourceJob, textOfFile, type WorkspaceSource } from "./source.ts";
 import type { Disabled, JobReservation, Workspace, WorkspaceJob, WorkspacePlaces } from "./types.ts";
 import { varsOf } from "./vars.ts";
 import { checkWorkers } from "./workers.ts";
@@ -94,8 +94,8 @@ function soundParts(
   const withErrors = new Set(diagnostics.filter(isError).map(({ place }) => place.file));
   const valid = new Set(workspace.jobs.map((job) => job.name));
   // A job that could not even be read is known only by what was said of it.
-  const told = [...withErrors].flatMap((file) => /^workspace\/jobs\/([^/]+)/.exec(file)?.[1] ?? []);
-  const brokenJobs = [...new Set([...names, ...told])].filter((name) => !valid.has(name));
+  const named = [...withErrors].flatMap((file) => /^workspace\/jobs\/([^/]+)/.exec(file)?.[1] ?? []);
+  const brokenJobs = [...new Set([...names, ...named])].filter((name) => !valid.has(name));
   return { workspace, brokenJobs, hasErrors: (path) => withErrors.has(path) };
 }
 
@@ -191,7 +191,7 @@ function topFile(job: SourceJob, name: string): Checked<string | undefined> {
   const file = job.files.find((candidate) => candidate.path === name);
   if (file === undefined) return checked(undefined);
   const path = jobPath(job.name, name);
-  if (file.kind === "file") return decodeText(path, file.content);
+  if (file.kind === "file") return textOfFile(path, file.content);
   const message = `it is a ${file.kind === "dir" ? "directory" : "link"}, and must be a file`;
   return refused({ file: path }, message, "put the file itself here");
 }
@@ -199,7 +199,7 @@ function topFile(job: SourceJob, name: string): Checked<string | undefined> {
 /** Text of a file right below `workspace/`; undefined when there is none. */
 function textOf(source: WorkspaceSource, name: string): Checked<string | undefined> {
   const bytes = source.files.get(name);
-  return bytes === undefined ? checked(undefined) : decodeText(bucketPath(name), bytes);
+  return bytes === undefined ? checked(undefined) : textOfFile(bucketPath(name), bytes);
 }
 
 /** The parsed file, its own errors among the diagnostics of what is checked of it; undefined when there is none. */

@@ -23,7 +23,7 @@ export interface SourceJob {
 }
 
 /** The text of a file the user edits, without a byte order mark; refused when it is not UTF-8. */
-export function decodeText(path: string, bytes: Uint8Array): Checked<string> {
+export function textOfFile(path: string, bytes: Uint8Array): Checked<string> {
   try {
     return checked(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
   } catch {

@@ -1,4 +1,4 @@
-// Values of the TOML files as the text that goes into the KV ("Values are strings").
+// Values of the TOML files as the text that goes into the KV, which holds nothing but text.
 
 import { TomlDate, type TomlTable, type TomlValue } from "smol-toml";
 import type { TomlDocument } from "../bucket/toml.ts";

@@ -2,9 +2,9 @@
 
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { withIgnores } from "../../src/bucket/init.ts";
-import { schemaFile, withSchemas } from "../../src/bucket/init-editor.ts";
 import { sudoersLines } from "../../src/commands/init/report.ts";
+import { schemaFile, withSchemas } from "../../src/init/editor.ts";
+import { withIgnores } from "../../src/init/place.ts";
 
 test("ignores are added to any .gitignore, once", () => {
   fc.assert(

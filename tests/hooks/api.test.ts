@@ -9,7 +9,7 @@ import { startApi } from "../../src/hooks/api/server.ts";
 import type { HookInvocation, Tokens } from "../../src/hooks/api/tokens.ts";
 import { createTokens } from "../../src/hooks/api/tokens.ts";
 import { workerAccess } from "../../src/hooks/api/worker-access.ts";
-import { demandsOn } from "../../src/hooks/demands.ts";
+import { demandsOn } from "../../src/hooks/choose.ts";
 import type { KvOverlay } from "../../src/kv/overlay.ts";
 import { overlayKv } from "../../src/kv/overlay.ts";
 import type { HookEvent } from "../../src/model/manifest.ts";

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { demandsOn } from "../../src/hooks/demands.ts";
+import { demandsOn } from "../../src/hooks/choose.ts";
 import type { EnvironmentInput } from "../../src/hooks/environment.ts";
 import { hookEnvironment } from "../../src/hooks/environment.ts";
 import { eventRules, hookBatches, hooksFor } from "../../src/hooks/plan.ts";

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { schemaCommand } from "../../src/commands/schema/text.ts";
+import { schemaText } from "../../src/commands/schema/run.ts";
 import { MaandError } from "../../src/model/error.ts";
 import { checkWorkspace } from "../../src/workspace/check.ts";
 import { manifestRows } from "../../src/workspace/field-table.ts";
@@ -242,15 +242,15 @@ describe("schema and parser", () => {
 describe("maand schema", () => {
   for (const name of schemaNames)
     test(`${name} prints JSON`, () => {
-      const text = schemaCommand(name);
+      const text = schemaText(name);
       expect(text).toEndWith("\n");
       expect(JSON.parse(text)).toEqual(JSON.parse(JSON.stringify(jsonSchema(name))));
     });
 
   test("an unknown name is a usage error with a suggestion", () => {
-    expect(() => schemaCommand("manifets")).toThrow(MaandError);
+    expect(() => schemaText("manifets")).toThrow(MaandError);
     try {
-      schemaCommand("manifets");
+      schemaText("manifets");
     } catch (thrown) {
       expect(thrown).toMatchObject({ kind: "usage", hint: 'did you mean "manifest"?' });
     }

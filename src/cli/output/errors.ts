@@ -38,6 +38,18 @@ function labelled(label: string, text: string): string[] {
   return text.split("\n").map((line, i) => `${i === 0 ? `  ${label}: ` : indent}${visible(line)}`);
 }
 
+/**
+ * One failure of several, as lines of a command's result that end in a newline each.
+ * @param who such as `api@10.0.0.1`
+ * @param place of what failed, where `who` does not say it all
+ */
+export function failureLines(who: string, error: MaandError, place = ""): string {
+  const lines = [`failed: ${who}: ${error.message}${place === "" ? "" : ` (${place})`}`];
+  if (error.why !== undefined) lines.push(...error.why.split("\n").map((line) => `  | ${line}`));
+  if (error.hint !== undefined) lines.push(`  do: ${error.hint}`);
+  return lines.map((line) => `${visible(line)}\n`).join("");
+}
+
 /** The `error` member of a JSON document. */
 export function errorJson(error: MaandError): Record<string, unknown> {
   return {

@@ -9,6 +9,7 @@ import { formatDuration } from "../../cli/output/duration.ts";
 import { errorJson, formatError } from "../../cli/output/errors.ts";
 import { diagnosticJson, formatDiagnostic } from "../../model/diagnostic.ts";
 import type { Session } from "../../session/session.ts";
+import { countOf } from "../../support/plural.ts";
 import type { BuildFlags } from "./command.ts";
 
 export async function buildCommand(invocation: BucketInvocation, flags: BuildFlags): Promise<Outcome> {
@@ -58,17 +59,19 @@ function summaryLine(summary: BuildSummary): string {
     disabled > 0 ? `${disabled} disabled` : "",
   ].filter((part) => part !== "");
   const parts = [
-    plural(workers, "worker"),
-    plural(jobs, "job"),
-    `${plural(allocations, "allocation")}${changes.length === 0 ? "" : ` (${changes.join(", ")})`}`,
+    countOf(workers, "worker"),
+    countOf(jobs, "job"),
+    `${countOf(allocations, "allocation")}${changes.length === 0 ? "" : ` (${changes.join(", ")})`}`,
   ];
   if (summary.certificatesIssued > 0) {
     const renewed = summary.certificatesRenewed > 0 ? ` (${summary.certificatesRenewed} renewed)` : "";
-    parts.push(`${plural(summary.certificatesIssued, "certificate")} issued${renewed}`);
+    parts.push(`${countOf(summary.certificatesIssued, "certificate")} issued${renewed}`);
   }
   if (summary.purged > 0)
-    parts.push(`${plural(summary.purged, "variable or secret", "variables and secrets")} purged`);
-  if (summary.warnings.length > 0) parts.push(plural(summary.warnings.length, "warning"));
+    parts.push(
+      `${summary.purged === 1 ? "1 variable or secret" : `${summary.purged} variables and secrets`} purged`,
+    );
+  if (summary.warnings.length > 0) parts.push(countOf(summary.warnings.length, "warning"));
   return `build: ${summary.changed ? "" : "nothing changed: "}${parts.join(", ")} in ${took}`;
 }
 
@@ -87,8 +90,4 @@ function summaryJson(summary: BuildSummary): Record<string, unknown> {
     warnings: summary.warnings.map(diagnosticJson),
     duration_ms: summary.durationMs,
   };
-}
-
-function plural(count: number, noun: string, many = `${noun}s`): string {
-  return `${count} ${count === 1 ? noun : many}`;
 }

@@ -67,9 +67,9 @@ export async function deploymentRows({ events, flags, session, terminal }: Deplo
   const shown = (hash: string | undefined) => (isShort ? hash?.slice(0, shortHash) : hash) ?? null;
   return loaded.jobs.flatMap((ofJob) => {
     const facts = ofJob.allocations.filter(({ row }) => passes(row) && (!flags.active || isActive(row)));
-    const { renderFault } = ofJob;
-    if (facts.length > 0 && renderFault !== undefined) {
-      const text = `job "${ofJob.job.name}" cannot be rendered, so its current_hash is not known: ${renderFault.message}`;
+    const { renderError } = ofJob;
+    if (facts.length > 0 && renderError !== undefined) {
+      const text = `job "${ofJob.job.name}" cannot be rendered, so its current_hash is not known: ${renderError.message}`;
       events.emit({ type: "warning", scope: { worker: "-", job: ofJob.job.name }, text });
     }
     return facts.map((allocation) => ({

@@ -5,7 +5,7 @@ import { mayRead, type Reader } from "../../kv/read-rules.ts";
 import type { KvEntry, KvStore } from "../../kv/store.ts";
 import { MaandError } from "../../model/error.ts";
 import { Secret } from "../../model/secret.ts";
-import type { CatalogState } from "../../model/state.ts";
+import { type CatalogState, demandsOf } from "../../model/state.ts";
 import { suggestName } from "../../support/nearest.ts";
 import { visible } from "../../support/visible.ts";
 import type { KvGetArguments, KvGetFlags, KvTable } from "./kv.ts";
@@ -37,10 +37,7 @@ function readersOf(state: CatalogState, jobs: readonly string[]): Reader[] {
   createFilter(state, { jobs });
   return state.jobs
     .filter((job) => jobs.includes(job.name))
-    .map(({ name, manifest }) => ({
-      job: name,
-      demands: manifest.hooks.flatMap((hook) => (hook.demand === undefined ? [] : [hook.demand.job])),
-    }));
+    .map((job) => ({ job: job.name, demands: demandsOf(job) }));
 }
 
 function rowOf(entry: KvEntry, reveal: boolean) {

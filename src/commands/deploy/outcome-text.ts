@@ -1,7 +1,7 @@
 // How a deploy came out, for people and programs.
 
 import { formatDuration } from "../../cli/output/duration.ts";
-import { errorJson } from "../../cli/output/errors.ts";
+import { errorJson, failureLines } from "../../cli/output/errors.ts";
 import { formatTable } from "../../cli/output/table.ts";
 import type { Channel } from "../../cli/output/terminal.ts";
 import type { AllocationOutcome, DeployOutcome, JobOutcome } from "../../deploy/run/outcome.ts";
@@ -26,7 +26,7 @@ export function outcomeText(outcome: DeployOutcome, durationMs: number, channel:
     const options = { width: channel.width(), color: channel.paint.enabled };
     parts.push(formatTable(["job", "worker", "action", "status", "version"], cells, options));
   }
-  for (const group of failureGroups(rows)) parts.push(failureText(group));
+  parts.push(failuresText(rows));
   for (const job of outcome.waves.flatMap((wave) => wave.jobs)) {
     if (job.status === "blocked") parts.push(`blocked: ${job.job}: ${job.reason}\n`);
     // Nothing is wrong with any allocation: a hook of the job as a whole has failed.
@@ -60,26 +60,15 @@ function closingLine(outcome: DeployOutcome, rows: readonly AllocationOutcome[])
 }
 
 /** Failures with the same cause are told once: one dead worker is one message, however many jobs it has. */
-function failureGroups(
-  rows: readonly AllocationOutcome[],
-): { error: MaandError; entries: AllocationOutcome[] }[] {
-  const groups: { error: MaandError; entries: AllocationOutcome[] }[] = [];
-  for (const entry of rows) {
-    if (entry.error === undefined) continue;
-    const group = groups.find((candidate) => candidate.error === entry.error);
-    if (group === undefined) groups.push({ error: entry.error, entries: [entry] });
-    else group.entries.push(entry);
-  }
-  return groups;
-}
-
-function failureText({ error, entries }: { error: MaandError; entries: AllocationOutcome[] }): string {
-  const who = entries.map((entry) => `${entry.job}@${entry.workerIp}`).join(", ");
-  const place = error.where.file === undefined ? "" : ` (${formatPlace(error.where)})`;
-  const lines = [`failed: ${who}: ${error.message}${place}`];
-  if (error.why !== undefined) lines.push(...error.why.split("\n").map((line) => `  | ${line}`));
-  if (error.hint !== undefined) lines.push(`  do: ${error.hint}`);
-  return `${lines.map(visible).join("\n")}\n`;
+function failuresText(rows: readonly AllocationOutcome[]): string {
+  const groups = Map.groupBy(rows, ({ error }) => error);
+  return [...groups]
+    .map(([error, entries]) => {
+      if (error === undefined) return "";
+      const who = entries.map((entry) => `${entry.job}@${entry.workerIp}`).join(", ");
+      return failureLines(who, error, error.where.file === undefined ? "" : formatPlace(error.where));
+    })
+    .join("");
 }
 
 function oneLine(error: MaandError): string {

@@ -17,14 +17,11 @@ export function planText(plan: DeployPlan, mayChange: readonly string[]): string
   for (const wave of plan.reconcile) {
     lines.push(`reconcile (wave ${wave.seq})`);
     for (const { job, batches } of wave.jobs) {
-      lines.push(
-        `  ${job}`,
-        ...batches.flatMap((batch, i) => batch.map((action) => actionLine(action, i, batches.length))),
-      );
+      lines.push(`  ${job}`, ...batchLines(batches));
     }
   }
   for (const wave of plan.waves) {
-    const busy = wave.jobs.filter((job) => hasWork(job) || job.renderFault !== undefined);
+    const busy = wave.jobs.filter((job) => hasWork(job) || job.renderError !== undefined);
     if (busy.length === 0) continue;
     lines.push(`wave ${wave.seq}`);
     for (const job of busy) lines.push(...jobLines(job, mayChange.includes(job.job)));
@@ -40,15 +37,14 @@ function jobLines(job: JobPlan, mayChange: boolean): string[] {
   const lines = [
     `  ${job.job}${mayChange ? "  (it has a pre_deploy hook: the hook may change this plan)" : ""}`,
   ];
-  if (job.renderFault !== undefined) lines.push(`    cannot be rendered: ${job.renderFault.message}`);
-  for (const batches of [job.starts, job.upgrades]) {
-    lines.push(
-      ...batches.flatMap((batch, i) => batch.map((action) => actionLine(action, i, batches.length))),
-    );
-  }
-  lines.push(...job.promotes.map((action) => actionLine(action, 0, 1)));
+  if (job.renderError !== undefined) lines.push(`    cannot be rendered: ${job.renderError.message}`);
+  lines.push(...batchLines(job.starts), ...batchLines(job.upgrades), ...batchLines([job.promotes]));
   if (job.postDeployDue) lines.push("    post_deploy runs: last time it failed or was not come to");
   return lines;
+}
+
+function batchLines(batches: readonly Action[][]): string[] {
+  return batches.flatMap((batch, i) => batch.map((action) => actionLine(action, i, batches.length)));
 }
 
 function actionLine(action: Action, batch: number, batches: number): string {
@@ -74,8 +70,8 @@ export function planJson(plan: DeployPlan, mayChange: readonly string[]): Record
       seq: wave.seq,
       jobs: wave.jobs.map((job) => ({
         job: job.job,
-        status: job.renderFault === undefined ? (hasWork(job) ? "planned" : "skipped") : "failed",
-        ...(job.renderFault === undefined ? {} : { error: job.renderFault.message }),
+        status: job.renderError === undefined ? (hasWork(job) ? "planned" : "skipped") : "failed",
+        ...(job.renderError === undefined ? {} : { error: job.renderError.message }),
         ...(mayChange.includes(job.job) && hasWork(job) ? { hook_may_change: true } : {}),
         allocations: rolloutActions(job).map(actionJson),
       })),

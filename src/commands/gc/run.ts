@@ -2,8 +2,7 @@
 
 import { endingOf } from "../../cli/exit-codes.ts";
 import type { BucketInvocation, Outcome } from "../../cli/invocation.ts";
-import { errorJson } from "../../cli/output/errors.ts";
-import { failureLines } from "../../cli/output/failure-lines.ts";
+import { errorJson, failureLines } from "../../cli/output/errors.ts";
 import type { GcAllocation, GcOutcome, GcWorker } from "../../gc/run.ts";
 import { collectGarbage } from "../../gc/run.ts";
 import { countOf } from "../../support/plural.ts";

@@ -3,8 +3,7 @@
 import { endingOf } from "../../cli/exit-codes.ts";
 import type { Outcome } from "../../cli/invocation.ts";
 import { formatDuration } from "../../cli/output/duration.ts";
-import { errorJson } from "../../cli/output/errors.ts";
-import { failureLines } from "../../cli/output/failure-lines.ts";
+import { errorJson, failureLines } from "../../cli/output/errors.ts";
 import { formatTable } from "../../cli/output/table.ts";
 import type { Channel } from "../../cli/output/terminal.ts";
 import type { HookResult } from "../../hooks/call.ts";

@@ -5,7 +5,7 @@ import { stageForHooks } from "../../content/stage.ts";
 import type { HookResult } from "../../hooks/call.ts";
 import { jobsWithHook } from "../../hooks/choose.ts";
 import type { HookScripts } from "../../hooks/host.ts";
-import { createHookHost } from "../../hooks/host.ts";
+import { withHookHost } from "../../hooks/with-host.ts";
 import type { Session } from "../../session/session.ts";
 
 export interface HooksRun {
@@ -31,12 +31,12 @@ export async function runCliHook(session: Session, request: CliHookRequest): Pro
   const { hook, verbose, scripts } = request;
   const read = readCatalog(session.catalog);
   const jobs = jobsWithHook(read.state, hook, request.job);
-  const host = createHookHost(session, {
+  const options = {
     ...read,
     ...(scripts === undefined ? {} : { scripts }),
     ...(verbose ? { onRequest: tellRequest(session) } : {}),
-  });
-  try {
+  };
+  return withHookHost(session, options, async (host) => {
     host.requireRuntimes(
       jobs.map((job) => job.name),
       ["cli"],
@@ -53,9 +53,7 @@ export async function runCliHook(session: Session, request: CliHookRequest): Pro
       run.interrupted ||= interrupted;
     }
     return run;
-  } finally {
-    await host.close();
-  }
+  });
 }
 
 function tellRequest(session: Session): (who: { job: string; workerIp: string }, line: string) => void {

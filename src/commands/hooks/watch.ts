@@ -6,6 +6,7 @@ import { formatError, toMaandError } from "../../cli/output/errors.ts";
 import type { HookScripts } from "../../hooks/host.ts";
 import { hooksSource } from "../../hooks/layout.ts";
 import { MaandError } from "../../model/error.ts";
+import { unindexedNames } from "../../model/job-paths.ts";
 import type { Session } from "../../session/session.ts";
 import { readWorkspace } from "../../workspace/read.ts";
 import { hooksOutcome } from "./outcome.ts";
@@ -78,7 +79,8 @@ function watchDirectory(directory: string): Changes {
   let changed = false;
   let wake: () => void = () => undefined;
   const watcher = watch(directory, { recursive: true }, (_, name) => {
-    if (name !== null && /(?:^|\/)(?:\.venv|venv|node_modules|__pycache__|\.git)(?:\/|$)/.test(name)) return;
+    // The directories of tools, which no build reads either.
+    if (name?.split("/").some((part) => unindexedNames.has(part))) return;
     changed = true;
     wake();
   });

@@ -1,10 +1,10 @@
 // What init says at its end: what was made and kept, what comes next, and what sudo must allow on workers.
 
-import type { InitReport } from "../../bucket/create.ts";
+import type { InitReport } from "../../init/create.ts";
 
 /**
  * The lines for sudoers that let `user` do what maand does on a worker with `use_sudo = true`: `sh` runs the checks and
- * deletions, `env` the Makefile targets (see src/worker/commands.ts), `mkdir` and `rsync` receive files (src/ssh/rsync.ts),
+ * deletions, `env` the Makefile targets (see src/worker/commands.ts), `mkdir` and `rsync` receive files (src/ssh/rsync/rsync.ts),
  * `rm` cleans up, `bash` runs what a hook asks for with sudo. Both paths of each: sudo finds them by its own `secure_path`.
  */
 export function sudoersLines(user: string): string[] {

@@ -2,11 +2,11 @@
 
 import { existsSync } from "node:fs";
 import { dirname } from "node:path";
-import { type InitRequest, initBucket } from "../../bucket/create.ts";
 import { bucketPaths } from "../../bucket/locate.ts";
 import { takeLock } from "../../bucket/lock.ts";
 import type { Invocation, Outcome } from "../../cli/invocation.ts";
 import { intendedBucket, refuseInsideHook } from "../../cli/runner.ts";
+import { type InitRequest, initBucket } from "../../init/create.ts";
 import { MaandError } from "../../model/error.ts";
 import { passed } from "../../model/result.ts";
 import { expandHome, judgeSshUser, judgeWorkers } from "./answers.ts";

@@ -1,8 +1,8 @@
 // maand render: prints what templates become. One file is printed bare, so that it can be piped; several get headings.
 
 import type { BucketInvocation, Outcome } from "../../cli/invocation.ts";
-import { renderJob } from "../../content/render-job.ts";
 import type { RenderArguments, RenderFlags } from "./command.ts";
+import { renderJob } from "./render-job.ts";
 
 export async function renderCommand(
   { session }: BucketInvocation,

@@ -56,15 +56,15 @@ export function summaryText(outcome: RunCommandOutcome, seen = false): string {
   const groups = foldResults(workers, (result) =>
     JSON.stringify([result.exit, result.stdout, result.stderr, result.error?.message, result.error?.why]),
   );
-  const told = groups.filter((group) => !seen || group.length > 1 || !hasSucceeded(group[0]!));
-  const parts = told.map((group) => groupText(group, groups.length > 1, seen));
+  const shown = groups.filter((group) => !seen || group.length > 1 || !hasSucceeded(group[0]!));
+  const parts = shown.map((group) => groupText(group, groups.length > 1, seen));
   if (health !== undefined) parts.push(healthText(health, false));
   const bad = workers.filter((result) => !hasSucceeded(result)).length;
   const all = countOf(workers.length, "worker");
   if (interrupted)
     parts.push(`interrupted: ${bad === 0 ? `all done on ${all}` : `${bad} of ${all} not done`}\n`);
   else if (bad > 0) parts.push(`${bad} of ${all} failed\n`);
-  else if (told.length < groups.length) parts.push(`done on ${all}\n`);
+  else if (shown.length < groups.length) parts.push(`done on ${all}\n`);
   return parts.join("");
 }
 

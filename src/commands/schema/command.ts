@@ -11,5 +11,5 @@ export const schema = defineCommand({
   // The words are those of `schemaNames`, which loads too much to be read here.
   positional: { file: { of: ["manifest", "workers", "disabled"] } },
   access: "none",
-  load: async () => (await import("./run.ts")).schemaFileCommand,
+  load: async () => (await import("./run.ts")).schemaCommand,
 });

@@ -9,7 +9,7 @@ import type { KvStore } from "../../kv/store.ts";
 import { storedOrder } from "../../lifecycle/order.ts";
 import { MaandError } from "../../model/error.ts";
 import type { AllocationRow, CatalogState, JobRow } from "../../model/state.ts";
-import { demandsOf } from "../../model/state.ts";
+import { demandsOf, deploymentOf } from "../../model/state.ts";
 import type { TreeFile } from "../../model/tree.ts";
 import type { Session } from "../../session/session.ts";
 import type { AllocationFacts } from "./action.ts";
@@ -26,7 +26,7 @@ export interface DeployFacts {
 }
 
 /**
- * Renders and compares. Only the named jobs are rendered; a template that fails becomes its job's `renderFault`.
+ * Renders and compares. Only the named jobs are rendered; a template that fails becomes its job's `renderError`.
  * @param kv what templates read: the catalog's KV, or that with the pending writes of hooks
  */
 export async function loadFacts(
@@ -51,7 +51,7 @@ export async function loadFacts(
     const order = storedOrder(kv, job.name);
     if (order !== undefined) facts.storedOrder = order;
     for (const row of byJob.get(job.name) ?? []) {
-      const deployment = known.get(row.allocId) ?? newDeployment(row);
+      const deployment = deploymentOf(known, row);
       const allocation = await allocationFacts(job, row, deployment, contents, facts, treeOf);
       facts.allocations.push(allocation);
       byId.set(row.allocId, allocation);
@@ -80,10 +80,6 @@ function isPostDeployDue(postDeploy: PostDeployStatus | undefined): boolean {
   return postDeploy === "failed" || postDeploy === "pending";
 }
 
-function newDeployment(row: AllocationRow): Deployment {
-  return { allocId: row.allocId, state: "absent" };
-}
-
 type TreeOf = (hash: string | undefined) => TreeFile[] | undefined;
 
 /** Trees are shared by many allocations: each is read once. */
@@ -110,7 +106,7 @@ async function allocationFacts(
       facts.content = await contents.desired(job, row);
     } catch (error) {
       if (!(error instanceof MaandError)) throw error;
-      ofJob.renderFault ??= error;
+      ofJob.renderError ??= error;
     }
   }
   // File lists matter only where a reload has to be told from a restart.

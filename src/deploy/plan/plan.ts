@@ -16,7 +16,7 @@ export interface JobFacts {
   /** `rollout_order` as the KV has it; undefined when there is none. */
   storedOrder?: string;
   /** The job's templates cannot be rendered. */
-  renderFault?: MaandError;
+  renderError?: MaandError;
   /** Jobs that this job's hooks demand. */
   demands: string[];
   /** The last rollout's `post_deploy` failed: it runs again although nothing else is due. */
@@ -39,7 +39,7 @@ export interface JobPlan {
   /** Disabled allocations whose content is kept current. */
   promotes: Action[];
   skips: Action[];
-  renderFault?: MaandError;
+  renderError?: MaandError;
   postDeployDue: boolean;
 }
 
@@ -104,7 +104,7 @@ export function planJob(
     upgrades: cutBatches(of("restart", "reload", "sync"), batchWidth(manifest, "upgrades")),
     promotes: of("promote"),
     skips: of("skip"),
-    ...(facts.renderFault === undefined ? {} : { renderFault: facts.renderFault }),
+    ...(facts.renderError === undefined ? {} : { renderError: facts.renderError }),
     postDeployDue: facts.postDeployDue,
   };
   return {

@@ -21,7 +21,7 @@ export interface FileDiff {
 export async function diffPlan(session: Session, facts: DeployFacts, plan: DeployPlan): Promise<FileDiff[]> {
   const diffs: FileDiff[] = [];
   for (const job of plan.waves.flatMap((wave) => wave.jobs)) {
-    if (job.renderFault !== undefined) continue;
+    if (job.renderError !== undefined) continue;
     for (const action of rolloutActions(job)) {
       if (action.kind !== "skip") diffs.push(...(await diffAllocation(session, facts, action)));
     }

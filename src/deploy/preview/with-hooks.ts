@@ -20,7 +20,7 @@ export async function planWithHooks(session: Session, options: DeployOptions): P
     const { facts, plan } = await prepareDeploy(session, options, read, hooks.kv);
     const wanted = plan.waves
       .flatMap((wave) => wave.jobs)
-      .filter((job) => hasRollout(job) || job.renderFault !== undefined)
+      .filter((job) => hasRollout(job) || job.renderError !== undefined)
       .filter((job) => hooks.hasHooks(job.job, "pre_deploy"));
     hooks.requireRuntimes(
       wanted.map((job) => job.job),

@@ -2,8 +2,8 @@
 
 import type { HookTarget } from "../../hooks/call.ts";
 import type { HookHost } from "../../hooks/host.ts";
+import type { WorkerSlots } from "../../lifecycle/batches.ts";
 import { workError } from "../../lifecycle/errors.ts";
-import type { WorkerSlots } from "../../lifecycle/worker-slots.ts";
 import type { MaandError } from "../../model/error.ts";
 import type { CatalogState } from "../../model/state.ts";
 import type { Session } from "../../session/session.ts";

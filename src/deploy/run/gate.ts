@@ -1,22 +1,17 @@
 // The health gate of a batch: the manifest's probes, then the job's `health_check` hooks, until all pass or time is up.
 
-import { allocationChecks, hasProbes, waitOf } from "../../health/checks.ts";
+import { allocationChecks, isChecked, waitOf } from "../../health/checks.ts";
 import type { FailedCheck } from "../../health/gate.ts";
 import { hasNotPassed, runGate } from "../../health/gate.ts";
 import { askHealthHooks } from "../../health/hooks.ts";
-import { patientConnection } from "../../health/worker-gate.ts";
 import { MaandError } from "../../model/error.ts";
 import type { JobRow } from "../../model/state.ts";
+import { patientConnection } from "../../session/connect.ts";
 import { targetOf } from "../plan/action.ts";
 import type { Attempt, RolloutPlace } from "./batch.ts";
 import type { DeployRun } from "./context.ts";
 import { factsOf, hookTarget } from "./context.ts";
 import { interruptedAt } from "./outcome.ts";
-
-/** Whether a job has anything that its health can be told by. */
-export function isGated(run: DeployRun, job: JobRow): boolean {
-  return hasProbes(job) || run.hooks.hasHooks(job.name, "health_check");
-}
 
 /** Waits until the batch is healthy; what does not become so gets its error. Only what was acted on is asked. */
 export async function passGate(
@@ -30,7 +25,7 @@ export async function passGate(
   const [first] = asked;
   if (first === undefined) return;
   const { job } = factsOf(run, first.action);
-  if (!isGated(run, job)) return;
+  if (!isChecked(run.hooks, job)) return;
   run.session.events.emit({
     type: "step",
     scope: { worker: "-", job: job.name, phase: "health" },

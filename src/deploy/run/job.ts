@@ -3,6 +3,7 @@
 import { setPostDeploy } from "../../catalog/deployments.ts";
 import { catalogFailure } from "../../catalog/failure.ts";
 import { stageForHooks } from "../../content/stage.ts";
+import { isChecked } from "../../health/checks.ts";
 import type { DeployPhase } from "../../hooks/plan.ts";
 import { batchWidth, cutBatches } from "../../lifecycle/batches.ts";
 import { isHookControlled } from "../../lifecycle/stop.ts";
@@ -15,7 +16,7 @@ import type { Attempt, RolloutPlace } from "./batch.ts";
 import { actOn, afterStarted, hookAttempts, keepDisabledCurrent, settleBatch } from "./batch.ts";
 import type { DeployRun } from "./context.ts";
 import { factsOf } from "./context.ts";
-import { isGated, passGate } from "./gate.ts";
+import { passGate } from "./gate.ts";
 import type { JobOutcome } from "./outcome.ts";
 import type { RolloutRecorder } from "./recorder.ts";
 import { createRolloutRecorder } from "./recorder.ts";
@@ -46,9 +47,9 @@ async function rollOut(run: DeployRun, planned: JobPlan, recorder: RolloutRecord
   }
   recorder.settle(plan.skips.map((action) => ({ action, status: "skipped" })));
   if (graceful.aborted) return recorder.close(plan);
-  if (plan.renderFault !== undefined) {
-    recorder.failAll(plan, plan.renderFault);
-    return recorder.close(plan, plan.renderFault.message);
+  if (plan.renderError !== undefined) {
+    recorder.failAll(plan, plan.renderError);
+    return recorder.close(plan, plan.renderError.message);
   }
   if (!hasWork(plan)) return recorder.close(plan);
   // Noted before anything is promoted: a run that ends in between leaves the hooks due.
@@ -100,7 +101,7 @@ async function planAgain(run: DeployRun, plan: JobPlan): Promise<JobPlan> {
 
 /** Runs `pre_deploy` hooks of a job that has something to roll out, then renders and plans it again. */
 async function beforeDeploy(run: DeployRun, plan: JobPlan): Promise<{ plan: JobPlan; error?: MaandError }> {
-  const wanted = hasRollout(plan) || plan.renderFault !== undefined;
+  const wanted = hasRollout(plan) || plan.renderError !== undefined;
   if (!wanted || !run.hooks.hasHooks(plan.job, "pre_deploy")) return { plan };
   await stageForHooks(run.session, run.state, run.hooks.kv, plan.job);
   run.withHooksRun.add(plan.job);
@@ -152,7 +153,7 @@ async function rollOutStarts(
   recorder: RolloutRecorder,
 ): Promise<boolean> {
   const started: Attempt[] = [];
-  const gated = batches[0]?.[0] !== undefined && isGated(run, factsOf(run, batches[0][0]).job);
+  const gated = batches[0]?.[0] !== undefined && isChecked(run.hooks, factsOf(run, batches[0][0]).job);
   for (const [index, batch] of batches.entries()) {
     if (run.session.shutdown.graceful.aborted) break;
     const attempts = await actOn(run, batch, "make");

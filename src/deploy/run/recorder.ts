@@ -80,27 +80,27 @@ export function createRolloutRecorder(run: DeployRun): RolloutRecorder {
       session.events.emit({ type: "deploy_skip", scope, reason: action.reason });
     }
   };
-  const unsettled = (plan: JobPlan): Action[] =>
+  const remaining = (plan: JobPlan): Action[] =>
     rolloutActions(plan).filter((action) => !outcomes.has(action.allocId));
 
   return {
     settle,
     failAll(plan, error) {
       settle(
-        unsettled(plan).map((action) =>
+        remaining(plan).map((action) =>
           action.kind === "skip" ? { action, status: "skipped" } : { action, status: "failed", error },
         ),
       );
     },
     abandon(plan, error) {
-      for (const action of unsettled(plan)) note({ action, status: "failed", error });
+      for (const action of remaining(plan)) note({ action, status: "failed", error });
       const scope = { worker: "-", job: plan.job, phase: "rollout" } as const;
       session.events.emit({ type: "allocation", scope, status: "failed", reason: error.message });
     },
     hasFailed: () => [...outcomes.values()].some(isBad),
     close(plan, reason) {
       const status = session.shutdown.graceful.aborted ? "interrupted" : "pending";
-      const left = unsettled(plan).map((action): SettledAction => ({ action, status }));
+      const left = remaining(plan).map((action): SettledAction => ({ action, status }));
       const unchanged = left.filter(({ action }) => action.kind !== "skip");
       if (unchanged.length > 0)
         recordAllocations(

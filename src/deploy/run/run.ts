@@ -8,11 +8,12 @@ import { readCatalog } from "../../catalog/read.ts";
 import type { HookHost } from "../../hooks/host.ts";
 import { withHookHost } from "../../hooks/with-host.ts";
 import type { KvStore } from "../../kv/store.ts";
+import { createWorkerSlots } from "../../lifecycle/batches.ts";
 import { requireJobs } from "../../lifecycle/select.ts";
-import { createWorkerSlots } from "../../lifecycle/worker-slots.ts";
 import { MaandError } from "../../model/error.ts";
 import type { HookEvent } from "../../model/manifest.ts";
 import type { Session } from "../../session/session.ts";
+import { countOf } from "../../support/plural.ts";
 import type { DeployFacts } from "../plan/load.ts";
 import { loadFacts } from "../plan/load.ts";
 import type { DeployPlan } from "../plan/plan.ts";
@@ -102,7 +103,7 @@ async function carryOut(
     ...due,
   ]);
   const departed = new Set([...workers].filter((workerIp) => !present.has(workerIp)));
-  step(session, `connecting to ${count(workers.size, "worker")}`);
+  step(session, `connecting to ${countOf(workers.size, "worker")}`);
   const links = await linkWorkers(session, {
     state: facts.state,
     updateSeq,
@@ -162,8 +163,4 @@ function refuseStarts(plan: DeployPlan): void {
     why: starts.map((action) => `${action.job}@${action.workerIp}`).join(", "),
     hint: "run maand deploy without --sync-only first, or limit it with --jobs",
   });
-}
-
-function count(number: number, noun: string): string {
-  return `${number} ${noun}${number === 1 ? "" : "s"}`;
 }

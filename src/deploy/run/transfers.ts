@@ -3,13 +3,12 @@
 import { join } from "node:path";
 import { stageWorkerFiles, workerStaging } from "../../content/stage.ts";
 import type { Phase } from "../../events/event.ts";
-import type { WorkerSlots } from "../../lifecycle/worker-slots.ts";
+import type { WorkerSlots } from "../../lifecycle/batches.ts";
 import type { Session } from "../../session/session.ts";
 import type { Connection } from "../../ssh/connect/connection.ts";
 import { syncTree } from "../../ssh/rsync/sync.ts";
 import { createLimiter } from "../../support/parallel.ts";
 import type { WorkerFiles } from "../../worker/commands.ts";
-import type { WorkerLink } from "./workers.ts";
 
 /** Local rsync processes at once: more gain nothing on a small host and each takes memory. */
 const parallelTransfers = 16;
@@ -19,7 +18,8 @@ export interface SyncContext {
   filesOf(workerIp: string): WorkerFiles;
   connect(workerIp: string): Promise<Connection>;
   slots: WorkerSlots;
-  links: ReadonlyMap<string, WorkerLink>;
+  /** Hears that the worker has what belongs beside the jobs as well. */
+  onRefreshed(workerIp: string): void;
   directory: string;
 }
 
@@ -87,7 +87,7 @@ export function createSyncQueues(
         onLine: (stream, line) => session.events.emit({ type: "output", scope, id, stream, line }),
       });
       exit = 0;
-      context.links.get(workerIp)!.refreshed = true;
+      context.onRefreshed(workerIp);
     } finally {
       session.events.emit({
         type: "command_end",

@@ -1,11 +1,11 @@
 // The workers of one deploy: reached or not, checked once, refreshed once.
 
-import { liveConnection } from "../../health/worker-gate.ts";
+import type { WorkerSlots } from "../../lifecycle/batches.ts";
 import { workError } from "../../lifecycle/errors.ts";
 import { reachWorker, workerFiles } from "../../lifecycle/worker.ts";
-import type { WorkerSlots } from "../../lifecycle/worker-slots.ts";
 import { MaandError } from "../../model/error.ts";
 import type { CatalogState } from "../../model/state.ts";
+import { liveConnection } from "../../session/connect.ts";
 import type { Session } from "../../session/session.ts";
 import { remoteDirectory } from "../../session/session.ts";
 import type { Connection } from "../../ssh/connect/connection.ts";
@@ -100,10 +100,13 @@ export async function linkWorkers(session: Session, options: LinkOptions): Promi
       throw link.failure;
     }
   };
+  const onRefreshed = (workerIp: string): void => {
+    all.get(workerIp)!.refreshed = true;
+  };
   return {
     all,
     connect,
-    sync: createSyncQueues(session, { filesOf, connect, links: all, directory, slots: options.slots }),
+    sync: createSyncQueues(session, { filesOf, connect, onRefreshed, directory, slots: options.slots }),
     async refreshRest() {
       const rest = [...all.values()].filter(
         (link) => !link.refreshed && !link.departed && link.failure === undefined,

@@ -1,18 +1,17 @@
 // Request bodies of the runtime API: their shapes and limits, and what is said about a wrong one.
 
 import { z } from "zod";
+import { maxSeconds } from "../../bucket/conf.ts";
 import { isKeyName } from "../../model/names.ts";
 
 /** Longest time that a hook may wait for a semaphore, in seconds. */
 const longestWaitSeconds = 3600;
-/** Longest time for one command on a worker: that of `command_timeout` in maand.conf. */
-const longestCommandSeconds = 604_800;
 
 const namespace = z.string().min(1).max(400);
 const key = z.string().refine(isKeyName, "use printable text of 1 to 253 characters");
 const semaphoreName = z.string().min(1).max(253);
 const workerIp = z.string().min(1).optional();
-const timeoutSeconds = z.number().positive().max(longestCommandSeconds).optional();
+const timeoutSeconds = z.number().positive().max(maxSeconds).optional();
 const makeTarget = z
   .string()
   .regex(/^[A-Za-z0-9_.%/+@][A-Za-z0-9_.%/+@-]{0,252}$/, "use the name of a make target");
@@ -51,7 +50,7 @@ export const makeBody = z.strictObject({
 });
 
 /** The first thing that is wrong with a body, such as `capacity: Too big: expected number to be <=64`. */
-export function bodyFault(error: z.ZodError): string {
+export function bodyError(error: z.ZodError): string {
   const [issue] = error.issues;
   if (issue === undefined) return "the body is not valid";
   const path = issue.path.join(".");

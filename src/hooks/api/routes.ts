@@ -10,7 +10,7 @@ import { Secret } from "../../model/secret.ts";
 import { eventRules } from "../plan.ts";
 import {
   acquireBody,
-  bodyFault,
+  bodyError,
   keyBody,
   keysBody,
   makeBody,
@@ -72,7 +72,7 @@ function accepts<S extends z.ZodType>(
 ): Handler {
   return (request, services) => {
     const parsed = schema.safeParse(request.fields, { reportInput: true });
-    if (!parsed.success) return refuse(400, bodyFault(parsed.error));
+    if (!parsed.success) return refuse(400, bodyError(parsed.error));
     return handle(parsed.data, request, services);
   };
 }

@@ -3,6 +3,7 @@
 import { allocationIdOf } from "../../model/ids.ts";
 import type { CatalogState, DeploymentRow } from "../../model/state.ts";
 import { noVersion } from "../../model/version.ts";
+import { liveConnection } from "../../session/connect.ts";
 import type { Session } from "../../session/session.ts";
 import { remoteDirectory } from "../../session/session.ts";
 import type { ExecOptions } from "../../ssh/connect/connection.ts";
@@ -55,7 +56,7 @@ export function workerAccess(
   state: CatalogState,
   deployments: ReadonlyMap<string, DeploymentRow>,
 ): WorkerAccess {
-  const { conf, paths, pool } = session;
+  const { conf, paths } = session;
   const known = new Set([
     ...state.workers.map((worker) => worker.host),
     ...state.allocations.map((allocation) => allocation.workerIp),
@@ -67,9 +68,8 @@ export function workerAccess(
     label: string,
     request: Bounded & { input?: string | undefined },
   ): Promise<WorkerResult> => {
-    const made = await pool.connect(workerIp);
     // One that was lost on the way is made again; one that could never be made is not tried at every call.
-    const connection = made.lost === undefined ? made : await pool.reconnect(workerIp);
+    const connection = await liveConnection(session, workerIp);
     const options: ExecOptions = { timeoutSeconds: secondsOf(request), signal: request.signal, label };
     if (request.input !== undefined) options.stdin = request.input;
     const { exitCode, stdout, stderr } = await connection.exec(command, options);

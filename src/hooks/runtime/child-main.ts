@@ -1,6 +1,6 @@
 // `maand __hook <file>`: a hook with "isolation": "process", alone in a maand of its own.
 
-import { describeThrown, runScript } from "./load.ts";
+import { describeThrown, runHookScript } from "./load.ts";
 
 /** `argv` begins after `__hook`. Resolves only to fail: a hook that works ends when nothing is left to do in it. */
 export async function hookMain(argv: readonly string[]): Promise<number> {
@@ -16,7 +16,7 @@ export async function hookMain(argv: readonly string[]): Promise<number> {
   process.on("uncaughtException", fail);
   process.on("unhandledRejection", fail);
   try {
-    await runScript(file);
+    await runHookScript(file);
   } catch (thrown) {
     fail(thrown);
   }

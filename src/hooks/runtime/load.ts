@@ -6,7 +6,7 @@ import * as sdk from "../sdk/maand.ts";
  * Imports the script and, if its default export is a function, calls and awaits it. Whatever the script throws is
  * thrown. Bun inside the executable reads TypeScript, so no other runtime is needed on the host.
  */
-export async function runScript(file: string): Promise<void> {
+export async function runHookScript(file: string): Promise<void> {
   // Bare `import "maand"` has no file behind it; "./maand" is a file beside the hook that re-exports this one.
   Bun.plugin({
     name: "maand",

@@ -32,7 +32,7 @@ export async function runProcess(command: readonly string[], request: RuntimeReq
   await child.exited;
   request.kill.removeEventListener("abort", kill);
   stopWatching();
-  const leftBehind = endLeftovers(child.pid, request);
+  const leftBehind = endOrphans(child.pid, request);
   await Promise.race([Promise.all(outputs.map((output) => output.done)), Bun.sleep(drainMs)]);
   for (const output of outputs) output.stop();
   const signal = child.signalCode;
@@ -46,7 +46,7 @@ export async function runProcess(command: readonly string[], request: RuntimeReq
 }
 
 /** Ends what is left of the hook's group; how many there were. What was ended on purpose leaves nothing to tell of. */
-function endLeftovers(leader: number, request: RuntimeRequest): number {
+function endOrphans(leader: number, request: RuntimeRequest): number {
   // The token also finds those that have left the group, but looking for it costs more.
   const found = isGroupAlive(leader) ? Math.max(1, endProcessesWith(markOf(request.environment))) : 0;
   endGroup(leader);

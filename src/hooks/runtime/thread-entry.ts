@@ -1,7 +1,7 @@
 // Inside the worker thread of one hook: output goes to the maand around it, what belongs to the process is fenced off.
 
 import { isMainThread, workerData } from "node:worker_threads";
-import { describeThrown, runScript } from "./load.ts";
+import { describeThrown, runHookScript } from "./load.ts";
 import type { OutputName, ThreadData, ThreadMessage } from "./messages.ts";
 import { maxOutputBytes, unreadLimit } from "./messages.ts";
 
@@ -80,7 +80,7 @@ if (!isMainThread) {
   fenceProcess();
   handDownEnvironment();
   try {
-    await runScript(file);
+    await runHookScript(file);
     send({ kind: "returned" });
   } catch (error) {
     send({ kind: "failed", text: describeThrown(error) });

@@ -85,8 +85,8 @@ export async function execOn(
     };
     process.stdout.on("data", restartQuiet);
     process.stderr.on("data", restartQuiet);
-    void process.exited.then((told) => {
-      exit = told;
+    void process.exited.then((found) => {
+      exit = found;
       restartQuiet();
     });
     process.done.then(

@@ -148,13 +148,13 @@ function openExec(carrier: Carrier, command: ShellText, place: Slot): Promise<Re
 
 function wrap(carrier: Carrier, channel: ClientChannel, place: Slot): RemoteProcess {
   let exit: Exit | undefined;
-  let told: (exit: Exit) => void = () => undefined;
+  let settleExit: (exit: Exit) => void = () => undefined;
   const exited = new Promise<Exit>((resolve) => {
-    told = resolve;
+    settleExit = resolve;
   });
   channel.on("exit", (code: number | null, name?: string) => {
     exit = exitOf(code, name);
-    told(exit);
+    settleExit(exit);
   });
   // Writing to a command that has gone is no fault of ours: its exit code tells the story.
   channel.on("error", () => undefined);

@@ -40,8 +40,8 @@ function carry(socket: Socket): Promise<number> {
         socket.pause();
         output.once("drain", () => socket.resume());
       },
-      exit(told) {
-        code = told;
+      exit(status) {
+        code = status;
       },
     });
     socket.on("data", (chunk: Buffer) => {
@@ -50,9 +50,9 @@ function carry(socket: Socket): Promise<number> {
       } catch {
         return finish(connectionFailed);
       }
-      const told = code;
+      const status = code;
       // An empty write calls back when everything before it is out.
-      if (told !== undefined) output.write("", () => finish(told));
+      if (status !== undefined) output.write("", () => finish(status));
     });
     socket.on("error", () => finish(connectionFailed));
     socket.on("close", () => {

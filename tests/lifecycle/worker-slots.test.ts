@@ -2,7 +2,7 @@
 
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { createWorkerSlots } from "../../src/lifecycle/worker-slots.ts";
+import { createWorkerSlots } from "../../src/lifecycle/batches.ts";
 
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
 

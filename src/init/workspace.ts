@@ -2,15 +2,16 @@
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { formatDefaultConf, parseConf } from "../bucket/conf.ts";
+import { countOf } from "../support/plural.ts";
 import { parseJson } from "../workspace/json.ts";
 import { confPath, workersPath } from "../workspace/paths.ts";
 import { jsonSchema, schemaNames } from "../workspace/schema.ts";
 import { everyWorker } from "../workspace/workers.ts";
 import { formatWorkers } from "../workspace/workers-file.ts";
-import { formatDefaultConf, parseConf } from "./conf.ts";
-import type { InitStep } from "./init.ts";
-import { placeFile } from "./init.ts";
-import { editorSettingsPath, schemaFile, schemaPath, withSchemas } from "./init-editor.ts";
+import { editorSettingsPath, schemaFile, schemaPath, withSchemas } from "./editor.ts";
+import type { InitStep } from "./place.ts";
+import { placeFile } from "./place.ts";
 
 /** Makes maand.conf with what was asked for; says so when one that is kept wants another user. */
 export function placeConf(
@@ -42,7 +43,7 @@ port_range = "30000,39999"
 /** Makes the files of an empty workspace; workers are written only into a workers.json that lists none. */
 export function placeWorkspace(root: string, hosts: readonly string[], notes: string[]): InitStep[] {
   const rows = hosts.map((host) => ({ host, labels: [everyWorker] }));
-  const detail = `${rows.length} worker${rows.length === 1 ? "" : "s"}`;
+  const detail = countOf(rows.length, "worker");
   const workers = placeFile(root, {
     path: workersPath,
     detail,

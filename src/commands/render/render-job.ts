@@ -1,17 +1,18 @@
-// `maand render`: what the templates of a job become for one worker, before any deploy.
+// What the templates of a job become for one worker, before any deploy.
 
-import { readDeployments } from "../catalog/deployments.ts";
-import { readState } from "../catalog/state.ts";
-import { MaandError } from "../model/error.ts";
-import { outputPath } from "../model/job-paths.ts";
-import { noVersion } from "../model/version.ts";
-import type { Session } from "../session/session.ts";
-import { remoteDirectory } from "../session/session.ts";
-import { suggestName } from "../support/nearest.ts";
-import { splitFiles } from "./job-files.ts";
-import { createTemplateRenders } from "./renders.ts";
+import { readDeployments } from "../../catalog/deployments.ts";
+import { readState } from "../../catalog/state.ts";
+import { splitFiles } from "../../content/job-files.ts";
+import { createTemplateRenders } from "../../content/renders.ts";
+import { findJob } from "../../lifecycle/select.ts";
+import { MaandError } from "../../model/error.ts";
+import { outputPath } from "../../model/job-paths.ts";
+import { noVersion } from "../../model/version.ts";
+import type { Session } from "../../session/session.ts";
+import { remoteDirectory } from "../../session/session.ts";
+import { suggestName } from "../../support/nearest.ts";
 
-export interface RenderRequest {
+export interface JobRenderRequest {
   job: string;
   /** Path of a template or of its result; all templates when absent. */
   path?: string;
@@ -31,15 +32,9 @@ export interface RenderedFile {
  * Renders from the catalog, as the next deploy would.
  * @throws MaandError("usage") for names that are not there, MaandError("render") when a template fails
  */
-export async function renderJob(session: Session, request: RenderRequest): Promise<RenderedFile[]> {
+export async function renderJob(session: Session, request: JobRenderRequest): Promise<RenderedFile[]> {
   const state = readState(session.catalog);
-  const names = state.jobs.filter((job) => !job.removed).map((job) => job.name);
-  const job = state.jobs.find((candidate) => candidate.name === request.job && !candidate.removed);
-  if (job === undefined) {
-    throw new MaandError("usage", `job "${request.job}" is not in the catalog`, {
-      hint: `${suggestName(request.job, names)} (a new job needs "maand build" first)`,
-    });
-  }
+  const job = findJob(state, request.job);
   const allocations = state.allocations.filter((a) => a.job === job.name && !a.removed);
   const allocation =
     request.worker === undefined ? allocations[0] : allocations.find((a) => a.workerIp === request.worker);

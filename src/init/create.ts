@@ -3,21 +3,21 @@
 import { randomUUID } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { ensureBucketId, holdsSealed, readBucketId, readSchemaVersion } from "../catalog/bucket.ts";
+import type { MaandConf } from "../bucket/conf.ts";
+import { defaultConf, parseConf } from "../bucket/conf.ts";
+import type { BucketPaths } from "../bucket/locate.ts";
+import { ensureBucketId, holdsEncrypted, readBucketId, readSchemaVersion } from "../catalog/bucket.ts";
 import { type Catalog, openCatalog } from "../catalog/open.ts";
 import { migrations } from "../catalog/schema.ts";
 import { createKey } from "../kv/cipher.ts";
 import { MaandError, reasonOf } from "../model/error.ts";
 import { confPath, workersPath } from "../workspace/paths.ts";
 import { schemaNames } from "../workspace/schema.ts";
-import type { MaandConf } from "./conf.ts";
-import { defaultConf, parseConf } from "./conf.ts";
-import { authorityNotes, placeAuthority } from "./create-authority.ts";
-import { isEmptyList, placeConf, placeWorkspace } from "./create-workspace.ts";
-import type { InitStep } from "./init.ts";
-import { makeDirectories, placeFile, removeLeftovers, tightenSecrets, withIgnores } from "./init.ts";
-import { editorSettingsPath, schemaPath } from "./init-editor.ts";
-import type { BucketPaths } from "./locate.ts";
+import { authorityNotes, placeAuthority } from "./authority.ts";
+import { editorSettingsPath, schemaPath } from "./editor.ts";
+import type { InitStep } from "./place.ts";
+import { makeDirectories, placeFile, removeUnfinished, tightenSecrets, withIgnores } from "./place.ts";
+import { isEmptyList, placeConf, placeWorkspace } from "./workspace.ts";
 
 /** What the operator told init; everything is checked before it gets here, except against what lies in the bucket. */
 export interface InitRequest {
@@ -52,7 +52,7 @@ export async function initBucket(paths: BucketPaths, request: InitRequest, now: 
   const sshKey = request.sshKeyPath === undefined ? undefined : readSshKey(request.sshKeyPath);
   if (sshKey !== undefined) refuseOtherKey(join(root, sshKeyPath), sshKey);
   const steps = makeDirectories(root);
-  removeLeftovers(root, writtenPaths(sshKeyPath));
+  removeUnfinished(root, writtenPaths(sshKeyPath));
   // Before the first secret: nobody must be able to commit one in between.
   steps.push(placeFile(root, { path: ".gitignore", content: withIgnores }));
   const { bucketId, isNew } = await placeCatalog(paths, steps);
@@ -134,7 +134,7 @@ function refuseOtherKey(target: string, key: string): void {
   });
 }
 
-/** The catalog with its bucket row, and the key that seals its secrets. */
+/** The catalog with its bucket row, and the key that its secrets are encrypted with. */
 async function placeCatalog(
   paths: BucketPaths,
   steps: InitStep[],
@@ -157,7 +157,7 @@ async function placeCatalog(
 
 function placeKvKey(paths: BucketPaths, catalog: Catalog): InitStep {
   const path = "secrets/kv.key";
-  if (!existsSync(join(paths.root, path)) && holdsSealed(catalog)) {
+  if (!existsSync(join(paths.root, path)) && holdsEncrypted(catalog)) {
     throw new MaandError("catalog", "the key of the encrypted KV is missing", {
       where: { file: join(paths.root, path) },
       why: "the catalog holds secrets that only this key opens; a new key would lose them for good",

@@ -5,7 +5,7 @@ import { existsSync, readFileSync, renameSync } from "node:fs";
 import { join } from "node:path";
 import { createAuthority, readAuthority, writeAuthority } from "../certs/authority.ts";
 import { describeCertificate, parseCertificate } from "../certs/describe.ts";
-import type { InitStep } from "./init.ts";
+import type { InitStep } from "./place.ts";
 
 export interface PlacedAuthority {
   commonName: string;

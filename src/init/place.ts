@@ -2,8 +2,8 @@
 
 import { chmodSync, lstatSync, mkdirSync, readdirSync, readFileSync, realpathSync, rmSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
+import { makePrivateDirectory, writeFileAtomically } from "../bucket/private-files.ts";
 import { MaandError, reasonOf } from "../model/error.ts";
-import { makePrivateDirectory, writeFileAtomically } from "./private-files.ts";
 
 /** What became of one path of the bucket. */
 export interface InitStep {
@@ -70,13 +70,13 @@ export function placeFile(root: string, file: InitFile): InitStep {
 }
 
 /** Removes what a killed init left behind of the files at `paths` (see `writeFileAtomically` for the names). */
-export function removeLeftovers(root: string, paths: readonly string[]): void {
+export function removeUnfinished(root: string, paths: readonly string[]): void {
   for (const path of paths) {
     const directory = dirname(join(root, path));
     const prefix = `${basename(path)}.new-`;
     for (const name of exists(directory) ? readdirSync(directory) : []) {
-      const isLeftover = name.startsWith(prefix) && /^\d+$/.test(name.slice(prefix.length));
-      if (isLeftover) rmSync(join(directory, name), { force: true });
+      const isUnfinished = name.startsWith(prefix) && /^\d+$/.test(name.slice(prefix.length));
+      if (isUnfinished) rmSync(join(directory, name), { force: true });
     }
   }
 }
