@@ -3,6 +3,7 @@
 import { beginAttempts } from "../catalog/deployments.ts";
 import type { HookHost } from "../hooks/host.ts";
 import { workError } from "../lifecycle/errors.ts";
+import { type AllocationRecord, recordAllocations } from "../lifecycle/record.ts";
 import { stopAllocation } from "../lifecycle/stop.ts";
 import { reachWorker } from "../lifecycle/worker.ts";
 import { type MaandError, notStarted } from "../model/error.ts";
@@ -54,8 +55,23 @@ export async function stopGarbage(
     await stopAllocation(session, hooks, { ...stop, phase: "gc", retry: "maand gc" }, (work) =>
       work(link.value),
     );
+    // Down, with its files still there: should the deletion fail, the next gc need not stop it again.
+    recordStop(session, garbage, { status: "done", change: { kind: "state", state: "drained" } });
     visited.stopped.add(row.allocId);
   } catch (thrown) {
-    visited.failures.set(row.allocId, workError(session, thrown, where));
+    const error = workError(session, thrown, where);
+    if (error.kind !== "interrupted") recordStop(session, garbage, { status: "failed", error });
+    visited.failures.set(row.allocId, error);
   }
+}
+
+function recordStop(
+  session: Session,
+  { row, deployment }: Garbage,
+  outcome: Pick<AllocationRecord, "status" | "error" | "change">,
+): void {
+  const { allocId, job, workerIp } = row;
+  const version = deployment.promotedVersion ?? noVersion;
+  const of = { allocId, job, workerIp, currentVersion: version, newVersion: version };
+  recordAllocations(session, [{ ...of, phase: "gc", action: "stop", ...outcome }]);
 }

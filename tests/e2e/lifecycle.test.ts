@@ -95,6 +95,29 @@ test("every change of an allocation is told and kept: starts, stops, removals, p
   expect(historyOf("api")).toEqual(everywhere("gc done"));
 });
 
+test("gc tells of a stop of its own as well as of the purge", async () => {
+  writeJob(bucket, "api");
+  await buildAndDeploy(bucket);
+  bucket.remove("workspace/jobs/api");
+  await build(bucket);
+  const gc = await bucket.maand("gc");
+  for (const ip of fleet.ips) {
+    expect(gc.stderr).toContain(`api@${ip}: stopped`);
+    expect(gc.stderr).toContain(`api@${ip}: purged`);
+  }
+  const actions = inCatalog((catalog) =>
+    catalog
+      .query<{ action: string; status: string }, [string]>(
+        "SELECT DISTINCT action, status FROM run_allocation WHERE run_id = ? ORDER BY action",
+      )
+      .all(lastRun()),
+  );
+  expect(actions).toEqual([
+    { action: "gc", status: "done" },
+    { action: "stop", status: "done" },
+  ]);
+});
+
 test("a deploy that is killed leaves the history of what it has done", async () => {
   writeJob(bucket, "api");
   await buildAndDeploy(bucket);
