@@ -4,6 +4,7 @@ import type { HookHost } from "../hooks/host.ts";
 import { workersNamespace } from "../kv/namespaces.ts";
 import type { CatalogState, JobRow } from "../model/state.ts";
 import type { Session } from "../session/session.ts";
+import { remoteDirectory } from "../session/session.ts";
 import type { Connection } from "../ssh/connect/connection.ts";
 import type { Check, Wait } from "./gate.ts";
 import { defaultWait } from "./gate.ts";
@@ -36,6 +37,8 @@ export function allocationChecks(
     portNumber: (name: string) =>
       state.ports.find((port) => port.job === job.name && port.name === name)?.number,
     caCert: typeof caCert === "string" ? caCert : "",
+    jobDirectory: `${remoteDirectory(session)}/jobs/${job.name}`,
+    useSudo: session.conf.useSudo,
     connect,
     timeoutSeconds: health.timeoutSeconds,
   };

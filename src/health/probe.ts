@@ -1,4 +1,4 @@
-// One probe of one allocation: tcp, http(s), or a command over SSH.
+// One probe of one allocation: tcp, http(s), or a command or a file over SSH.
 
 import { request as httpRequest } from "node:http";
 import { request as httpsRequest } from "node:https";
@@ -7,8 +7,11 @@ import { reasonOf } from "../model/error.ts";
 import type { Probe } from "../model/manifest.ts";
 import { assertNever, failed, passed, type Verdict } from "../model/result.ts";
 import type { Connection } from "../ssh/connect/connection.ts";
-import { bash, sh } from "../ssh/exec/quote.ts";
+import type { ExecResult } from "../ssh/exec/exec.ts";
+import { bash, type ShellText, sh, sudo } from "../ssh/exec/quote.ts";
+import { timedOutStatus } from "../worker/commands.ts";
 import { failureText } from "./failure.ts";
+import { type FileProbe, fileProbeCommand, readFileProbe } from "./file-probe.ts";
 
 /** What a probe needs to know about its allocation. */
 export interface ProbeTarget {
@@ -17,6 +20,10 @@ export interface ProbeTarget {
   portNumber(name: string): number | undefined;
   /** PEM of the bucket's CA, trusted for https. */
   caCert: string;
+  /** The job's directory on the worker. */
+  jobDirectory: string;
+  /** Whether what belongs to the job is reached there through sudo. */
+  useSudo: boolean;
   /** The connection to the worker; opened only for probes that run there. */
   connect(): Promise<Connection>;
   timeoutSeconds: number;
@@ -44,6 +51,12 @@ function methodOf(probe: Probe): Method {
         from: "worker",
         ask: (target, connection) => probeSsh(probe, target, connection),
       };
+    case "file":
+      return {
+        name: `file ${probe.path}`,
+        from: "worker",
+        ask: (target, connection) => probeFile(probe, target, connection),
+      };
     default:
       return unknownMethod(probe);
   }
@@ -55,7 +68,7 @@ function unknownMethod(probe: never): Method {
   return { name: String(type), from: "here", ask: async () => assertNever(type as never, "probe type") };
 }
 
-/** How a probe is named in results: `tcp port`, `http port/path`, `ssh command`. */
+/** How a probe is named in results: `tcp port`, `http port/path`, `ssh command`, `file path`. */
 export function probeName(probe: Probe): string {
   return methodOf(probe).name;
 }
@@ -149,12 +162,29 @@ async function probeSsh(
   target: ProbeTarget,
   connection: Connection,
 ): Promise<Verdict> {
-  const seconds = Math.max(1, Math.ceil(target.timeoutSeconds));
-  // `timeout` ends the command on the worker too; the host's own deadline only guards the connection.
-  const script = sh`exec timeout -k 2 ${seconds} bash -c ${probe.command}`;
-  const result = await connection.exec(bash(script), { timeoutSeconds: seconds + 5 });
+  const result = await execThere(sh`bash -c ${probe.command}`, target, connection, false);
   if (result.exitCode === 0) return passed;
-  if (result.exitCode === 124) return failed(`did not end within ${seconds} s`);
   const said = `${result.stderr}\n${result.stdout}`.trim().split("\n").at(-1) ?? "";
   return failed(`exit status ${result.exitCode}${said === "" ? "" : `: ${said}`}`);
+}
+
+async function probeFile(probe: FileProbe, target: ProbeTarget, connection: Connection): Promise<Verdict> {
+  const command = fileProbeCommand(probe, target.jobDirectory);
+  return readFileProbe(probe, await execThere(command, target, connection, target.useSudo));
+}
+
+/** Runs one simple command on the worker. Throws when it does not end within the probe's timeout, in whole seconds there. */
+async function execThere(
+  command: ShellText,
+  target: ProbeTarget,
+  connection: Connection,
+  useSudo: boolean,
+): Promise<ExecResult> {
+  const seconds = Math.max(1, Math.ceil(target.timeoutSeconds));
+  // `timeout` ends the command on the worker too; the host's own deadline only guards the connection. sudo is asked for
+  // bash, because that is what the lines for sudoers allow (commands/init/report.ts).
+  const bounded = bash(sh`exec timeout -k 2 ${seconds} ${command}`);
+  const result = await connection.exec(sudo(useSudo, bounded), { timeoutSeconds: seconds + 5 });
+  if (result.exitCode === timedOutStatus) throw new Error(`did not end within ${seconds} s`);
+  return result;
 }

@@ -37,6 +37,12 @@ export function seconds(least: number): z.ZodNumber {
   return z.number({ error }).min(least, { error });
 }
 
+/** Seconds: any number above 0, fractions too. */
+export function positiveSeconds(): z.ZodNumber {
+  const error = "use a number of seconds, more than 0";
+  return z.number({ error }).gt(0, { error });
+}
+
 export function flag(): z.ZodBoolean {
   return z.boolean({ error: "use true or false" });
 }
@@ -46,9 +52,22 @@ export function text(pattern: RegExp, use: string): z.ZodString {
   return z.string({ error: use }).regex(pattern, { error: use });
 }
 
+/** Text that leads nowhere but below where it starts: a path or a glob. `use` says what it is, the rest is added. */
+export function relativePath(use: string): z.ZodString {
+  return text(
+    /^(?!\/)(?!(?:[^\p{Cc}]*\/)?\.\.(?:\/|$))[^\p{Cc}]{1,1024}$/u,
+    `${use}, without .. and without / in front`,
+  );
+}
+
 export function oneOf<const T extends readonly string[]>(...values: T) {
+  return z.enum(values, { error: choice(values) });
+}
+
+/** The hint that names all values there are, of which there are at least two. */
+export function choice(values: readonly unknown[]): string {
   const listed = values.map((value) => `"${value}"`);
-  return z.enum(values, { error: `use ${listed.slice(0, -1).join(", ")} or ${listed.at(-1)}` });
+  return `use ${listed.slice(0, -1).join(", ")} or ${listed.at(-1)}`;
 }
 
 export function list<S extends z.ZodType>(of: S, what: string): z.ZodArray<S> {

@@ -2,7 +2,19 @@
 
 import { z } from "zod";
 import { camelCased } from "./convert.ts";
-import { about, fields, flag, list, oneOf, seconds, text, whole } from "./fields.ts";
+import {
+  about,
+  choice,
+  fields,
+  flag,
+  list,
+  oneOf,
+  positiveSeconds,
+  relativePath,
+  seconds,
+  text,
+  whole,
+} from "./fields.ts";
 
 const probePort = about(
   text(/^[a-z][a-z0-9_]{0,199}$/, "use the name of a port of resources.ports"),
@@ -38,11 +50,35 @@ const probe = z.discriminatedUnion(
         "pg_isready",
       ),
     }),
+    camelCased(
+      fields({
+        type: about(z.literal("file"), "passes when the file is there, and as the fields want it", "file"),
+        path: about(
+          relativePath("use a path relative to the job's directory on the worker"),
+          "file, relative to the job's directory on the worker",
+          "data/heartbeat",
+        ),
+        max_age_seconds: about(
+          positiveSeconds().optional(),
+          "seconds that may have passed since the file was changed",
+          60,
+        ),
+        contains: about(
+          // One line, because the lines of a text would be looked for one by one.
+          text(
+            /^(?:\t|[^\p{Cc}]){1,200}$/u,
+            "use text on one line, at most 200 characters, without control characters but tabs",
+          ).optional(),
+          "text that must occur in the file, which may have up to 16 MiB then",
+          "ready",
+        ),
+      }),
+    ),
   ],
   {
     error: (issue) =>
       issue.code === "invalid_union"
-        ? 'use "tcp", "http" or "ssh"'
+        ? choice(Array.isArray(issue.options) ? issue.options : [])
         : 'use an object: {"type": "tcp", "port": "<name>"}',
   },
 );

@@ -17,6 +17,7 @@ import {
   name,
   named,
   oneOf,
+  relativePath,
   schemaField,
   text,
   whole,
@@ -102,13 +103,7 @@ const manifestFields = fields(
       "reload",
     ),
     restart_globs: about(
-      list(
-        text(
-          /^(?!\/)(?!(?:.*\/)?\.\.(?:\/|$))[^\p{Cc}]{1,1024}$/u,
-          "use a glob relative to the job directory, without .. and without / in front",
-        ),
-        "globs",
-      ).default([]),
+      list(relativePath("use a glob relative to the job directory"), "globs").default([]),
       "changed files that force a restart, with restart_policy reload (* ? **)",
       ["conf/**"],
     ),

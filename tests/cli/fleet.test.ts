@@ -109,7 +109,8 @@ test("the sudoers lines that init prints are all that a job's life needs", async
     const others = await fleet.exec(0, "su agent -c 'sudo -n cat /etc/shadow'");
     expect(others.code).not.toBe(0);
     const bucket = await fleetBucket();
-    bucket.write("workspace/jobs/api/manifest.json", { selectors: ["worker"] });
+    const health_check = { checks: [{ type: "file", path: "Makefile" }], wait: { attempts: 1 } };
+    bucket.write("workspace/jobs/api/manifest.json", { selectors: ["worker"], health_check });
     bucket.write("workspace/jobs/api/Makefile", "start stop restart status:\n\tid -u > data-of-$@\n");
     await run(bucket, "deploy", "-b");
     bucket.write("workspace/jobs/api/more", "x");

@@ -3,7 +3,7 @@
 import { expect, test } from "bun:test";
 import { makeSick, makeWell, sickGate, writeJob } from "../support/builders/jobs.ts";
 import { build } from "../support/built-bucket.ts";
-import { buildAndDeploy } from "../support/deployed.ts";
+import { buildAndDeploy, jobDirectory } from "../support/deployed.ts";
 import { useBucket, useFleet } from "../support/use.ts";
 
 interface HealthJson {
@@ -121,6 +121,72 @@ test("tcp and http probes ask the worker's own address", async () => {
     expect(json.checks.find((check) => check.job === "open" && !check.ok)!.error).toContain("404");
   } finally {
     await bucket.maand("run_command", 'sudo -n sh -c "kill $(cat jobs/*/data/pid)"');
+  }
+});
+
+test("a file probe asks the worker for it, as the lifecycle would, and shows nothing of it", async () => {
+  const probe = { type: "file", path: "data/ready", max_age_seconds: 60, contains: "state=up" };
+  const manifest = {
+    health_check: { checks: [probe], timeout_seconds: 2, wait: { attempts: 40, interval_seconds: 0.1 } },
+  };
+  // Late, so that the gate of the deploy has to wait for it, and for root alone.
+  const start =
+    "start restart:\n\t@mkdir -m 700 -p data; (sleep 1; echo password=s3cret state=up >data/ready) >/dev/null 2>&1 &\n";
+  writeJob(bucket, "api", { manifest, files: { Makefile: `${start}stop status reload:\n\t@true\n` } });
+  const deployed = await buildAndDeploy(bucket);
+  expect(deployed).not.toContain("s3cret");
+  const name = "file data/ready";
+  expect((await health()).json.checks).toEqual(
+    fleet.ips.map((ip) => ({ job: "api", worker_ip: ip, check: name, ok: true, attempts: 1 })),
+  );
+
+  const directory = await jobDirectory(bucket, "api");
+  const errors = async () => {
+    const { json, code, stdout, stderr } = await health();
+    expect(code).toBe(1);
+    expect(stdout + stderr).not.toContain("s3cret");
+    return json.checks.map((check) => check.error);
+  };
+  await fleet.exec(0, `touch -d '120 seconds ago' ${directory}/data/ready`);
+  await fleet.exec(1, `echo password=s3cret >${directory}/data/ready`);
+  expect(await errors()).toEqual([
+    expect.stringMatching(/^data\/ready is 1[23]\d(\.\d)? s old; at most 60 s are allowed$/),
+    'data/ready does not contain "state=up"',
+  ]);
+  await fleet.exec(0, `rm ${directory}/data/ready`);
+  await fleet.exec(1, `echo state=up >/tmp/outside; ln -sf /tmp/outside ${directory}/data/ready`);
+  expect(await errors()).toEqual([
+    "data/ready does not exist",
+    "data/ready leads out of the job's directory, and is not followed",
+  ]);
+
+  bucket.write("maand.conf", bucket.read("maand.conf").replace(/^use_sudo = .*$/m, "use_sudo = false"));
+  const locked = "data/ready cannot be read by the user that asks for it";
+  expect(await errors()).toEqual([locked, locked]);
+});
+
+test("a file probe never outlives its timeout, and nothing of it stays on the worker", async () => {
+  const health_check = {
+    checks: [{ type: "file", path: "Makefile" }],
+    timeout_seconds: 1,
+    wait: { attempts: 1 },
+  };
+  writeJob(bucket, "api", { manifest: { health_check } });
+  await buildAndDeploy(bucket);
+  await fleet.exec(
+    0,
+    "printf '#!/bin/sh\\necho $$ >/tmp/slow.pid; exec sleep 654\\n' >/tmp/slow; chmod 755 /tmp/slow; mount --bind /tmp/slow $(readlink -f $(command -v stat))",
+  );
+  try {
+    const { json, code } = await health();
+    expect([code, json.checks.map((check) => check.error)]).toEqual([
+      1,
+      ["did not end within 1 s", undefined],
+    ]);
+    const begunAndGone = "test -s /tmp/slow.pid && ! kill -0 $(cat /tmp/slow.pid)";
+    expect((await fleet.exec(0, begunAndGone)).code).toBe(0);
+  } finally {
+    await fleet.exec(0, "umount $(readlink -f $(command -v stat))");
   }
 });
 

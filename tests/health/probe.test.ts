@@ -35,6 +35,8 @@ const target = (port: number | undefined, changes: Partial<ProbeTarget> = {}): P
   workerIp: "127.0.0.1",
   portNumber: (name) => (name === "main" ? port : undefined),
   caCert: "",
+  jobDirectory: "/opt/worker/b-1/jobs/api",
+  useSudo: false,
   connect: () => Promise.reject(new Error("no ssh here")),
   timeoutSeconds: 2,
   ...changes,
@@ -140,6 +142,7 @@ test("names of checks", () => {
   expect(probeName(tcp)).toBe("tcp main");
   expect(probeName({ ...http, path: "/x" })).toBe("http main/x");
   expect(probeName({ type: "ssh", command: "pg_isready" })).toBe("ssh pg_isready");
+  expect(probeName({ type: "file", path: "data/ready", contains: "yes" })).toBe("file data/ready");
 });
 
 function scripted(name: string, ...answers: (string | undefined)[]): Check & { asked: number } {

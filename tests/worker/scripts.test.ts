@@ -5,6 +5,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { factsCommand } from "../../src/fleet/facts.ts";
 import { shellCommand } from "../../src/fleet/run-command.ts";
+import { fileProbeCommand } from "../../src/health/file-probe.ts";
 import { type ShellText, withoutComments } from "../../src/ssh/exec/quote.ts";
 import {
   checkCommand,
@@ -35,6 +36,7 @@ const commands: Record<string, ShellText> = {
   "delete deployed files": deleteDeployedCommand(directory, "api", false),
   "read worker.json": readWorkerJsonCommand(directory, false),
   facts: factsCommand(directory),
+  "probe a file": fileProbeCommand({ type: "file", path: "ready", contains: "up" }, `${directory}/jobs/api`),
   run_command: shellCommand(directory, "b-1", "10.0.0.1", "true"),
 };
 
@@ -43,12 +45,13 @@ test.each(Object.entries(commands))("%s: no comment and no blank line is sent", 
   expect(lines.filter((line) => /^\s*(?:#|$)/.test(line))).toEqual([]);
 });
 
-const scriptFiles = ["src/worker/scripts/*.sh", "src/fleet/*.sh"]
+/** Every one there is, but those below src/job that are written into new jobs. */
+const scriptFiles = ["src/*/*.sh", "src/worker/scripts/*.sh"]
   .flatMap((pattern) => [...new Bun.Glob(pattern).scanSync({ cwd: root })])
   .sort();
 
 test("a script file has nothing in which a line with # could be meant", () => {
-  expect(scriptFiles.length).toBeGreaterThanOrEqual(8);
+  expect(scriptFiles.length).toBeGreaterThanOrEqual(9);
   for (const path of scriptFiles) {
     const text = readFileSync(join(root, path), "utf8");
     // No here-document, and no quote that is open at the end of a line: each line is whole without the others' quotes.

@@ -94,7 +94,13 @@ const manifest = JSON.stringify({
   hooks: {
     hook_a: { executed_on: ["cli"], demands: { job: "db", hook: "hook_b", config: { min_version: 1 } } },
   },
-  health_check: { checks: [{ type: "http", port: "http" }], wait: { attempts: 3 } },
+  health_check: {
+    checks: [
+      { type: "http", port: "http" },
+      { type: "file", path: "data/ready", max_age_seconds: 0.5, contains: "up" },
+    ],
+    wait: { attempts: 3 },
+  },
   certs: { tls: { subject: { common_name: "api" }, dns: ["a.example.com"] } },
 });
 const bucketConf = 'port_range = "30000,39999" # pool\nname = """\nlines"""\nn = 1_000.5e3\nd = 1979-05-27\n';

@@ -50,8 +50,9 @@ describe("defaults", () => {
     });
   });
 
-  test("an http probe has the documented defaults", () => {
+  test("probes have the documented defaults", () => {
     const checks = [
+      { type: "file", path: "data/ready" },
       { type: "http", port: "p" },
       { type: "tcp", port: "p" },
       { type: "ssh", command: "true" },
@@ -59,6 +60,7 @@ describe("defaults", () => {
     expect(
       manifestOf({ resources: { ports: { p: {} } }, health_check: { checks } }).healthCheck?.checks,
     ).toEqual([
+      { type: "file", path: "data/ready" },
       { type: "http", port: "p", path: "/", expectStatus: 200, scheme: "http", insecure: false },
       { type: "tcp", port: "p" },
       { type: "ssh", command: "true" },
@@ -177,6 +179,7 @@ describe("restart policy", () => {
     { restart_policy: "never", restart_globs: ["x"] },
     { restart_policy: "reload", restart_globs: ["/x"] },
     { restart_policy: "reload", restart_globs: ["a/../../x"] },
+    { restart_policy: "reload", restart_globs: ["\u2028/../x"] },
     { restart_policy: "reload", restart_globs: [""] },
   ])
     test(`${JSON.stringify(wrong)} is refused`, () => {
@@ -299,6 +302,21 @@ describe("hooks", () => {
 });
 
 describe("health check", () => {
+  test("a file probe has every field that it may have", () => {
+    const probes = [
+      { path: "./data/..ready..", max_age_seconds: 0.5, contains: "\tit's $HOME: é" },
+      { path: "-n", max_age_seconds: 1e9, contains: "x".repeat(200) },
+    ];
+    const checks = probes.map((probe) => ({ type: "file", ...probe }));
+    expect(manifestOf({ health_check: { checks } }).healthCheck?.checks).toEqual(
+      probes.map(({ max_age_seconds: maxAgeSeconds, ...probe }) => ({
+        type: "file",
+        ...probe,
+        maxAgeSeconds,
+      })),
+    );
+  });
+
   const ports = { http: {} };
   for (const health_check of [
     { checks: [{ type: "tcp" }] },
@@ -310,6 +328,23 @@ describe("health check", () => {
     { checks: [{ type: "http", port: "http", insecure: "yes" }] },
     { checks: [{ type: "ssh", command: "" }] },
     { checks: [{ type: "ssh", command: "true", port: "http" }] },
+    { checks: [{ type: "file" }] },
+    { checks: [{ type: "file", path: "" }] },
+    { checks: [{ type: "file", path: "/etc/passwd" }] },
+    { checks: [{ type: "file", path: ".." }] },
+    { checks: [{ type: "file", path: "../other/ready" }] },
+    { checks: [{ type: "file", path: "data/../../other" }] },
+    { checks: [{ type: "file", path: "data/\u2028/../../.." }] },
+    { checks: [{ type: "file", path: "data/a\nb" }] },
+    { checks: [{ type: "file", path: "x".repeat(1025) }] },
+    { checks: [{ type: "file", path: "a", max_age_seconds: 0 }] },
+    { checks: [{ type: "file", path: "a", max_age_seconds: -1 }] },
+    { checks: [{ type: "file", path: "a", max_age_seconds: "60" }] },
+    { checks: [{ type: "file", path: "a", contains: "" }] },
+    { checks: [{ type: "file", path: "a", contains: "two\nlines" }] },
+    { checks: [{ type: "file", path: "a", contains: "a\0b" }] },
+    { checks: [{ type: "file", path: "a", contains: "x".repeat(201) }] },
+    { checks: [{ type: "file", path: "a", port: "http" }] },
     { checks: {} },
     { timeout_seconds: -1 },
     { timeout_seconds: "5" },

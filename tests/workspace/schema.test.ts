@@ -13,7 +13,7 @@ import { checkedValue, errors } from "../support/checked.ts";
 type Schema = Record<string, unknown>;
 
 const knownKeywords = new Set(
-  "$schema title description examples default type properties required additionalProperties propertyNames items pattern enum const anyOf oneOf minimum maximum minItems".split(
+  "$schema title description examples default type properties required additionalProperties propertyNames items pattern enum const anyOf oneOf minimum exclusiveMinimum maximum minItems".split(
     " ",
   ),
 );
@@ -31,6 +31,7 @@ function accepts(schema: Schema, value: unknown): boolean {
   if (typeof value === "string")
     return schema.pattern === undefined || new RegExp(String(schema.pattern), "u").test(value);
   if (typeof value === "number") {
+    if (value <= Number(schema.exclusiveMinimum ?? -Infinity)) return false;
     return value >= Number(schema.minimum ?? -Infinity) && value <= Number(schema.maximum ?? Infinity);
   }
   if (Array.isArray(value)) {
@@ -103,10 +104,12 @@ const documents: Record<string, fc.Arbitrary<unknown>> = {
     health_check: record({
       checks: fc.array(
         record({
-          type: value("tcp", "http", "ssh"),
+          type: value("tcp", "http", "ssh", "file"),
           port: value("http"),
           command: value("true"),
-          path: value("/", "/health"),
+          path: value("/", "/health", "data/ready", "../ready"),
+          max_age_seconds: value(0.5, 60),
+          contains: value("up"),
         }),
         { maxLength: 2 },
       ),

@@ -4,8 +4,9 @@ import type { InitReport } from "../../init/create.ts";
 
 /**
  * The lines for sudoers that let `user` do what maand does on a worker with `use_sudo = true`: `sh` runs the checks and
- * deletions, `env` the Makefile targets (see src/worker/commands.ts), `mkdir` and `rsync` receive files (src/ssh/rsync/rsync.ts),
- * `rm` cleans up, `bash` runs what a hook asks for with sudo. Both paths of each: sudo finds them by its own `secure_path`.
+ * deletions, `env` the Makefile targets (see src/worker/commands.ts), `mkdir` and `rsync` receive files (src/ssh/rsync),
+ * `rm` cleans up, `bash` runs probes of files and what a hook asks for with sudo. Both paths of each: sudo finds them by
+ * its own `secure_path`.
  */
 export function sudoersLines(user: string): string[] {
   const programs = ["bash", "env", "mkdir", "rm", "rsync", "sh"].flatMap((name) => [
