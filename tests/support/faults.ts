@@ -89,6 +89,17 @@ export function faultsOf(fleet: FaultTargets): Faults {
     const outcome = await runProcess(argv);
     if (outcome.code !== 0) throw new Error(`${argv.join(" ")} failed: ${outcome.stderr}`);
   };
+  /** An entry that ends by itself between the list and its removal makes the flush fail: then it is asked again. */
+  const forgetNeighbours = async () => {
+    for (let left = 5; ; left--) {
+      try {
+        return await onHost("ip", "neigh", "flush", "dev", fleet.bridge);
+      } catch (thrown) {
+        if (left === 0) throw thrown;
+        await Bun.sleep(100);
+      }
+    }
+  };
   const signalSshd = (i: number, signal: string) =>
     inside(i, `${everySshd}\nfor pid in $(every_sshd); do kill -${signal} "$pid" 2>/dev/null || :; done`);
   const filter = (i: number, verdict: string) =>
@@ -119,7 +130,7 @@ wait_until none_left`,
     async linkUp(i) {
       await onHost("ip", "link", "set", fleet.link(i), "up");
       // Both sides remember for a while that the other did not answer.
-      await onHost("ip", "neigh", "flush", "dev", fleet.bridge);
+      await forgetNeighbours();
       await inside(i, "ip neigh flush dev eth0");
     },
     dropTraffic: (i) => filter(i, "drop"),
