@@ -13,6 +13,7 @@ import type { Session } from "../session/session.ts";
 import { remoteDirectory } from "../session/session.ts";
 import { untilStopped } from "../session/until-stopped.ts";
 import type { ShellText } from "../ssh/exec/quote.ts";
+import { sealedBytes } from "../ssh/exec/envelope.ts";
 import { runScript, script, withEnv } from "../ssh/exec/quote.ts";
 import { maxCommandBytes } from "../ssh/exec/remote-process.ts";
 import { mapLimited } from "../support/parallel.ts";
@@ -124,7 +125,7 @@ function refuseUnusable(session: Session, shell: string): void {
     });
   }
   const bytes =
-    Buffer.byteLength(shellCommand(remoteDirectory(session), session.bucketId, "", shell).text) + 256;
+    sealedBytes(shellCommand(remoteDirectory(session), session.bucketId, "", shell).text) + 256;
   if (bytes <= maxCommandBytes) return;
   throw new MaandError("usage", "the command is too long", {
     why: `it takes ${bytes} bytes, Linux allows ${maxCommandBytes}`,

@@ -57,7 +57,7 @@ export async function execOn(
   const seconds = options.timeoutSeconds ?? defaultTimeoutSeconds;
   const exit = await new Promise<Exit>((resolve, reject) => {
     let quiet: NodeJS.Timeout | undefined;
-    let exit: Exit | undefined;
+    let exited = false;
     const settle = (act: () => void) => {
       clearTimeout(timer);
       clearTimeout(quiet);
@@ -69,24 +69,26 @@ export async function execOn(
       process.stop();
     };
     const abort = () => leave(() => reject(interruptedOn(carrier.worker)));
+    const leaveAsTold = () => {
+      const told = process.ending();
+      leave(() => (told.ok ? resolve(told.value) : reject(told.error)));
+    };
     const timer = setTimeout(() => {
-      leave(() => {
-        if (exit !== undefined) resolve(exit);
-        else reject(tooLong(carrier.worker, seconds, options.label));
-      });
+      if (exited) leaveAsTold();
+      else leave(() => reject(tooLong(carrier.worker, seconds, options.label)));
     }, seconds * 1000);
     signal?.addEventListener("abort", abort, { once: true });
     if (signal?.aborted === true) abort();
 
     const restartQuiet = () => {
-      if (exit === undefined) return;
+      if (!exited) return;
       clearTimeout(quiet);
-      quiet = setTimeout(() => leave(() => resolve(exit as Exit)), quietAfterExit);
+      quiet = setTimeout(leaveAsTold, quietAfterExit);
     };
     process.stdout.on("data", restartQuiet);
     process.stderr.on("data", restartQuiet);
-    void process.exited.then((told) => {
-      exit = told;
+    void process.exited.then(() => {
+      exited = true;
       restartQuiet();
     });
     process.done.then(
