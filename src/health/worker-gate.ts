@@ -5,7 +5,6 @@ import { failed, passed, type Verdict } from "../model/result.ts";
 import type { Session } from "../session/session.ts";
 import { untilStopped } from "../session/until-stopped.ts";
 import type { Connection } from "../ssh/connect/connection.ts";
-import { mapLimited } from "../support/parallel.ts";
 import { pause } from "../support/pause.ts";
 import { failureText } from "./failure.ts";
 import type { Wait } from "./gate.ts";
@@ -31,7 +30,8 @@ export async function runWorkerGate(
   workerIps: readonly string[],
   wait: Wait,
 ): Promise<WorkerCheck[]> {
-  return mapLimited(workerIps, session.conf.maxParallelWorkers, async (workerIp) => {
+  // All at once: whoever does not answer keeps nobody waiting, and is waited for no longer than one alone would be.
+  const checks = workerIps.map(async (workerIp) => {
     const scope = { worker: workerIp, phase: "health" as const };
     session.events.emit({ type: "progress", scope, text: "connect", state: "begin" });
     const verdict = await connectWithin(session, workerIp, wait);
@@ -46,6 +46,7 @@ export async function runWorkerGate(
     });
     return { workerIp, ...verdict };
   });
+  return Promise.all(checks);
 }
 
 async function connectWithin(session: Session, workerIp: string, wait: Wait): Promise<WorkerVerdict> {

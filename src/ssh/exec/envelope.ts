@@ -17,10 +17,11 @@ export interface Envelope {
 
 /**
  * `$1` is the word, `$2` the command. In a subshell: whatever the command does, `exit` and `exec` included, comes back to
- * the last word. Nothing here but builtins, so that it costs forks and no programs.
+ * the last word. Nothing here but builtins, so that it costs forks and no programs. SHLVL keeps a bash further down from
+ * reading .bashrc, which it does at the first level of a session of sshd, whatever it was started for.
  */
 const wrapper =
-  'printf %s "$1";printf %s "$1">&2;(eval "$(printf %b "$2")");s=$?;printf %s "$1$s/">&2;exit $s';
+  'SHLVL=2;export SHLVL;printf %s "$1";printf %s "$1">&2;(eval "$(printf %b "$2")");s=$?;printf %s "$1$s/">&2;exit $s';
 
 /** The text for a POSIX shell, ready to be sent. */
 export function seal(text: string): Envelope {

@@ -35,7 +35,11 @@ export function firstWord(stream: Readable, { word }: Pick<Envelope, "word">): P
       settle(false, Buffer.alloc(0));
     };
     const read = () => {
-      for (let chunk = stream.read() as Buffer | null; chunk !== null; chunk = stream.read() as Buffer | null) {
+      for (
+        let chunk = stream.read() as Buffer | null;
+        chunk !== null;
+        chunk = stream.read() as Buffer | null
+      ) {
         held = held.length === 0 ? chunk : Buffer.concat([held, chunk]);
         const at = held.indexOf(mark);
         if (at >= 0) {

@@ -28,7 +28,7 @@ export function notBegun(worker: string, told: Told): MaandError {
 export function notBegunInTime(worker: string, seconds: number, told: Told): MaandError {
   return new MaandError("remote", "the login shell of the worker did not run the command in time", {
     where: { worker },
-    why: `it ${said(told)} and did nothing more for ${seconds} s (connect_timeout); a login file that waits for something does this`,
+    why: `it ${said(told)} and did nothing more for ${seconds} s (connect_timeout); a login file that asks something or starts another shell (exec) does this`,
     hint,
   });
 }
@@ -65,8 +65,8 @@ function cause({ exit, errors, output }: Told): string {
     return "the user has a shell that lets nobody in (nologin)";
   if (exit?.exitCode === 126 || exit?.exitCode === 127) return "the login shell cannot start sh";
   if (exit?.exitCode === 0)
-    return "a login file ends the shell (exit or exec), or a ForceCommand takes the command's place";
-  return "the login shell ends, or a ForceCommand takes the command's place";
+    return "a login file ends the shell (exit, exec), or a ForceCommand takes the command's place";
+  return "the user's shell lets nobody in (/bin/false), a login file ends it, or a ForceCommand takes the command's place";
 }
 
 function said({ errors, output }: Told): string {

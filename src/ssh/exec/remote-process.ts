@@ -63,6 +63,12 @@ export const maxCommandBytes = 128 * 1024 - 1;
 /** Refusals in a row, with no other channel of ours open, after which opening is given up: about 5 s. */
 const maxRefusals = 24;
 
+export interface StartOptions {
+  signal?: AbortSignal | undefined;
+  /** Nothing will be written to the command: the end of its input is told at once, to login files too. */
+  noInput?: boolean;
+}
+
 /**
  * Starts a command and resolves when it has begun. Throws what `RemoteProcess.done` would, "remote" when the login shell
  * did not run it, "interrupted" when the signal comes first.
@@ -70,7 +76,7 @@ const maxRefusals = 24;
 export async function startProcess(
   carrier: Carrier,
   command: ShellText,
-  signal?: AbortSignal,
+  { signal, noInput = false }: StartOptions = {},
 ): Promise<RemoteProcess> {
   const envelope = seal(command.text);
   const bytes = envelope.line.length;
@@ -86,7 +92,10 @@ export async function startProcess(
     const place = await enter(carrier, signal, ticket);
     try {
       const opened = await openExec(carrier, envelope, place);
-      if (opened !== "refused") return await begin(carrier, opened, envelope, signal);
+      if (opened !== "refused") {
+        if (noInput) opened.process.stdin.end();
+        return await begin(carrier, opened, envelope, signal);
+      }
     } catch (error) {
       place.leave();
       throw error;
