@@ -69,6 +69,8 @@ export function createLogWriter(options: LogWriterOptions): LogWriter {
   let held = 0;
   let timer: ReturnType<typeof setTimeout> | undefined;
   let off = false;
+  let closing = false;
+  let seq: number | undefined;
 
   function listen(event: Event): void {
     if (off) return;
@@ -99,7 +101,9 @@ export function createLogWriter(options: LogWriterOptions): LogWriter {
   }
 
   function add(event: Event): void {
-    const context = { ...options.identity, ts: options.now().toISOString(), seq: options.seq?.() };
+    // The catalog may be closed by the time the last lines are written.
+    if (!closing) seq = options.seq?.();
+    const context = { ...options.identity, ts: options.now().toISOString(), seq };
     const line = `${formatLogLine(logFieldsOf(event, context), options.format)}\n`;
     const name = logFileName(event.scope.worker);
     const buffer = buffers.get(name);
@@ -148,6 +152,7 @@ export function createLogWriter(options: LogWriterOptions): LogWriter {
   }
 
   function close(): void {
+    closing = true;
     for (const [worker, { leftOut }] of off ? [] : written) {
       if (leftOut.lines === 0) continue;
       const amount = `${leftOut.lines} lines, ${megabytes(leftOut.bytes)} as printed`;
