@@ -79,6 +79,13 @@ test.each([
   expect(outputOf(outcome)).not.toContain("sudo");
 });
 
+test("the bash of a command reads no .bashrc, which would end it before it began", async () => {
+  await fleet.loginShell(0, "/bin/sh");
+  await fleet.loginFile(0, ".bashrc", "exit 0");
+  const { json } = await bucket.maandJson<{ workers: object[] }>("run_command", "exit 9");
+  expect(json.workers).toMatchObject([{ exit: 9 }]);
+});
+
 test("a ForceCommand in the command's place is no success either", async () => {
   await fleet.sshdOption(0, "ForceCommand echo maintenance");
   const outcome = await bucket.maand("run_command", "true");
