@@ -1,16 +1,15 @@
-// One command on one channel: opening it in spite of MaxSessions, its streams, and how it ended.
+// Starting a command on a connection: a channel in spite of MaxSessions, and the wait until the command has begun.
 
-import { constants } from "node:os";
 import type { Readable, Writable } from "node:stream";
-import type { ClientChannel, Client as SshClient } from "ssh2";
+import type { Client as SshClient } from "ssh2";
 import { MaandError } from "../../model/error.ts";
 import type { Result } from "../../model/result.ts";
 import type { Slot, Slots } from "../../support/parallel.ts";
 import { interruptedOn } from "../connect/step.ts";
+import { type Opened, processOn } from "./channel.ts";
 import { type Envelope, seal } from "./envelope.ts";
 import { firstWord } from "./first-word.ts";
-import { errorOutput } from "./last-word.ts";
-import { noLastWord, notBegun, notBegunInTime, type Told } from "./not-run.ts";
+import { notBegun, notBegunInTime } from "./not-run.ts";
 import type { ShellText } from "./quote.ts";
 
 /** How a remote command ended. */
@@ -164,13 +163,6 @@ async function enter(carrier: Carrier, signal: AbortSignal | undefined, ticket?:
   throw lost;
 }
 
-/** A command that was asked for and may not have begun. */
-interface Opened {
-  process: RemoteProcess;
-  /** What is known of its session so far. */
-  told(): Told;
-}
-
 /** Opens a channel and asks for the command on it; "refused" when the server allows no further channel now. */
 function openExec(carrier: Carrier, envelope: Envelope, place: Slot): Promise<Opened | "refused"> {
   return new Promise((resolve, reject) => {
@@ -208,88 +200,12 @@ function openExec(carrier: Carrier, envelope: Envelope, place: Slot): Promise<Op
         unsubscribe();
         carrier.countExec();
         // At once: the exit code may stand in the same packet as this answer.
-        resolve(wrap(carrier, channel, place, envelope));
+        resolve(processOn(channel, carrier, place, envelope));
       });
     } catch (error) {
       failed(error as Error);
     }
   });
-}
-
-function wrap(carrier: Carrier, channel: ClientChannel, place: Slot, envelope: Envelope): Opened {
-  let exit: Exit | undefined;
-  let tellExit: () => void = () => undefined;
-  const exited = new Promise<void>((resolve) => {
-    tellExit = resolve;
-  });
-  channel.on("exit", (code: number | null, name?: string) => {
-    exit = exitOf(code, name);
-    tellExit();
-  });
-  // Writing to a command that has gone is no fault of ours: its exit code tells the story.
-  channel.on("error", () => undefined);
-  channel.stderr.on("error", () => undefined);
-  const stderr = errorOutput(envelope);
-  channel.stderr.pipe(stderr);
-
-  const told = (): Told => ({ exit, errors: stderr.noise });
-  const ending = (): Result<Exit> => {
-    if (stderr.status !== undefined) return { ok: true, value: { exitCode: stderr.status } };
-    // Who ends the whole session leaves nobody to have a last word, and that is no success.
-    if (exit?.signal !== undefined) return { ok: true, value: exit };
-    return { ok: false, error: carrier.lost() ?? noLastWord(carrier.worker, told()) };
-  };
-  let giveUp: () => void = () => undefined;
-  const done = new Promise<Exit>((resolve, reject) => {
-    const settle = (act: () => void) => {
-      unsubscribe();
-      clearTimeout(timer);
-      place.leave();
-      act();
-    };
-    let timer: NodeJS.Timeout | undefined;
-    const unsubscribe = carrier.onLost((error) => settle(() => reject(error)));
-    const ended = () => {
-      const told = ending();
-      settle(() => (told.ok ? resolve(told.value) : reject(told.error)));
-    };
-    let open = 2;
-    const closed = () => {
-      open--;
-      if (open === 0) ended();
-    };
-    channel.once("close", closed);
-    stderr.once("close", closed);
-    giveUp = () => {
-      // sshd answers the closing of a channel only once the command has ended, and it may not care to.
-      timer ??= setTimeout(ended, 250);
-    };
-  });
-  // Whoever never asks must not turn a lost connection into an unhandled rejection.
-  done.catch(() => undefined);
-  const process: RemoteProcess = {
-    stdin: channel.stdin,
-    stdout: channel.stdout,
-    stderr,
-    done,
-    exited,
-    ending,
-    stop() {
-      giveUp();
-      if (carrier.lost() !== undefined) return;
-      if (exit === undefined) channel.signal("TERM");
-      channel.close();
-      channel.resume();
-      stderr.resume();
-    },
-  };
-  return { process, told };
-}
-
-function exitOf(code: number | null, name: string | undefined): Exit {
-  if (code !== null) return { exitCode: code };
-  const number = (constants.signals as Record<string, number | undefined>)[name ?? ""] ?? 0;
-  return { exitCode: 128 + number, ...(name === undefined ? {} : { signal: name }) };
 }
 
 function pause(ms: number, carrier: Carrier): Promise<void> {
