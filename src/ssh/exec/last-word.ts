@@ -17,7 +17,7 @@ export interface ErrorOutput extends Transform {
   readonly noise: Buffer;
 }
 
-/** The filter for one command; */
+/** The filter for one command. */
 export function errorOutput({ word }: Pick<Envelope, "word">): ErrorOutput {
   const mark = Buffer.from(word);
   let begun = false;
