@@ -97,8 +97,9 @@ const settings: Record<string, Setting> = {
   ssh_config: text(
     "sshConfig",
     "",
-    /^[^\p{Cc}]{0,4096}$/u,
-    'use the path of an OpenSSH config file, or ""',
+    // A shell knows where ~user is; here only ~/ is read.
+    /^(?:~\/|(?!~))[^\p{Cc}]{0,4096}$/u,
+    'use the path of an OpenSSH config file (~/ is your home directory), or ""',
     "OpenSSH config whose HostName Port User IdentityFile ProxyJump apply to workers",
   ),
   connect_timeout: whole("connectTimeoutSeconds", 10, 1, maxSeconds, "seconds to reach a worker"),

@@ -9,6 +9,8 @@ import { formatLogLine, type LogFormat } from "./logline.ts";
 
 /** A file is rotated at 50 MB, five are kept. */
 const logRotation = { maxBytes: 50 * 1024 * 1024, keep: 5 };
+/** Bytes that one run writes about one worker, its two files together; what is printed beyond that is only counted. */
+const maxRunBytes = 100 * 1024 * 1024;
 const flushMs = 1000;
 /** Characters held in memory before a flush that does not wait for the second. */
 const flushChars = 1024 * 1024;
@@ -25,6 +27,13 @@ export interface LogWriterOptions {
   onDisabled: (reason: string) => void;
   /** Other limits than those that `maand help logs` names, in bytes and files. */
   rotation?: { maxBytes: number; keep: number };
+  maxRunBytes?: number;
+}
+
+/** What one run has written about one worker, and what of its output it has left out. */
+interface Written {
+  bytes: number;
+  leftOut: { lines: number; bytes: number };
 }
 
 export interface LogWriter {
@@ -55,27 +64,56 @@ export function createLogWriter(options: LogWriterOptions): LogWriter {
   const dirs = [options.logsDir, runLogDir(options.logsDir, options.identity.runId)];
   const buffers = new Map<string, string[]>();
   const begun = new Set<string>();
+  const written = new Map<string, Written>();
+  const limit = options.maxRunBytes ?? maxRunBytes;
   let held = 0;
   let timer: ReturnType<typeof setTimeout> | undefined;
   let off = false;
+  let closing = false;
+  let seq: number | undefined;
 
   function listen(event: Event): void {
     if (off) return;
     try {
-      add(event);
+      if (event.type !== "output" || hasRoom(event)) add(event);
     } catch (thrown) {
       disable(thrown);
     }
   }
 
+  /** Whether a line of output still goes into the log; begin, end and errors always do. */
+  function hasRoom(event: Extract<Event, { type: "output" }>): boolean {
+    const { worker } = event.scope;
+    const so = written.get(worker);
+    if (so === undefined || so.bytes < limit) return true;
+    if (so.leftOut.lines === 0) note(worker, `what is printed from here on is left out: ${limitText()}`);
+    so.leftOut.lines++;
+    so.leftOut.bytes += Buffer.byteLength(event.line) + 1;
+    return false;
+  }
+
+  function limitText(): string {
+    return `one run logs at most ${megabytes(limit)} per worker`;
+  }
+
+  function note(worker: string, text: string): void {
+    add({ type: "warning", scope: { worker }, text });
+  }
+
   function add(event: Event): void {
-    const context = { ...options.identity, ts: options.now().toISOString(), seq: options.seq?.() };
+    // The catalog may be closed by the time the last lines are written.
+    if (!closing) seq = options.seq?.();
+    const context = { ...options.identity, ts: options.now().toISOString(), seq };
     const line = `${formatLogLine(logFieldsOf(event, context), options.format)}\n`;
     const name = logFileName(event.scope.worker);
     const buffer = buffers.get(name);
     if (buffer === undefined) buffers.set(name, [line]);
     else buffer.push(line);
     held += line.length;
+    const { worker } = event.scope;
+    const so = written.get(worker) ?? { bytes: 0, leftOut: { lines: 0, bytes: 0 } };
+    so.bytes += Buffer.byteLength(line) * dirs.length;
+    written.set(worker, so);
     if (held >= flushChars) flush();
     else if (timer === undefined) {
       timer = setTimeout(flush, flushMs);
@@ -114,11 +152,21 @@ export function createLogWriter(options: LogWriterOptions): LogWriter {
   }
 
   function close(): void {
+    closing = true;
+    for (const [worker, { leftOut }] of off ? [] : written) {
+      if (leftOut.lines === 0) continue;
+      const amount = `${leftOut.lines} lines, ${megabytes(leftOut.bytes)} as printed`;
+      note(worker, `${amount}, of the output are left out: ${limitText()}`);
+    }
     flush();
     off = true;
   }
 
   return { listen, flush, close };
+}
+
+function megabytes(bytes: number): string {
+  return `${Math.round((bytes / 1024 / 1024) * 10) / 10} MB`;
 }
 
 // Opened for each flush: two files per worker held open would use up the file descriptors of a large fleet.

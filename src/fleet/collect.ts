@@ -53,6 +53,7 @@ export async function collectFacts(session: Session, request: CollectRequest): P
   const catalog = readState(session.catalog).workers;
   const hosts = chooseHosts(file, catalog, request);
   const width = chooseConcurrency(request.concurrency, session.conf.maxParallelWorkers);
+  session.pool.dial(hosts);
   const workers = await mapLimited(hosts, width, (workerIp) => askWorker(session, workerIp));
   const { aborted: interrupted } = session.shutdown.graceful;
   warn(session, workers, request.generate || request.write);

@@ -13,10 +13,11 @@ import { MaandError, notStarted } from "../model/error.ts";
 import type { CatalogState } from "../model/state.ts";
 import type { Session } from "../session/session.ts";
 import { remoteDirectory } from "../session/session.ts";
+import { sealedBytes } from "../ssh/exec/envelope.ts";
 import type { ShellText } from "../ssh/exec/quote.ts";
 import { runScript, script, withEnv } from "../ssh/exec/quote.ts";
 import { maxCommandBytes } from "../ssh/exec/remote-process.ts";
-import { mapLimited } from "../support/parallel.ts";
+import { createLimiter, mapLimited } from "../support/parallel.ts";
 import runCommandFile from "./run-command.sh" with { type: "text" };
 import type { SharedInput } from "./shared-input.ts";
 
@@ -89,11 +90,9 @@ async function runBatches(
     const batch = hosts.slice(from, from + batchSize);
     const unhealthy = health !== undefined && !isHealthy(health);
     workers.push(
-      ...(await mapLimited(batch, width, async (workerIp) =>
-        unhealthy
-          ? notBegun(workerIp, "the health check after an earlier batch failed")
-          : runOnWorker(session, request, workerIp),
-      )),
+      ...(unhealthy
+        ? batch.map((workerIp) => notBegun(workerIp, "the health check after an earlier batch failed"))
+        : await runOnWorkers(session, request, batch, width)),
     );
     if (request.healthCheck && !unhealthy && !session.shutdown.graceful.aborted)
       health = await checkHealth(session, state, hooks, { wait: true });
@@ -103,6 +102,23 @@ async function runBatches(
     ...(health === undefined ? {} : { health }),
     interrupted: session.shutdown.graceful.aborted,
   };
+}
+
+/**
+ * Runs the command on each of these, `width` at a time. With a number that the user gave they come in their order; else
+ * in the order in which they answer, so that nobody waits for one that does not.
+ */
+async function runOnWorkers(
+  session: Session,
+  request: RunCommandRequest,
+  hosts: readonly string[],
+  width: number,
+): Promise<ShellResult[]> {
+  session.pool.dial(hosts);
+  if (request.concurrency !== undefined)
+    return mapLimited(hosts, width, (workerIp) => runOnWorker(session, request, workerIp, (work) => work()));
+  const limited = createLimiter(width);
+  return Promise.all(hosts.map((workerIp) => runOnWorker(session, request, workerIp, limited)));
 }
 
 /** The user's text as one argument of `bash -c`, in the bucket's directory when it is there. */
@@ -124,8 +140,7 @@ function refuseUnusable(session: Session, shell: string): void {
       hint: 'write it in quotes: maand run_command "uptime"',
     });
   }
-  const bytes =
-    Buffer.byteLength(shellCommand(remoteDirectory(session), session.bucketId, "", shell).text) + 256;
+  const bytes = sealedBytes(shellCommand(remoteDirectory(session), session.bucketId, "", shell).text) + 256;
   if (bytes <= maxCommandBytes) return;
   throw new MaandError("usage", "the command is too long", {
     why: `it takes ${bytes} bytes, Linux allows ${maxCommandBytes}`,
@@ -137,6 +152,7 @@ async function runOnWorker(
   session: Session,
   request: RunCommandRequest,
   workerIp: string,
+  inItsTurn: <R>(work: () => Promise<R>) => Promise<R>,
 ): Promise<ShellResult> {
   const { events, shutdown, conf } = session;
   if (shutdown.graceful.aborted) return notBegun(workerIp, "interrupted");
@@ -149,23 +165,26 @@ async function runOnWorker(
   const sizes = { stdout: 0, stderr: 0 };
   try {
     const connection = await reachWorker(session, workerIp);
-    if (shutdown.graceful.aborted) return notBegun(workerIp, "interrupted");
-    id = events.nextId();
-    const lineId = id;
-    events.emit({ type: "command_begin", scope, id, cmd: request.shell });
-    const result = await connection.exec(
-      shellCommand(remoteDirectory(session), session.bucketId, workerIp, request.shell),
-      {
-        timeoutSeconds: conf.commandTimeoutSeconds,
-        maxCapture: keptBytes,
-        label: "the command",
-        signal: broken === undefined ? shutdown.forced : AbortSignal.any([shutdown.forced, broken]),
-        ...(request.input === undefined ? {} : { stdin: request.input.open() }),
-        onStdout: (chunk) => (sizes.stdout += chunk.byteLength),
-        onStderr: (chunk) => (sizes.stderr += chunk.byteLength),
-        onLine: (stream, line) => events.emit({ type: "output", scope, id: lineId, stream, line }),
-      },
-    );
+    const result = await inItsTurn(async () => {
+      if (shutdown.graceful.aborted) return undefined;
+      const lineId = events.nextId();
+      id = lineId;
+      events.emit({ type: "command_begin", scope, id, cmd: request.shell });
+      return connection.exec(
+        shellCommand(remoteDirectory(session), session.bucketId, workerIp, request.shell),
+        {
+          timeoutSeconds: conf.commandTimeoutSeconds,
+          maxCapture: keptBytes,
+          label: "the command",
+          signal: broken === undefined ? shutdown.forced : AbortSignal.any([shutdown.forced, broken]),
+          ...(request.input === undefined ? {} : { stdin: request.input.open() }),
+          onStdout: (chunk) => (sizes.stdout += chunk.byteLength),
+          onStderr: (chunk) => (sizes.stderr += chunk.byteLength),
+          onLine: (stream, line) => events.emit({ type: "output", scope, id: lineId, stream, line }),
+        },
+      );
+    });
+    if (result === undefined) return notBegun(workerIp, "interrupted");
     // The worker may have seen the end of a cut input before it was told to stop.
     if (broken?.aborted === true) throw broken.reason;
     exit = result.exitCode;

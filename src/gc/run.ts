@@ -80,6 +80,7 @@ async function collect(
       .map(({ row }) => row.job),
     ["job_control"],
   );
+  session.pool.dial(plan.visits.map((visit) => visit.workerIp));
   const visited = await mapLimited(plan.visits, session.conf.maxParallelWorkers, (visit) =>
     visitWorker(session, visit),
   );

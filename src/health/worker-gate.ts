@@ -4,7 +4,6 @@ import { MaandError } from "../model/error.ts";
 import { failed, passed, type Verdict } from "../model/result.ts";
 import { isComingUp, liveConnection, untilStopped } from "../session/connect.ts";
 import type { Session } from "../session/session.ts";
-import { mapLimited } from "../support/parallel.ts";
 import { pause } from "../support/pause.ts";
 import { failureText } from "./failure.ts";
 import type { Wait } from "./gate.ts";
@@ -20,7 +19,8 @@ export async function runWorkerGate(
   workerIps: readonly string[],
   wait: Wait,
 ): Promise<WorkerCheck[]> {
-  return mapLimited(workerIps, session.conf.maxParallelWorkers, async (workerIp) => {
+  // All at once: whoever does not answer keeps nobody waiting, and is waited for no longer than one alone would be.
+  const checks = workerIps.map(async (workerIp) => {
     const scope = { worker: workerIp, phase: "health" as const };
     session.events.emit({ type: "progress", scope, text: "connect", state: "begin" });
     const verdict = await connectWithin(session, workerIp, wait);
@@ -35,6 +35,7 @@ export async function runWorkerGate(
     });
     return { workerIp, ...verdict };
   });
+  return Promise.all(checks);
 }
 
 async function connectWithin(session: Session, workerIp: string, wait: Wait): Promise<WorkerVerdict> {

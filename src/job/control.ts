@@ -139,6 +139,7 @@ async function reach(session: Session, state: CatalogState, plan: JobControlPlan
   const updateSeq = readUpdateSeq(session.catalog);
   const links = new Map<string, Result<Connection>>();
   const hosts = plan.batches.flat().map(({ row }) => row.workerIp);
+  session.pool.dial(hosts);
   await mapLimited(hosts, session.conf.maxParallelWorkers, async (workerIp) => {
     const workerId = state.workers.find((worker) => worker.host === workerIp)?.workerId ?? "";
     try {

@@ -1,7 +1,8 @@
 // Opening a session: conf, catalog, KV and an idle connection pool.
 
 import { readFileSync } from "node:fs";
-import { isAbsolute, join, resolve } from "node:path";
+import { homedir } from "node:os";
+import { join, resolve } from "node:path";
 import type { MaandConf } from "../bucket/conf.ts";
 import { parseConf } from "../bucket/conf.ts";
 import type { BucketPaths } from "../bucket/locate.ts";
@@ -88,7 +89,11 @@ function readConf(paths: BucketPaths): MaandConf {
 const keepaliveShare = 4;
 
 function sshSettings(paths: BucketPaths, conf: MaandConf): SshSettings {
-  const configPath = isAbsolute(conf.sshConfig) ? conf.sshConfig : resolve(paths.root, conf.sshConfig);
+  // `~/` is the home directory, as a shell would have it; anything else is a path from the bucket.
+  const configPath = resolve(
+    paths.root,
+    conf.sshConfig.replace(/^~(?=\/)/, () => homedir()),
+  );
   return {
     user: conf.sshUser,
     keyPath: join(paths.secrets, conf.sshKey),

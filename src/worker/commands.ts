@@ -75,23 +75,32 @@ export function readCheck(
   const missing: string[] = [];
   let refreshed = false;
   let done = false;
+  let free: string | undefined;
   for (const line of result.stdout.split("\n")) {
     if (!line.startsWith(`${marker} `)) continue;
     const [kind, ...rest] = line.slice(marker.length + 1).split(" ");
     const text = rest.join(" ");
     if (kind === "missing") missing.push(text);
     else if (kind === "unwritable") findings.push(`cannot write there: ${text}`);
-    else if (kind === "free" && Number(text) < minimumFreeKib) {
-      findings.push(
-        `only ${Math.floor(Number(text) / 1024)} MB free, ${minimumFreeKib / 1024} MB are needed`,
-      );
-    } else if (kind === "refreshed") refreshed = true;
+    else if (kind === "free") free = text;
+    else if (kind === "refreshed") refreshed = true;
     else if (kind === "done") done = true;
+  }
+  // Where nothing can be written there is no directory whose space could be asked for.
+  if (free !== undefined && !(findings.length > 0 && free === "")) {
+    const kib = /^\d+$/.test(free) ? Number(free) : undefined;
+    if (kib === undefined) findings.push(`df does not tell the free space${free === "" ? "" : `: ${free}`}`);
+    else if (kib < minimumFreeKib)
+      findings.push(`only ${Math.floor(kib / 1024)} MB free, ${minimumFreeKib / 1024} MB are needed`);
   }
   if (missing.length > 0) findings.unshift(`not installed: ${missing.join(", ")}`);
   if (!done && findings.length === 0) {
     const said = result.stderr.trim().split("\n").at(-1) ?? "";
-    const what = useSudo ? "sudo -n does not work" : `the check ended with status ${result.exitCode}`;
+    // What sudo ends with when it does not let us, and the shell when there is no sudo.
+    const bySudo = useSudo && (result.exitCode === 1 || result.exitCode === 127);
+    const what = bySudo
+      ? "sudo -n does not work"
+      : `the check ended with status ${result.exitCode} before it was through`;
     findings.push(said === "" ? what : `${what}: ${said}`);
   }
   return { findings, missing, refreshed };

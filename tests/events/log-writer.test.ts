@@ -131,6 +131,24 @@ test("a full file is rotated and five are kept", () => {
   expect(log.reasons).toEqual([]);
 });
 
+test("one run writes so much about a worker, then says how much of the output it leaves out", () => {
+  const log = writer({ maxRunBytes: 20_000 });
+  for (let i = 0; i < 1000; i++) log.listen(output("10.0.0.1", `line ${i} ${"x".repeat(90)}`));
+  log.listen(output("10.0.0.2", "another worker has its own share"));
+  log.listen({ type: "command_end", scope: { worker: "10.0.0.1" }, id: 1, exit: 0, durationMs: 5 });
+  log.close();
+  const paths = [join(logsDir, "10.0.0.1.log"), join(logsDir, "runs", runId, "10.0.0.1.log")];
+  const sizes = paths.map((path) => statSync(path).size);
+  // The lines that say so, and the end of the command, come on top.
+  expect(sizes[0]! + sizes[1]!).toBeLessThan(22_000);
+  const text = readFileSync(paths[0]!, "utf8");
+  const kept = text.match(/msg="line /g)!.length;
+  expect(text).toContain("what is printed from here on is left out: one run logs at most 0 MB per worker");
+  expect(text).toContain(`${1000 - kept} lines, 0.1 MB as printed, of the output are left out`);
+  expect(text).toContain("event=hook_end");
+  expect(messages(join(logsDir, "10.0.0.2.log"))).toEqual(["another worker has its own share"]);
+});
+
 test("half a line of a crashed run does not spoil the next line", () => {
   mkdirSync(logsDir);
   writeFileSync(join(logsDir, "10.0.0.1.log"), "ts=2026-06-02T22:07:01.1");

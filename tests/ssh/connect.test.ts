@@ -139,7 +139,7 @@ test("many pins at once, from many workers, are all kept", async () => {
   await Promise.all(
     Array.from({ length: 100 }, async (_, i) => {
       await Bun.sleep(i % 5);
-      await pinHostKey(file, endpoint(i), key);
+      await pinHostKey(file, endpoint(i), key, "a worker");
       expect(readFileSync(file, "utf8")).toContain(`\n${knownHostLine(`10.0.0.${i}`, 22, key)}\n`);
     }),
   );

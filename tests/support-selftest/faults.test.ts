@@ -99,6 +99,26 @@ test("sshdOption: holds for new connections until resetSshd", async () => {
   await fleet.resetSshd(0);
 });
 
+test("loginShell and loginFile: what a session begins with", async () => {
+  await fleet.loginShell(0, "/usr/bin/tcsh");
+  await fleet.loginFile(0, ".tcshrc", "echo hello");
+  expect((await ssh(fleet, 0, "echo $version")).stdout).toMatch(/^hello\ntcsh /);
+  await fleet.loginShell(0, "/bin/bash");
+  expect((await ssh(fleet, 0, "echo $version")).stdout).toBe("\n");
+  await fleet.loginFile(0, ".tcshrc", "");
+  await expect(fleet.loginShell(0, "/no/such/shell")).rejects.toThrow("could not be changed");
+});
+
+test("deadAddresses: nobody answers there until they are gone, then nobody has them", async () => {
+  const dead = await fleet.deadAddresses(0, 3);
+  expect(new Set([...dead, ...fleet.ips]).size).toBe(5);
+  const dial = (at: string) => runProcess(["timeout", "1", "bash", "-c", `exec 3<>/dev/tcp/${at}/22`]);
+  for (const at of [...dead, fleet.ips[0]!]) expect((await dial(at)).code).toBe(124);
+  await fleet.noDeadAddresses(0);
+  expect((await dial(fleet.ips[0]!)).code).toBe(0);
+  expect((await fleet.exec(0, "ip -4 -o addr show dev eth0 | wc -l")).stdout).toBe("1\n");
+});
+
 test("fullDisk: so much fits and no more, what was there stays", async () => {
   await ssh(fleet, 0, "head -c 3000000 /dev/zero > /opt/worker/before");
   await fleet.fullDisk(0, 2);

@@ -26,6 +26,13 @@ export interface Faults {
   sshdOption(i: number, line: string): Promise<void>;
   /** Takes back every `sshdOption`. */
   resetSshd(i: number): Promise<void>;
+  /** Gives `agent` another login shell, such as /usr/bin/fish; /bin/bash undoes it. */
+  loginShell(i: number, path: string): Promise<void>;
+  /** Puts a start-up file into the home directory of `agent`; "" takes it away. */
+  loginFile(i: number, name: string, text: string): Promise<void>;
+  /** As many further addresses of the fleet's own subnet, at which nobody answers: packets to this worker are dropped. */
+  deadAddresses(i: number, count: number): Promise<string[]>;
+  noDeadAddresses(i: number): Promise<void>;
   /** Leaves so many MB free below /opt/worker. */
   fullDisk(i: number, megabytes: number): Promise<void>;
   freeDisk(i: number): Promise<void>;
@@ -146,6 +153,30 @@ wait_until none_left`,
     oldHostKey: (i) => inside(i, `cd /etc/ssh && mv kept/* . && rmdir kept || exit\n${reload}`),
     sshdOption: (i, line) => inside(i, `cat >> ${options} <<'LINE'\n${line}\nLINE\n${reload}`),
     resetSshd: (i) => inside(i, `: > ${options}\n${reload}`),
+
+    // usermod would refuse while `agent` has processes.
+    loginShell: (i, path) =>
+      inside(i, `[ -x ${path} ] && sed -i 's|^\\(agent:.*\\):[^:]*$|\\1:${path}|' /etc/passwd`),
+    loginFile: (i, name, text) =>
+      inside(
+        i,
+        text === "" ? `rm -f /home/agent/${name}` : `cat > /home/agent/${name} <<'TEXT'\n${text}\nTEXT`,
+      ),
+    async deadAddresses(i, count) {
+      const net = fleet.ip(i).replace(/\.\d+$/, "");
+      const addresses = Array.from({ length: count }, (_, n) => `${net}.${250 - n}`);
+      await filter(i, "drop");
+      await inside(i, addresses.map((address) => `ip addr add ${address}/24 dev eth0`).join(" && "));
+      return addresses;
+    },
+    async noDeadAddresses(i) {
+      await unfilter(i);
+      const own = `${fleet.ip(i)}/24`;
+      await inside(
+        i,
+        `ip -4 -o addr show dev eth0 | while read -r _ _ _ at _; do [ "$at" = ${own} ] || ip addr del "$at" dev eth0; done`,
+      );
+    },
 
     fullDisk: (i, megabytes) =>
       inside(

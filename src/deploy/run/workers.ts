@@ -9,7 +9,7 @@ import { liveConnection } from "../../session/connect.ts";
 import type { Session } from "../../session/session.ts";
 import { remoteDirectory } from "../../session/session.ts";
 import type { Connection } from "../../ssh/connect/connection.ts";
-import { mapLimited } from "../../support/parallel.ts";
+import { createLimiter, mapLimited } from "../../support/parallel.ts";
 import type { CheckAnswer, WorkerFiles } from "../../worker/commands.ts";
 import { checkCommand, readCheck, runnerText } from "../../worker/commands.ts";
 import { createSyncQueues } from "./transfers.ts";
@@ -78,16 +78,19 @@ export async function linkWorkers(session: Session, options: LinkOptions): Promi
   for (const workerIp of options.workers) {
     all.set(workerIp, { workerIp, departed: options.departed.has(workerIp), refreshed: false });
   }
-  await mapLimited([...all.values()], session.conf.maxParallelWorkers, async (link) => {
+  const limited = createLimiter(session.conf.maxParallelWorkers);
+  const reach = async (link: WorkerLink): Promise<void> => {
     const { workerIp } = link;
     try {
       const wanted = { refresh: !options.due.has(workerIp), space: options.receiving.has(workerIp) };
+      // Not limited: all that do not answer are waited for together, and take nobody's place.
       const connection = await reachWorker(session, workerIp);
-      await check(link, connection, wanted);
+      await limited(() => check(link, connection, wanted));
     } catch (error) {
       link.failure = workError(session, error, { worker: workerIp });
     }
-  });
+  };
+  await Promise.all([...all.values()].map(reach));
 
   const connect = async (workerIp: string): Promise<Connection> => {
     const link = all.get(workerIp);

@@ -1,7 +1,7 @@
 // One authenticated connection to one worker, used by everything that one run does there.
 
 import { MaandError } from "../../model/error.ts";
-import { createSlots } from "../../support/parallel.ts";
+import { createSlots, type Slots } from "../../support/parallel.ts";
 import { type ExecOptions, type ExecResult, execOn } from "../exec/exec.ts";
 import type { ShellText } from "../exec/quote.ts";
 import { type Carrier, type RemoteProcess, startProcess } from "../exec/remote-process.ts";
@@ -32,10 +32,14 @@ export interface Connection {
 /** sshd frees a slot a little late, so that 8 of its default 10 (MaxSessions) already fail now and then. */
 const channelsPerConnection = 4;
 
-/** What several connections of one run share, and who hears of new pins. */
+/** What several connections of one run share, and who hears of what is met on the way. */
 export interface ConnectContext {
   jumps?: JumpHosts;
+  /** How many key exchanges may go on at once; no limit when absent. */
+  exchanges?: Slots;
   onPinned?(worker: string, key: Buffer): void;
+  /** Told once per connection what login files print on the output of commands. */
+  onNoise?(worker: string, noise: Buffer): void;
 }
 
 /**
@@ -60,9 +64,10 @@ export async function openConnection(
       settings,
       openStream: jumps.streamTo(endpoint, target.jumps, worker),
       ...(signal === undefined ? {} : { signal }),
+      ...(context.exchanges === undefined ? {} : { exchanges: context.exchanges }),
       onPinned: (key) => context.onPinned?.(worker, key),
     });
-    return manage(worker, settings, signedIn, closeJumps);
+    return manage(worker, settings, signedIn, closeJumps, context.onNoise);
   } catch (error) {
     closeJumps();
     throw error;
@@ -74,8 +79,10 @@ function manage(
   settings: SshSettings,
   { client, stream }: SignedIn,
   onDown: () => void,
+  onNoise: ConnectContext["onNoise"],
 ): Connection {
   let execCount = 0;
+  let noisy = false;
   let lost: MaandError | undefined;
   const listeners = new Set<(error: MaandError) => void>();
   let down: () => void = () => undefined;
@@ -120,6 +127,10 @@ function manage(
     countExec: () => {
       execCount++;
     },
+    onNoise(noise) {
+      if (!noisy) onNoise?.(worker, noise);
+      noisy = true;
+    },
   };
   return {
     host: worker,
@@ -131,7 +142,7 @@ function manage(
       return lost;
     },
     exec: (command, options = {}) => execOn(carrier, command, options, settings.commandTimeoutSeconds),
-    start: (command, signal) => startProcess(carrier, command, signal),
+    start: (command, signal) => startProcess(carrier, command, { signal }),
     async close() {
       lose(connectionLost(worker, "maand has closed it"));
       client.end();

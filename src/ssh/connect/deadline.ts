@@ -11,11 +11,13 @@ export interface Deadline {
   race<T>(work: Promise<T>): Promise<T>;
   /** Waits that long, or until the deadline. */
   pause(ms: number): Promise<void>;
+  /** `work` with the clock standing still: for waiting that is our own doing. Begin no `race` or `pause` beside it. */
+  unclocked<T>(work: Promise<T>): Promise<T>;
 }
 
 /** A deadline that many seconds from now. */
 export function deadlineIn(seconds: number, signal?: AbortSignal): Deadline {
-  const end = performance.now() + seconds * 1000;
+  let end = performance.now() + seconds * 1000;
   const leftMs = () => Math.max(0, end - performance.now());
   const until = (ms: number, begin: (stop: () => void) => void) =>
     new Promise<void>((resolve) => {
@@ -41,5 +43,13 @@ export function deadlineIn(seconds: number, signal?: AbortSignal): Deadline {
       });
     },
     pause: (ms) => until(Math.min(ms, leftMs()), () => undefined),
+    async unclocked(work) {
+      const begin = performance.now();
+      try {
+        return await work;
+      } finally {
+        end += performance.now() - begin;
+      }
+    },
   };
 }

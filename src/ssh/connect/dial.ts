@@ -1,9 +1,9 @@
 // A TCP connection to one address, with a deadline and errors that say what to look at.
 
-import { lookup } from "node:dns/promises";
 import { connect, isIP, type Socket } from "node:net";
 import { MaandError, reasonOf } from "../../model/error.ts";
 import type { Deadline } from "./deadline.ts";
+import { addressesOf } from "./resolve.ts";
 import type { Endpoint, SshSettings } from "./settings.ts";
 import { type ConnectStep, type FailedStep, givenUp, interruptedOn } from "./step.ts";
 
@@ -16,7 +16,7 @@ export async function dial(
 ): Promise<ConnectStep<Socket>> {
   let addresses: string[];
   try {
-    addresses = isIP(endpoint.host) === 0 ? await resolve(endpoint.host, deadline) : [endpoint.host];
+    addresses = isIP(endpoint.host) === 0 ? await addressesOf(endpoint.host, deadline) : [endpoint.host];
   } catch (cause) {
     if (deadline.passed()) return timedOut(endpoint, worker, settings, "the name to be resolved");
     const error = new MaandError("unreachable", "the name of the worker cannot be resolved", {
@@ -60,11 +60,6 @@ export function endpointText(endpoint: Endpoint): string {
   return `${endpoint.user}@${host}:${endpoint.port}`;
 }
 
-async function resolve(host: string, deadline: Deadline): Promise<string[]> {
-  const found = await deadline.race(lookup(host, { all: true, verbatim: true }));
-  return found.map((f) => f.address);
-}
-
 function attempt(
   address: string,
   endpoint: Endpoint,
@@ -74,6 +69,7 @@ function attempt(
   signal: AbortSignal | undefined,
 ): Promise<ConnectStep<Socket>> {
   return new Promise((done) => {
+    const begin = performance.now();
     const socket = connect({ host: address, port: endpoint.port, noDelay: true });
     const finish = (outcome: ConnectStep<Socket>) => {
       clearTimeout(timer);
@@ -88,27 +84,43 @@ function attempt(
     socket.once("connect", connected);
     // Stays for the life of the socket: an error without a listener would end the process.
     socket.on("error", (cause: NodeJS.ErrnoException) => {
-      finish({ ok: false, error: refusedBy(endpoint, worker, cause), again: cause.code === "ECONNRESET" });
+      const error = refusedBy(endpoint, worker, cause, performance.now() - begin);
+      finish({ ok: false, error, again: cause.code === "ECONNRESET" });
     });
     signal?.addEventListener("abort", abort, { once: true });
     if (signal?.aborted === true) abort();
   });
 }
 
-function refusedBy(endpoint: Endpoint, worker: string, cause: NodeJS.ErrnoException): MaandError {
-  const refused = cause.code === "ECONNREFUSED";
-  return new MaandError(
-    "unreachable",
-    refused ? "the worker refused the connection" : "the worker cannot be reached",
-    {
-      where: { worker },
-      why: refused
-        ? `nothing listens at ${endpointText(endpoint)}`
-        : `${endpointText(endpoint)}: ${cause.message}`,
-      hint: refused
-        ? "start sshd on the worker, or correct ssh_port in maand.conf"
-        : "see that the worker is up and that the network between here and there works",
+/**
+ * The runtime reports "no route to host" as a refused connection. A refusal is the answer of a host and takes one round
+ * trip; that nobody has such an address is found out by asking for it three times, a second apart.
+ */
+const noAnswerMs = 900;
+
+function refusedBy(
+  endpoint: Endpoint,
+  worker: string,
+  cause: NodeJS.ErrnoException,
+  afterMs: number,
+): MaandError {
+  const where = { worker };
+  const at = endpointText(endpoint);
+  if (cause.code !== "ECONNREFUSED" || afterMs >= noAnswerMs) {
+    const off = cause.code === "ECONNREFUSED";
+    return new MaandError("unreachable", "the worker cannot be reached", {
+      where,
+      why: off
+        ? `${at}: no host answered there for ${(afterMs / 1000).toFixed(1)} s; it is off, or its address is another one`
+        : `${at}: ${cause.message}`,
+      hint: "see that the worker is up and that the network between here and there works",
       cause,
-    },
-  );
+    });
+  }
+  return new MaandError("unreachable", "the worker refused the connection", {
+    where,
+    why: `nothing listens at ${at}`,
+    hint: "start sshd on the worker, or correct ssh_port in maand.conf",
+    cause,
+  });
 }

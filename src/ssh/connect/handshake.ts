@@ -8,6 +8,7 @@ import { preferredAlgorithms } from "../host-keys/host-keys.ts";
 import { createHostVerifier, type HostKeyQuestion } from "../host-keys/verifier.ts";
 import type { Deadline } from "./deadline.ts";
 import { endpointText, timedOut } from "./dial.ts";
+import { misfit } from "./offers.ts";
 import type { Endpoint } from "./settings.ts";
 import { type ConnectStep, interruptedOn } from "./step.ts";
 
@@ -15,6 +16,8 @@ import { type ConnectStep, interruptedOn } from "./step.ts";
 export interface Introduction extends HostKeyQuestion {
   identities: readonly AnyAuthMethod[];
   deadline: Deadline;
+  /** Told when the keys are exchanged: what costs CPU is over, and waiting begins. */
+  onExchanged(): void;
 }
 
 // curve25519 costs a tenth of the post-quantum exchange that OpenSSH prefers; no SHA-1 anywhere.
@@ -30,6 +33,8 @@ const algorithms = {
     "diffie-hellman-group16-sha512",
     "diffie-hellman-group18-sha512",
   ],
+  // What can be done with the runtime's own cryptography; those that need no MAC first.
+  cipher: ["aes128-gcm@openssh.com", "aes256-gcm@openssh.com", "aes128-ctr", "aes192-ctr", "aes256-ctr"],
   hmac: ["hmac-sha2-256-etm@openssh.com", "hmac-sha2-512-etm@openssh.com", "hmac-sha2-256", "hmac-sha2-512"],
   compress: ["none"],
 } satisfies Algorithms;
@@ -74,19 +79,22 @@ export function shakeHands(stream: Duplex, introduction: Introduction): Promise<
     stream.once("end", () => {
       ended = true;
     });
-    let heard = "";
+    let heard: Buffer = Buffer.alloc(0);
     const listen = (chunk: Buffer) => {
-      if (heard.length < 200) heard += chunk.toString("latin1", 0, 200);
-      if (/^SSH-/m.test(heard)) stream.removeListener("data", listen);
+      heard = Buffer.concat([heard, chunk]);
+      if (heard.length > maxHeardBytes) stream.removeListener("data", listen);
     };
 
     const host = createHostVerifier(introduction);
     client.on("handshake", () => {
+      stream.removeListener("data", listen);
       awaited = "the authentication";
       host.exchanged();
+      introduction.onExchanged();
     });
     client.on("ready", () => {
-      host.recorded().then(
+      // Not before: whoever cuts us off between the keys and the sign-in must leave nothing on record.
+      host.record().then(
         () => finish({ ok: true, value: client }),
         (error: MaandError) => fail(error),
       );
@@ -96,13 +104,22 @@ export function shakeHands(stream: Duplex, introduction: Introduction): Promise<
       if (refusal !== undefined) return fail(refusal);
       if (cause.level === "client-authentication") return fail(keyRefused(introduction));
       if (cause.level === "agent") return; // The next way to sign in is tried.
+      if (cause.code === tooManyTries && offered > 0) return fail(triesUsedUp(introduction, offered));
       const dropped = ended || cause.level === "client-socket" || cause.code === tooManyConnections;
       if (dropped) return fail(droppedBy(endpoint, worker, heard, awaited, cause), true);
-      fail(notAgreed(endpoint, worker, cause));
+      fail(notAgreed(endpoint, worker, heard, cause));
     });
     client.on("close", () => fail(droppedBy(endpoint, worker, heard, awaited), true));
 
     const remaining = [...introduction.identities];
+    let offered = 0;
+    const nextIdentity = (): AnyAuthMethod | false => {
+      const identity = remaining.shift() ?? false;
+      if (identity !== false) offered++;
+      if (typeof identity === "object" && identity.type === "agent")
+        awaited = "the answer of the ssh-agent (SSH_AUTH_SOCK) for the authentication";
+      return identity;
+    };
     try {
       client.connect({
         sock: stream,
@@ -117,12 +134,12 @@ export function shakeHands(stream: Duplex, introduction: Introduction): Promise<
         keepaliveCountMax: Number.MAX_SAFE_INTEGER,
         hostVerifier: host.verify,
         // `false` ends the attempt; the type of the library leaves it out.
-        authHandler: (_left, _partial, next) => next((remaining.shift() ?? false) as AnyAuthMethod),
+        authHandler: (_left, _partial, next) => next(nextIdentity() as AnyAuthMethod),
       });
       stream.on("data", listen);
       if (deadline.signal?.aborted === true) abort();
     } catch (cause) {
-      fail(notAgreed(endpoint, worker, cause as Error));
+      fail(notAgreed(endpoint, worker, heard, cause as Error));
     }
   });
 }
@@ -130,8 +147,14 @@ export function shakeHands(stream: Duplex, introduction: Introduction): Promise<
 /** Seconds between two signs of life on an idle connection, unless the settings say otherwise. */
 export const defaultKeepaliveSeconds = 5;
 
+/** A greeting and a list of algorithms fit several times. */
+const maxHeardBytes = 16 * 1024;
+
 /** SSH_DISCONNECT_TOO_MANY_CONNECTIONS (RFC 4253, 11.1). */
 const tooManyConnections = 12;
+
+/** SSH_DISCONNECT_PROTOCOL_ERROR: what sshd sends beyond its MaxAuthTries. */
+const tooManyTries = 2;
 
 function keyRefused(introduction: Introduction): MaandError {
   const { endpoint, worker, identities } = introduction;
@@ -144,15 +167,28 @@ function keyRefused(introduction: Introduction): MaandError {
   });
 }
 
+/** Keys after MaxAuthTries are never looked at: the right one may be among them. */
+function triesUsedUp({ endpoint, worker, identities }: Introduction, offered: number): MaandError {
+  const keys = endpoint.keyPaths.join(", ");
+  return new MaandError("unreachable", "the worker let us try no further key", {
+    where: { worker },
+    why: `sshd at ${endpointText(endpoint)} ended the connection after ${offered} of ${identities.length} keys (its MaxAuthTries); they are offered in this order: ${keys}`,
+    hint: "name fewer keys (IdentityFile) for this host in the file of ssh_config and put the right one first, or raise MaxAuthTries in sshd_config of the worker",
+  });
+}
+
 function droppedBy(
   endpoint: Endpoint,
   worker: string,
-  heard: string,
+  heard: Buffer,
   awaited: string,
   cause?: Error,
 ): MaandError {
   // sshd over its MaxStartups, or with a ban on us, says so in one line before its greeting.
-  const line = heard.split(/\r?\n/)[0]!.replace(/[^\x20-\x7e]/g, "?");
+  const line = heard
+    .toString("latin1", 0, 200)
+    .split(/\r?\n/)[0]!
+    .replace(/[^\x20-\x7e]/g, "?");
   const said = line === "" || line.startsWith("SSH-") ? "" : ` and said "${line}"`;
   return new MaandError("unreachable", "the worker dropped the connection before we were signed in", {
     where: { worker },
@@ -162,11 +198,15 @@ function droppedBy(
   });
 }
 
-function notAgreed(endpoint: Endpoint, worker: string, cause: Error): MaandError {
+function notAgreed(endpoint: Endpoint, worker: string, heard: Buffer, cause: Error): MaandError {
+  const unfit = misfit(heard, { ...algorithms, serverHostKey: hostKeyAlgorithms });
   return new MaandError("unreachable", "the SSH handshake with the worker failed", {
     where: { worker },
-    why: `${endpointText(endpoint)}: ${reasonOf(cause)}`,
-    hint: "see that an SSH server of OpenSSH 7 or newer answers at that port",
+    why: `${endpointText(endpoint)}: ${unfit ?? reasonOf(cause)}`,
+    hint:
+      unfit === undefined
+        ? "see that an SSH server of OpenSSH 7 or newer answers at that port"
+        : "allow one of those that maand speaks in sshd_config of the worker (or in its crypto policy)",
     cause,
   });
 }

@@ -5,15 +5,20 @@ import type { AnyAuthMethod, ParsedKey } from "ssh2";
 import ssh2 from "ssh2";
 import { MaandError, reasonOf } from "../../model/error.ts";
 import { readWire } from "../host-keys/wire.ts";
+import type { Deadline } from "./deadline.ts";
+import { interruptedOn } from "./step.ts";
 
 /**
  * The ways to sign in with these key files, in their order; files that do not exist are left out.
- * Throws "unreachable" when there is none at all, or when a key needs a passphrase and no agent holds it.
+ * Throws "unreachable" when there is none at all, or when a key needs a passphrase and no agent holds it or answers
+ * before the deadline; "interrupted" when that is the caller's wish. `seconds` is connect_timeout, for messages.
  */
 export async function loadIdentities(
   paths: readonly string[],
   user: string,
   worker: string,
+  deadline: Deadline,
+  seconds: number,
 ): Promise<AnyAuthMethod[]> {
   const methods: AnyAuthMethod[] = [];
   for (const path of paths) {
@@ -22,7 +27,7 @@ export async function loadIdentities(
     const state = inspectKey(data);
     if (state.kind === "plain")
       methods.push({ type: "publickey", username: user, key: parse(data, path, worker) });
-    else methods.push(await throughAgent(state, path, user, worker));
+    else methods.push(await throughAgent(state, path, user, worker, deadline, seconds));
   }
   if (methods.length > 0) return methods;
   throw new MaandError("unreachable", "there is no private key to sign in with", {
@@ -98,6 +103,8 @@ async function throughAgent(
   path: string,
   user: string,
   worker: string,
+  deadline: Deadline,
+  seconds: number,
 ): Promise<AnyAuthMethod> {
   const socket = process.env.SSH_AUTH_SOCK;
   const what =
@@ -111,15 +118,19 @@ async function throughAgent(
     });
   }
   const agent = ssh2.createAgent(socket);
-  const keys = await new Promise<ParsedKey[]>((resolve, reject) => {
+  const asked = new Promise<ParsedKey[]>((resolve, reject) => {
     agent.getIdentities((error, found) => {
       if (error !== undefined && error !== null) return reject(error);
       resolve((found ?? []).map(asParsed).filter((k) => k !== undefined));
     });
-  }).catch((cause: unknown) => {
+  });
+  // One that takes the question and never answers must not hold us longer than a worker may.
+  const keys = await deadline.race(asked).catch((cause: unknown) => {
+    if (deadline.signal?.aborted === true) throw interruptedOn(worker);
+    const silent = deadline.passed() ? `it was given ${seconds} s (connect_timeout)` : reasonOf(cause);
     throw new MaandError("unreachable", what, {
       where: { file: path, worker },
-      why: `the ssh-agent of SSH_AUTH_SOCK does not answer: ${reasonOf(cause)}`,
+      why: `the ssh-agent of SSH_AUTH_SOCK (${socket}) does not answer: ${silent}`,
       hint,
       cause,
     });

@@ -2,6 +2,7 @@
 
 import type { Client as SshClient } from "ssh2";
 import { MaandError, reasonOf } from "../../model/error.ts";
+import type { Slots } from "../../support/parallel.ts";
 import { dial, endpointText } from "./dial.ts";
 import type { Endpoint, SshSettings } from "./settings.ts";
 import { signIn } from "./sign-in.ts";
@@ -16,7 +17,7 @@ export interface JumpHosts {
 }
 
 /** No connection is made before it is needed. */
-export function createJumpHosts(settings: SshSettings): JumpHosts {
+export function createJumpHosts(settings: SshSettings, exchanges?: Slots): JumpHosts {
   const clients = new Map<string, Promise<SshClient>>();
 
   const connectTo = (chain: readonly Endpoint[], worker: string): Promise<SshClient> => {
@@ -26,7 +27,13 @@ export function createJumpHosts(settings: SshSettings): JumpHosts {
     const endpoint = chain.at(-1)!;
     const openStream = streamTo(endpoint, chain.slice(0, -1), worker);
     // No signal: the other workers behind this host still want it.
-    const made = signIn({ endpoint, worker, settings, openStream }).then(({ client }) => {
+    const made = signIn({
+      endpoint,
+      worker,
+      settings,
+      openStream,
+      ...(exchanges === undefined ? {} : { exchanges }),
+    }).then(({ client }) => {
       client.once("close", () => clients.delete(key));
       return client;
     });

@@ -1,7 +1,7 @@
 // The connections of one run: at most one per worker, opened on demand, closed together.
 
 import type { EventStream } from "../../events/event.ts";
-import { createLimiter } from "../../support/parallel.ts";
+import { createLimiter, createSlots } from "../../support/parallel.ts";
 import type { Connection } from "./connection.ts";
 import type { JumpHosts } from "./jump.ts";
 import type { SshSettings } from "./settings.ts";
@@ -12,6 +12,11 @@ export interface ConnectionPool {
    * one run tries an unreachable worker once. Throws what `resolveTarget` and `openConnection` throw.
    */
   connect(host: string): Promise<Connection>;
+  /**
+   * Begins to connect to all of these at once and waits for none. Whoever then works through them, some at a time, waits
+   * for all that do not answer together as long as for one.
+   */
+  dial(hosts: Iterable<string>): void;
   /** Opens a new connection when the one at hand is lost or could not be made; else as `connect`. */
   reconnect(host: string): Promise<Connection>;
   /** Workers with a live connection, in the order in which they were first asked for. */
@@ -20,8 +25,14 @@ export interface ConnectionPool {
   closeAll(): Promise<void>;
 }
 
-/** More handshakes at once gain nothing on a small host, where each costs 10 ms of CPU. */
-const maxHandshakes = 16;
+/**
+ * More key exchanges at once gain nothing on a small host, where each costs 10 ms of CPU. Dialling costs nothing and is
+ * not limited: all dead workers together are waited for once.
+ */
+const maxExchanges = 16;
+
+/** Programs (`ssh -G`) at once. */
+const maxPrograms = 16;
 
 /** Nothing is opened yet. `events` hears of every host key that is recorded; `signal` stops the opening of connections. */
 export function createPool(
@@ -30,37 +41,68 @@ export function createPool(
   signal?: AbortSignal,
 ): ConnectionPool {
   let jumps: JumpHosts | undefined;
-  const handshake = createLimiter(Math.min(maxHandshakes, settings.maxParallel));
+  const exchanges = createSlots(Math.min(maxExchanges, settings.maxParallel));
+  const program = createLimiter(maxPrograms);
+  let told = false;
   const made = new Map<string, Promise<Connection>>();
   const live = new Map<string, Connection>();
   const ending = new AbortController();
   const stop = signal === undefined ? ending.signal : AbortSignal.any([signal, ending.signal]);
 
   const open = (host: string): Promise<Connection> => {
-    const opening = handshake(async () => {
+    const opening = (async () => {
       // Loaded with the first connection: a command that reaches no worker does not wait for an SSH client.
-      const [{ openConnection }, { createJumpHosts }, { resolveTarget }, { keyFingerprint, keyTypeOf }] =
-        await Promise.all([
-          import("./connection.ts"),
-          import("./jump.ts"),
-          import("./target.ts"),
-          import("../host-keys/known-hosts.ts"),
-        ]);
-      jumps ??= createJumpHosts(settings);
+      const [
+        { openConnection },
+        { createJumpHosts },
+        { resolveTarget },
+        { keyFingerprint, keyTypeOf },
+        { quoted },
+      ] = await Promise.all([
+        import("./connection.ts"),
+        import("./jump.ts"),
+        import("./target.ts"),
+        import("../host-keys/known-hosts.ts"),
+        import("../exec/not-run.ts"),
+      ]);
+      jumps ??= createJumpHosts(settings, exchanges);
+      warnOnce();
       const onPinned = (worker: string, key: Buffer) => {
         const text = `host key recorded: ${keyTypeOf(key)} ${keyFingerprint(key)}`;
         events?.emit({ type: "step", scope: { worker }, text });
       };
-      const target = await resolveTarget(host, settings);
-      const connection = await openConnection(target, settings, stop, { jumps, onPinned });
+      const onNoise = (worker: string, noise: Buffer) => {
+        const text = `login files (.bashrc and the like) print ${quoted(noise)} before every command; maand leaves it out, other programs stumble over it: let them print at a terminal only`;
+        events?.emit({ type: "warning", scope: { worker }, text });
+      };
+      const resolving = () => resolveTarget(host, settings, stop);
+      const target = await (settings.sshConfigPath === undefined ? resolving() : program(resolving));
+      const connection = await openConnection(target, settings, stop, {
+        jumps,
+        exchanges,
+        onPinned,
+        onNoise,
+      });
       live.set(host, connection);
       return connection;
-    });
+    })();
     made.set(host, opening);
     return opening;
   };
+  const warnOnce = () => {
+    if (told || settings.hostKeyChecking !== "off") return;
+    told = true;
+    const text =
+      'host_key_checking is "off": whoever answers at the address of a worker is taken for it; set "accept-new" or "strict" in maand.conf';
+    events?.emit({ type: "warning", scope: { worker: "-" }, text });
+  };
+  const connect = (host: string) => made.get(host) ?? open(host);
   return {
-    connect: (host) => made.get(host) ?? open(host),
+    connect,
+    dial(hosts) {
+      // Whoever needs the connection gets the error.
+      for (const host of hosts) connect(host).catch(() => undefined);
+    },
     async reconnect(host) {
       const before = made.get(host);
       const connection = await before?.catch(() => undefined);

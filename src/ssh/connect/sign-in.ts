@@ -3,9 +3,11 @@
 import type { Duplex } from "node:stream";
 import type { Client as SshClient } from "ssh2";
 import type { MaandError } from "../../model/error.ts";
+import type { Slots } from "../../support/parallel.ts";
 import { certifyHostKey } from "../host-keys/host-certificate.ts";
 import { readKnownHosts } from "../host-keys/host-keys.ts";
-import { deadlineIn } from "./deadline.ts";
+import { type Deadline, deadlineIn } from "./deadline.ts";
+import { hasGreeted } from "./greeting.ts";
 import { shakeHands } from "./handshake.ts";
 import { loadIdentities } from "./identities.ts";
 import type { Endpoint, SshSettings } from "./settings.ts";
@@ -25,6 +27,8 @@ export interface SignInRequest {
   settings: SshSettings;
   openStream: OpenStream;
   signal?: AbortSignal;
+  /** How many key exchanges may go on at once; no limit when absent. */
+  exchanges?: Slots;
   /** Told after a new host key was recorded. */
   onPinned?(key: Buffer): void;
 }
@@ -41,8 +45,9 @@ export async function signIn(request: SignInRequest): Promise<SignedIn> {
   const deadline = deadlineIn(settings.connectTimeoutSeconds, signal);
   const [entries, identities] = await Promise.all([
     readKnownHosts(endpoint, settings),
-    loadIdentities(endpoint.keyPaths, endpoint.user, worker),
+    loadIdentities(endpoint.keyPaths, endpoint.user, worker, deadline, settings.connectTimeoutSeconds),
   ]);
+  let metBefore: Buffer | undefined;
   let refusal: MaandError | undefined;
   for (let attempt = 1; ; attempt++) {
     const outcome = await once();
@@ -61,6 +66,7 @@ export async function signIn(request: SignInRequest): Promise<SignedIn> {
     const opened = await openStream(deadline);
     if (!opened.ok) return opened;
     const stream = opened.value;
+    const leave = await enterExchange(stream, request, deadline);
     const outcome = await shakeHands(stream, {
       endpoint,
       worker,
@@ -71,7 +77,35 @@ export async function signIn(request: SignInRequest): Promise<SignedIn> {
       certify: (authorities, key) =>
         certifyHostKey({ endpoint, worker, entries, authorities, key, openStream, deadline }),
       ...(onPinned === undefined ? {} : { onPinned }),
+      metBefore,
+      onMet: (key) => {
+        metBefore ??= key;
+      },
+      onExchanged: leave,
     });
+    leave();
     return outcome.ok ? { ok: true, value: { client: outcome.value, stream } } : outcome;
   }
+}
+
+/** A key exchange keeps a CPU busy for some 10 ms; who takes longer is waiting and needs no place for it. */
+const exchangeMs = 1000;
+
+/**
+ * Waits for a place among the key exchanges; the way to leave it comes back. Only who has greeted takes one, and the wait
+ * for it is ours: neither takes anything from connect_timeout of this worker or of another.
+ */
+async function enterExchange(
+  stream: Duplex,
+  { exchanges, signal }: SignInRequest,
+  deadline: Deadline,
+): Promise<() => void> {
+  if (exchanges === undefined || !(await hasGreeted(stream, deadline))) return () => undefined;
+  // Aborted while it waited: the handshake says so.
+  const place = await deadline.unclocked(exchanges.enter({ signal })).catch(() => undefined);
+  const timer = setTimeout(() => place?.leave(), exchangeMs);
+  return () => {
+    clearTimeout(timer);
+    place?.leave();
+  };
 }

@@ -6,6 +6,7 @@ import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import { MaandError, reasonOf } from "../../model/error.ts";
 import type { Endpoint, SshSettings } from "./settings.ts";
+import { interruptedOn } from "./step.ts";
 
 /** A host as it is asked for; what is present here beats the config. */
 export interface HostSpec {
@@ -26,8 +27,9 @@ export async function resolveFromConfig(
   settings: SshSettings,
   spec: HostSpec,
   worker: string,
+  signal?: AbortSignal,
 ): Promise<{ endpoint: Endpoint; jumps: HostSpec[] }> {
-  const options = parseOptions(await askSsh(configPath, settings, spec, worker));
+  const options = parseOptions(await askSsh(configPath, settings, spec, worker, signal));
   const first = (key: string) => options.get(key)?.[0];
   const command = first("proxycommand");
   if (command !== undefined && command !== "none") {
@@ -88,6 +90,7 @@ async function askSsh(
   settings: SshSettings,
   spec: HostSpec,
   worker: string,
+  signal: AbortSignal | undefined,
 ): Promise<string> {
   await checkConfigFile(configPath, worker);
   const dir = await mkdtemp(join(tmpdir(), "maand-ssh-"));
@@ -101,7 +104,7 @@ async function askSsh(
       ...(spec.port === undefined ? [] : ["-p", String(spec.port)]),
     ];
     const args = ["-G", "-F", file, ...overrides, "--", spec.host];
-    return await run("ssh", args, settings.connectTimeoutSeconds, configPath, worker);
+    return await run("ssh", args, settings.connectTimeoutSeconds, configPath, worker, signal);
   } finally {
     await rm(dir, { recursive: true, force: true });
   }
@@ -135,14 +138,21 @@ function run(
   seconds: number,
   file: string,
   worker: string,
+  signal: AbortSignal | undefined,
 ): Promise<string> {
   return new Promise((resolve, reject) => {
     execFile(
       program,
       args,
-      { timeout: seconds * 1000, killSignal: "SIGKILL", maxBuffer: 1 << 20 },
+      {
+        timeout: seconds * 1000,
+        killSignal: "SIGKILL",
+        maxBuffer: 1 << 20,
+        ...(signal === undefined ? {} : { signal }),
+      },
       (error, stdout, stderr) => {
         if (error === null) return resolve(stdout);
+        if (signal?.aborted === true) return reject(interruptedOn(worker));
         const missing = error.code === "ENOENT";
         const why = missing
           ? "the program ssh is not installed"

@@ -10,9 +10,13 @@ const maxJumps = 4;
 /**
  * Where and as whom to reach a worker. With `ssh_config` set, what that file says for the host comes before maand.conf.
  * Throws "local" when `ssh` cannot be run or the file cannot be read, "usage" for what maand does not do
- * (ProxyCommand, more than `maxJumps` jump hosts).
+ * (ProxyCommand, more than `maxJumps` jump hosts), "interrupted" when the signal is aborted.
  */
-export async function resolveTarget(worker: string, settings: SshSettings): Promise<SshTarget> {
+export async function resolveTarget(
+  worker: string,
+  settings: SshSettings,
+  signal?: AbortSignal,
+): Promise<SshTarget> {
   if (settings.sshConfigPath === undefined) {
     const endpoint: Endpoint = {
       host: worker,
@@ -25,7 +29,7 @@ export async function resolveTarget(worker: string, settings: SshSettings): Prom
   }
   const config = settings.sshConfigPath;
   const walk = async (spec: HostSpec, depth: number): Promise<Omit<SshTarget, "worker">> => {
-    const found = await resolveFromConfig(config, settings, spec, worker);
+    const found = await resolveFromConfig(config, settings, spec, worker, signal);
     const jumps: Endpoint[] = [];
     for (const [index, jump] of found.jumps.entries()) {
       if (depth >= maxJumps || jumps.length >= maxJumps) throw tooManyJumps(worker, config);
@@ -33,7 +37,7 @@ export async function resolveTarget(worker: string, settings: SshSettings): Prom
       const way =
         index === 0
           ? await walk(jump, depth + 1)
-          : { ...(await resolveFromConfig(config, settings, jump, worker)), jumps: [] };
+          : { ...(await resolveFromConfig(config, settings, jump, worker, signal)), jumps: [] };
       jumps.push(...way.jumps, way.endpoint);
     }
     if (jumps.length > maxJumps) throw tooManyJumps(worker, config);

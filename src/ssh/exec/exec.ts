@@ -3,6 +3,7 @@
 import { MaandError } from "../../model/error.ts";
 import { interruptedOn } from "../connect/step.ts";
 import { createLineSplitter, createTail } from "./capture.ts";
+import { readAtPace } from "./pace.ts";
 import type { ShellText } from "./quote.ts";
 import { type Carrier, type Exit, type RemoteProcess, startProcess } from "./remote-process.ts";
 
@@ -49,15 +50,19 @@ export async function execOn(
   defaultTimeoutSeconds: number,
 ): Promise<ExecResult> {
   const { signal } = options;
-  const process = await startProcess(carrier, command, signal);
+  const process = await startProcess(carrier, command, { signal, noInput: options.stdin === undefined });
   const stdout = collect(process, "stdout", options);
   const stderr = collect(process, "stderr", options);
+  const stopReading = () => {
+    stdout.close();
+    stderr.close();
+  };
   void feed(process, options.stdin);
 
   const seconds = options.timeoutSeconds ?? defaultTimeoutSeconds;
   const exit = await new Promise<Exit>((resolve, reject) => {
     let quiet: NodeJS.Timeout | undefined;
-    let exit: Exit | undefined;
+    let exited = false;
     const settle = (act: () => void) => {
       clearTimeout(timer);
       clearTimeout(quiet);
@@ -66,27 +71,31 @@ export async function execOn(
     };
     const leave = (act: () => void) => {
       settle(act);
+      // What still comes of a flood is let go unread.
+      stopReading();
       process.stop();
     };
     const abort = () => leave(() => reject(interruptedOn(carrier.worker)));
+    const leaveAsTold = () => {
+      const ended = process.ending();
+      leave(() => (ended.ok ? resolve(ended.value) : reject(ended.error)));
+    };
     const timer = setTimeout(() => {
-      leave(() => {
-        if (exit !== undefined) resolve(exit);
-        else reject(tooLong(carrier.worker, seconds, options.label));
-      });
+      if (exited) leaveAsTold();
+      else leave(() => reject(tooLong(carrier.worker, seconds, options.label)));
     }, seconds * 1000);
     signal?.addEventListener("abort", abort, { once: true });
     if (signal?.aborted === true) abort();
 
     const restartQuiet = () => {
-      if (exit === undefined) return;
+      if (!exited) return;
       clearTimeout(quiet);
-      quiet = setTimeout(() => leave(() => resolve(exit as Exit)), quietAfterExit);
+      quiet = setTimeout(leaveAsTold, quietAfterExit);
     };
     process.stdout.on("data", restartQuiet);
     process.stderr.on("data", restartQuiet);
-    void process.exited.then((found) => {
-      exit = found;
+    void process.exited.then(() => {
+      exited = true;
       restartQuiet();
     });
     process.done.then(
@@ -94,32 +103,39 @@ export async function execOn(
       (error) => settle(() => reject(error)),
     );
   });
-  return { ...exit, stdout: stdout(), stderr: stderr() };
+  stopReading();
+  return { ...exit, stdout: stdout.kept(), stderr: stderr.kept() };
 }
 
-/** Reads one output to its end; the function that comes back closes the last line and gives what was kept. */
-function collect(process: RemoteProcess, name: OutputStream, options: ExecOptions): () => string {
+/** Reads one output until it is closed, which hands on the last line. */
+function collect(
+  process: RemoteProcess,
+  name: OutputStream,
+  options: ExecOptions,
+): { close(): void; kept(): string } {
   const tail = createTail(options.maxCapture ?? defaultCapture);
   const lines = createLineSplitter((line) => options.onLine?.(name, line));
   const onChunk = name === "stdout" ? options.onStdout : options.onStderr;
   let closed = false;
-  process[name].on("data", (chunk: Buffer) => {
+  readAtPace(process[name], (chunk) => {
     if (closed) return;
     tail.push(chunk);
     onChunk?.(chunk);
     if (options.onLine !== undefined) lines.push(chunk);
   });
-  return () => {
-    closed = true;
-    lines.end();
-    return new TextDecoder().decode(tail.bytes());
+  return {
+    close() {
+      if (!closed) lines.end();
+      closed = true;
+    },
+    kept: () => new TextDecoder().decode(tail.bytes()),
   };
 }
 
 /** Sends the input; stops without a fuss when the command has gone. */
 async function feed(process: RemoteProcess, input: ExecOptions["stdin"]): Promise<void> {
   const { stdin } = process;
-  if (input === undefined) return void stdin.end();
+  if (input === undefined) return;
   if (!(input instanceof ReadableStream)) return void stdin.end(input);
   const reader = input.getReader();
   const gone = process.exited.then(

@@ -1,33 +1,40 @@
-// One command on one channel: opening it in spite of MaxSessions, its streams, and how it ended.
+// Starting a command on a connection: a channel in spite of MaxSessions, and the wait until the command has begun.
 
-import { constants } from "node:os";
 import type { Readable, Writable } from "node:stream";
-import type { ClientChannel, Client as SshClient } from "ssh2";
+import type { Client as SshClient } from "ssh2";
 import { MaandError } from "../../model/error.ts";
+import type { Result } from "../../model/result.ts";
 import type { Slot, Slots } from "../../support/parallel.ts";
 import { interruptedOn } from "../connect/step.ts";
+import { type Opened, processOn } from "./channel.ts";
+import { type Envelope, seal } from "./envelope.ts";
+import { firstWord } from "./first-word.ts";
+import { notBegun, notBegunInTime } from "./not-run.ts";
 import type { ShellText } from "./quote.ts";
 
 /** How a remote command ended. */
 export interface Exit {
-  /** As the worker reported it; 128 + n when signal n ended the command, as a shell would report it. */
+  /** As the command's last word told it; 128 + n when signal n ended the command, as a shell reports it. */
   exitCode: number;
-  /** Such as "SIGKILL"; absent when the command exited by itself. */
+  /** Such as "SIGKILL" when the whole session was ended; absent when the command had its last word. */
   signal?: string;
 }
 
-/** A remote command that is under way. Both outputs must be read, else it never ends. */
+/** A remote command that has begun. Both outputs must be read, else it never ends. */
 export interface RemoteProcess {
+  /** What is written here reaches the command and nobody else: no login file and no other shell. */
   readonly stdin: Writable;
   readonly stdout: Readable;
   readonly stderr: Readable;
   /**
    * Settles when the command has ended and its output is through. Rejects with "unreachable" when the connection
-   * is lost first, with "remote" when the worker closed the channel without telling how the command ended.
+   * is lost first, with "remote" when the channel is closed and the command's last word did not come.
    */
   readonly done: Promise<Exit>;
-  /** How it ended, as soon as the worker has told so; output may still follow. */
-  readonly exited: Promise<Exit>;
+  /** Settles as soon as the worker says that the command has ended; output may still follow. */
+  readonly exited: Promise<void>;
+  /** How it ended, once it has; the error of `done` while its last word has not come. */
+  ending(): Result<Exit>;
   /** Asks the worker to end the command and gives the channel up; `done` settles in any case. */
   stop(): void;
 }
@@ -45,6 +52,8 @@ export interface Carrier {
   /** Calls back once when the connection is lost; returns the way to unsubscribe. */
   onLost(listener: (error: MaandError) => void): () => void;
   countExec(): void;
+  /** Heard what login files print on the output of each command, before it begins. */
+  onNoise?(noise: Buffer): void;
 }
 
 /** Linux gives one argument of a program at most 128 KiB (MAX_ARG_STRLEN); sshd passes the command as one. */
@@ -53,13 +62,23 @@ export const maxCommandBytes = 128 * 1024 - 1;
 /** Refusals in a row, with no other channel of ours open, after which opening is given up: about 5 s. */
 const maxRefusals = 24;
 
-/** Starts a command. Throws what `RemoteProcess.done` would, "interrupted" when the signal comes first. */
+export interface StartOptions {
+  signal?: AbortSignal | undefined;
+  /** Nothing will be written to the command: the end of its input is told at once, to login files too. */
+  noInput?: boolean;
+}
+
+/**
+ * Starts a command and resolves when it has begun. Throws what `RemoteProcess.done` would, "remote" when the login shell
+ * did not run it, "interrupted" when the signal comes first.
+ */
 export async function startProcess(
   carrier: Carrier,
   command: ShellText,
-  signal?: AbortSignal,
+  { signal, noInput = false }: StartOptions = {},
 ): Promise<RemoteProcess> {
-  const bytes = Buffer.byteLength(command.text);
+  const envelope = seal(command.text);
+  const bytes = envelope.line.length;
   if (bytes > maxCommandBytes) {
     throw new MaandError("usage", "a remote command is too long", {
       where: { worker: carrier.worker },
@@ -71,8 +90,11 @@ export async function startProcess(
   for (let refusals = 0; ; refusals++) {
     const place = await enter(carrier, signal, ticket);
     try {
-      const process = await openExec(carrier, command, place);
-      if (process !== "refused") return process;
+      const opened = await openExec(carrier, envelope, place);
+      if (opened !== "refused") {
+        if (noInput) opened.process.stdin.end();
+        return await begin(carrier, opened, envelope, signal);
+      }
     } catch (error) {
       place.leave();
       throw error;
@@ -85,6 +107,46 @@ export async function startProcess(
     if (others > 0) refusals = 0;
     else if (refusals >= maxRefusals) throw noChannel(carrier.worker);
     await pause(Math.min(250, 5 * 2 ** Math.min(refusals, 6)) * (0.75 + Math.random() / 2), carrier);
+  }
+}
+
+/** Waits until the command itself speaks; login files come first, and may take as long as opening the channel may. */
+async function begin(
+  carrier: Carrier,
+  { process, told }: Opened,
+  envelope: Envelope,
+  signal: AbortSignal | undefined,
+): Promise<RemoteProcess> {
+  const { worker, openTimeoutSeconds } = carrier;
+  let leave: (error: MaandError) => void = () => undefined;
+  const left = new Promise<never>((_, reject) => {
+    leave = reject;
+  });
+  const abort = () => leave(interruptedOn(worker));
+  const timer = setTimeout(
+    () => leave(notBegunInTime(worker, openTimeoutSeconds, told())),
+    openTimeoutSeconds * 1000,
+  );
+  signal?.addEventListener("abort", abort, { once: true });
+  if (signal?.aborted === true) abort();
+  const unsubscribe = carrier.onLost(leave);
+  try {
+    const { begun, noise } = await Promise.race([firstWord(process.stdout, envelope), left]);
+    if (begun) {
+      if (noise.length > 0) carrier.onNoise?.(noise);
+      return process;
+    }
+    process.stderr.resume();
+    // How the session ended comes with its last packets.
+    await Promise.race([process.done.catch(() => undefined), left]);
+    throw carrier.lost() ?? notBegun(worker, { ...told(), output: noise });
+  } catch (error) {
+    process.stop();
+    throw error;
+  } finally {
+    clearTimeout(timer);
+    unsubscribe();
+    signal?.removeEventListener("abort", abort);
   }
 }
 
@@ -102,7 +164,7 @@ async function enter(carrier: Carrier, signal: AbortSignal | undefined, ticket?:
 }
 
 /** Opens a channel and asks for the command on it; "refused" when the server allows no further channel now. */
-function openExec(carrier: Carrier, command: ShellText, place: Slot): Promise<RemoteProcess | "refused"> {
+function openExec(carrier: Carrier, envelope: Envelope, place: Slot): Promise<Opened | "refused"> {
   return new Promise((resolve, reject) => {
     let late = false;
     const timer = setTimeout(() => {
@@ -131,85 +193,19 @@ function openExec(carrier: Carrier, command: ShellText, place: Slot): Promise<Re
       );
     };
     try {
-      carrier.client.exec(command.text, (error, channel) => {
+      carrier.client.exec(envelope.line, (error, channel) => {
         if (error !== undefined && error !== null) return failed(error);
         if (late) return channel.close();
         clearTimeout(timer);
         unsubscribe();
         carrier.countExec();
         // At once: the exit code may stand in the same packet as this answer.
-        resolve(wrap(carrier, channel, place));
+        resolve(processOn(channel, carrier, place, envelope));
       });
     } catch (error) {
       failed(error as Error);
     }
   });
-}
-
-function wrap(carrier: Carrier, channel: ClientChannel, place: Slot): RemoteProcess {
-  let exit: Exit | undefined;
-  let settleExit: (exit: Exit) => void = () => undefined;
-  const exited = new Promise<Exit>((resolve) => {
-    settleExit = resolve;
-  });
-  channel.on("exit", (code: number | null, name?: string) => {
-    exit = exitOf(code, name);
-    settleExit(exit);
-  });
-  // Writing to a command that has gone is no fault of ours: its exit code tells the story.
-  channel.on("error", () => undefined);
-  channel.stderr.on("error", () => undefined);
-
-  let giveUp: () => void = () => undefined;
-  const done = new Promise<Exit>((resolve, reject) => {
-    const settle = (act: () => void) => {
-      unsubscribe();
-      clearTimeout(timer);
-      place.leave();
-      act();
-    };
-    let timer: NodeJS.Timeout | undefined;
-    const unsubscribe = carrier.onLost((error) => settle(() => reject(error)));
-    const ended = () => {
-      const lost = carrier.lost();
-      if (exit !== undefined) settle(() => resolve(exit as Exit));
-      else settle(() => reject(lost ?? noExit(carrier.worker)));
-    };
-    let open = 2;
-    const closed = () => {
-      open--;
-      if (open === 0) ended();
-    };
-    channel.once("close", closed);
-    channel.stderr.once("close", closed);
-    giveUp = () => {
-      // sshd answers the closing of a channel only once the command has ended, and it may not care to.
-      timer ??= setTimeout(ended, 250);
-    };
-  });
-  // Whoever never asks must not turn a lost connection into an unhandled rejection.
-  done.catch(() => undefined);
-  return {
-    stdin: channel.stdin,
-    stdout: channel.stdout,
-    stderr: channel.stderr,
-    done,
-    exited,
-    stop() {
-      giveUp();
-      if (carrier.lost() !== undefined) return;
-      if (exit === undefined) channel.signal("TERM");
-      channel.close();
-      channel.resume();
-      channel.stderr.resume();
-    },
-  };
-}
-
-function exitOf(code: number | null, name: string | undefined): Exit {
-  if (code !== null) return { exitCode: code };
-  const number = (constants.signals as Record<string, number | undefined>)[name ?? ""] ?? 0;
-  return { exitCode: 128 + number, ...(name === undefined ? {} : { signal: name }) };
 }
 
 function pause(ms: number, carrier: Carrier): Promise<void> {
@@ -237,13 +233,5 @@ function noChannel(worker: string): MaandError {
     where: { worker },
     why: `sshd refused a channel ${maxRefusals} times although none of ours was open`,
     hint: "set MaxSessions to 1 or more (10 is the default) in sshd_config of the worker",
-  });
-}
-
-function noExit(worker: string): MaandError {
-  return new MaandError("remote", "a remote command ended without an exit code", {
-    where: { worker },
-    why: "the worker closed its channel before it told how the command had ended",
-    hint: "look at the log of sshd on the worker",
   });
 }

@@ -3,7 +3,7 @@
 import { generateKeyPairSync, randomBytes } from "node:crypto";
 import type { Duplex } from "node:stream";
 import type { Deadline } from "../connect/deadline.ts";
-import { readWire, wireString } from "./wire.ts";
+import { afterGreeting, firstPacket, readWire, wireString } from "./wire.ts";
 
 /** Message numbers of RFC 4253 and RFC 5656. */
 const message = { disconnect: 1, kexinit: 20, ecdhInit: 30, ecdhReply: 31 };
@@ -72,13 +72,6 @@ function certificateAlgorithms(keyType: string): string[] {
   return names.map((name) => `${name}-cert-v01@openssh.com`);
 }
 
-/** What follows the `SSH-2.0-` line; undefined while that has not come. Other lines may come first. */
-function afterGreeting(received: Buffer): Buffer | undefined {
-  const text = received.toString("latin1");
-  const match = /(?:^|\n)SSH-2\.0-[^\n]*\n/.exec(text);
-  return match === null ? undefined : received.subarray(match.index + match[0].length);
-}
-
 function kexInit(hostKeyAlgorithms: string[]): Buffer {
   const ciphers =
     "aes128-gcm@openssh.com,aes256-gcm@openssh.com,aes128-ctr,aes256-ctr,chacha20-poly1305@openssh.com";
@@ -116,13 +109,4 @@ function packet(payload: Buffer): Buffer {
   head.writeUInt32BE(1 + payload.length + padding, 0);
   head[4] = padding;
   return Buffer.concat([head, payload, Buffer.alloc(padding)]);
-}
-
-function firstPacket(received: Buffer): { body: Buffer; size: number } | undefined {
-  if (received.length < 5) return undefined;
-  const length = received.readUInt32BE(0);
-  const padding = received[4]!;
-  if (length > maxBytes || padding + 1 >= length) throw new RangeError("not a packet");
-  if (received.length < 4 + length) return undefined;
-  return { body: received.subarray(5, 4 + length - padding), size: 4 + length };
 }

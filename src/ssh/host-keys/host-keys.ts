@@ -102,8 +102,9 @@ function revokedKey(entry: KnownHostEntry, key: Buffer, worker: string): MaandEr
   });
 }
 
-function changedKey(
-  judged: Extract<HostKeyVerdict, { verdict: "changed" }>,
+/** The error for a host that shows another key than the ones on record. */
+export function changedKey(
+  judged: Pick<Extract<HostKeyVerdict, { verdict: "changed" }>, "entries">,
   key: Buffer,
   worker: string,
 ): MaandError {

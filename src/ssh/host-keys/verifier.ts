@@ -1,11 +1,11 @@
-// The host key check of one connection: judged when it is shown, recorded once it is proved.
+// The host key check of one connection: judged when it is shown, recorded once we are signed in.
 
-import type { MaandError } from "../../model/error.ts";
+import { MaandError } from "../../model/error.ts";
 import { assertNever, type Result } from "../../model/result.ts";
 import type { Endpoint, SshSettings } from "../connect/settings.ts";
 import type { HostCertificate } from "./certificate.ts";
 import { decideHostKey } from "./host-keys.ts";
-import type { KnownHostEntry } from "./known-hosts.ts";
+import { type KnownHostEntry, keyFingerprint, keyTypeOf } from "./known-hosts.ts";
 import { pinHostKey } from "./pins.ts";
 
 /** What is known about the host before it shows its key, and whom to ask and tell. */
@@ -18,6 +18,10 @@ export interface HostKeyQuestion {
   entries: readonly KnownHostEntry[];
   /** Asks for a certificate by which one of the authorities vouches for this key. Never throws. */
   certify(authorities: readonly KnownHostEntry[], key: Buffer): Promise<Result<HostCertificate>>;
+  /** A key that is not on record and whose owner an earlier try of this run has met: the next one must show the same. */
+  metBefore?: Buffer | undefined;
+  /** Told when the owner of a key that is not on record has proved to hold it. */
+  onMet?(key: Buffer): void;
   /** Told after a new key was recorded. */
   onPinned?(key: Buffer): void;
 }
@@ -27,7 +31,6 @@ export function createHostVerifier(question: HostKeyQuestion) {
   const { endpoint, worker, settings, entries } = question;
   let judged: Result<Buffer> | undefined;
   let pin = false;
-  let recorded: Promise<void> = Promise.resolve();
   const verify = (key: Buffer, answer: (ok: boolean) => void): void => {
     if (judged?.ok === true) {
       answer(judged.value.equals(key));
@@ -43,10 +46,16 @@ export function createHostVerifier(question: HostKeyQuestion) {
       case "accept":
         conclude({ ok: true, value: shown });
         return;
-      case "pin":
+      case "pin": {
+        const { metBefore } = question;
+        if (metBefore !== undefined && !metBefore.equals(shown)) {
+          conclude({ ok: false, error: twoHosts(worker, metBefore, shown) });
+          return;
+        }
         pin = true;
         conclude({ ok: true, value: shown });
         return;
+      }
       case "ask-certificate":
         void question
           .certify(decision.authorities, shown)
@@ -64,16 +73,25 @@ export function createHostVerifier(question: HostKeyQuestion) {
     verify,
     /** Why the key was refused; undefined when it was not. */
     refusal: (): MaandError | undefined => (judged?.ok === false ? judged.error : undefined),
-    /** Settles when a new key is on disk; rejects with "local" when it cannot be written. */
-    recorded: () => recorded,
-    /** The other side has proved that it holds the key: only now is it worth recording. */
+    /** The other side has proved that it holds the key. */
     exchanged: () => {
+      if (pin && judged?.ok === true) question.onMet?.(judged.value);
+    },
+    /** Puts a new key on disk; rejects with "local" when it cannot be written, "unreachable" when there is another one. */
+    async record(): Promise<void> {
       if (!pin || judged?.ok !== true) return;
       pin = false;
       const key = judged.value;
-      recorded = pinHostKey(settings.knownHostsPath, endpoint, key).then(() => question.onPinned?.(key));
-      // Looked at when the sign-in is through; until then it must not count as unhandled.
-      recorded.catch(() => undefined);
+      if (await pinHostKey(settings.knownHostsPath, endpoint, key, worker)) question.onPinned?.(key);
     },
   };
+}
+
+function twoHosts(worker: string, before: Buffer, now: Buffer): MaandError {
+  const name = (key: Buffer) => `${keyTypeOf(key)} ${keyFingerprint(key)}`;
+  return new MaandError("unreachable", "two hosts answer at the address of the worker", {
+    where: { worker },
+    why: `the first try was shown ${name(before)} and was cut off, the next one was shown ${name(now)}; neither was recorded`,
+    hint: "find out who answers at its address (a load balancer, two machines with one address, someone in between)",
+  });
 }

@@ -28,3 +28,22 @@ export function wireString(value: string | Buffer): Buffer {
   length.writeUInt32BE(bytes.length);
   return Buffer.concat([length, bytes]);
 }
+
+/** What follows the `SSH-2.0-` line of a server; undefined while that has not come. Other lines may come first. */
+export function afterGreeting(received: Buffer): Buffer | undefined {
+  const match = /(?:^|\n)SSH-2\.0-[^\n]*\n/.exec(received.toString("latin1"));
+  return match === null ? undefined : received.subarray(match.index + match[0].length);
+}
+
+/** Longer packets than this are none of a handshake. */
+const maxPacketBytes = 256 * 1024;
+
+/** The first unencrypted packet (RFC 4253, section 6), undefined while it is incomplete. Throws RangeError for what is none. */
+export function firstPacket(received: Buffer): { body: Buffer; size: number } | undefined {
+  if (received.length < 5) return undefined;
+  const length = received.readUInt32BE(0);
+  const padding = received[4]!;
+  if (length > maxPacketBytes || padding + 1 >= length) throw new RangeError("not a packet");
+  if (received.length < 4 + length) return undefined;
+  return { body: received.subarray(5, 4 + length - padding), size: 4 + length };
+}
