@@ -113,7 +113,7 @@ export async function startProcess(
 /** Waits until the command itself speaks; login files come first, and may take as long as opening the channel may. */
 async function begin(
   carrier: Carrier,
-  { process, told }: Opened,
+  { process, heard }: Opened,
   envelope: Envelope,
   signal: AbortSignal | undefined,
 ): Promise<RemoteProcess> {
@@ -124,7 +124,7 @@ async function begin(
   });
   const abort = () => leave(interruptedOn(worker));
   const timer = setTimeout(
-    () => leave(notBegunInTime(worker, openTimeoutSeconds, told())),
+    () => leave(notBegunInTime(worker, openTimeoutSeconds, heard())),
     openTimeoutSeconds * 1000,
   );
   signal?.addEventListener("abort", abort, { once: true });
@@ -139,7 +139,7 @@ async function begin(
     process.stderr.resume();
     // How the session ended comes with its last packets.
     await Promise.race([process.done.catch(() => undefined), left]);
-    throw carrier.lost() ?? notBegun(worker, { ...told(), output: noise });
+    throw carrier.lost() ?? notBegun(worker, { ...heard(), output: noise });
   } catch (error) {
     process.stop();
     throw error;
