@@ -7,7 +7,13 @@ import type { Session } from "../session/session.ts";
 import { remoteDirectory } from "../session/session.ts";
 import type { Connection, ExecResult } from "../ssh/connect/connection.ts";
 import type { ShellText } from "../ssh/exec/quote.ts";
-import { graceSeconds, isMakeStatus, stopCommand, targetCommand, timedOutStatus } from "../worker/commands.ts";
+import {
+  graceSeconds,
+  isMakeStatus,
+  stopCommand,
+  targetCommand,
+  timedOutStatus,
+} from "../worker/commands.ts";
 
 /** How many of the last lines of output go into an error: a screenful. */
 const shownLines = 20;

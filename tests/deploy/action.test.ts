@@ -144,7 +144,10 @@ describe("what was begun is unknown, and brought to a known state whatever the p
   });
   test("nothing is stopped before the start of what is known to be down", () => {
     for (const state of ["absent", "drained", "cleaned"] as const) {
-      const { rollout } = decideActions(facts({ state, promoted: "none" }), { force: false, syncOnly: false });
+      const { rollout } = decideActions(facts({ state, promoted: "none" }), {
+        force: false,
+        syncOnly: false,
+      });
       expect([state, rollout?.kind, rollout?.stopFirst]).toEqual([state, "start", false]);
     }
   });

@@ -18,7 +18,11 @@ export async function stopFirst(run: DeployRun, action: Action): Promise<void> {
   const { job, row } = factsOf(run, action);
   const { workerIp, currentVersion, newVersion } = action;
   const scope = { worker: workerIp, job: job.name, phase: "rollout", action: "stop" } as const;
-  session.events.emit({ type: "step", scope, text: "stopping what an unfinished start may have left running" });
+  session.events.emit({
+    type: "step",
+    scope,
+    text: "stopping what an unfinished start may have left running",
+  });
   if (isHookControlled(hooks, job.name)) run.withHooksRun.add(job.name);
   try {
     await stopAllocation(
