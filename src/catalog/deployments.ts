@@ -7,12 +7,11 @@ import type { Catalog } from "./open.ts";
 
 /**
  * What an unknown allocation was in the middle of; absent when a process may have been stopped or replaced (restart,
- * stop, a target run by hand), so that only a restart is sure to leave the right one running.
+ * reload, stop, a target run by hand).
  */
 export type Begun =
   | "first_start" // `start` of what has never run
   | "start"
-  | "reload"
   /** Only files: no process was touched, the state is that from before. */
   | "sync";
 

@@ -7,7 +7,13 @@ import type { Session } from "../session/session.ts";
 import { remoteDirectory } from "../session/session.ts";
 import type { Connection, ExecResult } from "../ssh/connect/connection.ts";
 import type { ShellText } from "../ssh/exec/quote.ts";
-import { graceSeconds, stopCommand, targetCommand, timedOutStatus } from "../worker/commands.ts";
+import {
+  graceSeconds,
+  isMakeStatus,
+  stopCommand,
+  targetCommand,
+  timedOutStatus,
+} from "../worker/commands.ts";
 
 /** How many of the last lines of output go into an error: a screenful. */
 const shownLines = 20;
@@ -75,15 +81,20 @@ export async function requireTarget(session: Session, connection: Connection, ru
 export function targetError(session: Session, run: TargetRun, result: ExecResult): MaandError {
   const lines = `${result.stdout}${result.stderr}`.trimEnd().split("\n").slice(-shownLines).join("\n");
   const timedOut = result.exitCode === timedOutStatus;
+  const ran = timedOut || isMakeStatus(result.exitCode);
   const what = timedOut
     ? `make ${run.target} did not end within ${targetSeconds(session, run.job)} s`
-    : `make ${run.target} ended with status ${result.exitCode}`;
+    : ran
+      ? `make ${run.target} ended with status ${result.exitCode}`
+      : `make ${run.target} was not run (status ${result.exitCode})`;
   return new MaandError("remote", what, {
     where: { job: run.job.name, worker: run.workerIp },
     ...(lines.trim() === "" ? {} : { why: lines }),
     hint: timedOut
       ? "raise command_timeout in maand.conf or lifecycle_timeout in the manifest, or find out what it waits for"
-      : `fix the job's Makefile or the worker, then run ${run.retry} again`,
+      : ran
+        ? `fix the job's Makefile or the worker, then run ${run.retry} again`
+        : `mend on the worker what is named here, then run ${run.retry} again`,
   });
 }
 

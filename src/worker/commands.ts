@@ -137,6 +137,14 @@ export function targetCommand(run: TargetOptions): ShellText {
 export const timedOutStatus = 124;
 
 /**
+ * Whether a status is that of make: 1 or 2, or 128 and the number of a signal. Others are of what runs make (timeout,
+ * the runner, sudo), or say that one of them is not there.
+ */
+export function isMakeStatus(status: number): boolean {
+  return status === 1 || status === 2 || status > 128;
+}
+
+/**
  * As `targetCommand`, but nothing to do (status 0) where the job has no Makefile on the worker: its files never arrived
  * as a whole, or it was stopped and a deletion, which takes the Makefile first, was cut short.
  */
@@ -151,9 +159,9 @@ export function deleteDeployedCommand(directory: string, job: string, useSudo: b
   return sudo(useSudo, runScript("sh", script(deleteDeployedFile), `${directory}/jobs/${job}`));
 }
 
-/** Deletes everything of a job, runtime data included. */
+/** Deletes everything of a job, runtime data and the runner's lock included. */
 export function deleteJobCommand(directory: string, job: string, useSudo: boolean): ShellText {
-  return sudo(useSudo, sh`rm -rf -- ${`${directory}/jobs/${job}`}`);
+  return sudo(useSudo, sh`rm -rf -- ${`${directory}/jobs/${job}`} ${`${directory}/locks/${job}`}`);
 }
 
 /** Deletes the bucket's whole directory on a worker. */

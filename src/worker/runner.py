@@ -25,8 +25,18 @@ import time
 
 # Seconds that output may still trickle in after make has ended, when a background process keeps the pipe open.
 GRACE_SECONDS = 0.2
-# Exit status for what is wrong before make is started (EX_USAGE and EX_CONFIG of sysexits.h).
-EX_USAGE, EX_CONFIG = 64, 78
+# Seconds between looks at what goes on, and between two lines that say what is waited for.
+LOOK_SECONDS, SAY_SECONDS = 0.05, 30
+# Seconds that work whose time is up has for an orderly end; 10 after its first signal `timeout` kills the runner.
+END_SECONDS = 7
+# The number of the lock's descriptor in make: none that a shell script is likely to use for itself.
+LOCK_DESCRIPTOR = 97
+# Where in a lock file the processes are listed that make waits for.
+CHILDREN_AT = 512
+# Exit status for what is wrong before make is started (EX_USAGE, EX_TEMPFAIL and EX_CONFIG of sysexits.h).
+EX_USAGE, EX_TEMPFAIL, EX_CONFIG = 64, 75, 78
+# Signals that end the runner, and with it the work.
+ENDING = (signal.SIGTERM, signal.SIGINT)
 PASSED_THROUGH = ("CURRENT_VERSION", "NEW_VERSION", "JOB", "ALLOCATION_IP", "BUCKET_ID")
 
 
@@ -71,51 +81,231 @@ def choose_jobs(root, target, named):
     return [row["job"] for row in rows]
 
 
-def lock_job(directory, name):
-    # One target at a time per job: an earlier run may have lost its connection and still be at work.
-    handle = os.open(directory, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        sys.stderr.write("runner: waiting for an earlier target of %s to end\n" % name)
-        sys.stderr.flush()
-        fcntl.flock(handle, fcntl.LOCK_EX)
-    return handle
+class BrokenOff(BaseException):
+    # The time is up, or somebody wants the runner to end.
+    pass
 
 
-def spawn_make(arguments, environment, stdout, stderr):
-    # Starts make with these descriptors as its output and no input; returns its pid.
-    null = os.open(os.devnull, os.O_RDWR)
-    descriptors = (null, stdout or null, stderr)
+def break_off(number, _frame):
+    # `timeout` signals its child and then the whole group: the second must not disturb what the first has begun.
+    for other in ENDING:
+        signal.signal(other, signal.SIG_IGN)
+    raise BrokenOff(number)
+
+
+def say(message):
+    # To a caller who may be gone.
     try:
-        # Python 3.8 and newer need not copy themselves first, which takes 2 ms.
-        if hasattr(os, "posix_spawnp"):
-            moves = [(os.POSIX_SPAWN_DUP2, source, target) for target, source in enumerate(descriptors)]
-            return os.posix_spawnp("make", ["make"] + arguments, environment, file_actions=moves)
-        pid = os.fork()
-        if pid == 0:
-            become_make(arguments, environment, descriptors)
-        return pid
-    except OSError as error:
-        fail(EX_CONFIG, "cannot start make: %s" % error)
+        os.write(2, ("runner: %s\n" % message).encode("utf-8", "replace"))
+    except OSError:
+        pass
+
+
+# One target of a job runs at a time on a worker, whatever dies. The lock is a record lock on locks/<job>, which the
+# process takes that then becomes make: the kernel keeps it exactly as long as make lives, a process that make has
+# started does not have it, and no death but make's own gives it away. The file says what runs there: should make be
+# killed, the next can tell what it was waiting for, and waits for that.
+
+
+class Lock:
+    def __init__(self, root, name, directory):
+        self.name = name
+        self.take, self.handle = fcntl.lockf, None
+        try:
+            self.handle = open_lock_file(os.path.join(root, "locks"), name)
+        except OSError as error:
+            # A disk that is full or read-only must not keep a job from being stopped.
+            say("the lock of %s cannot be kept (%s): its directory is locked instead" % (name, error))
+            self.take, self.handle = fcntl.flock, os.open(directory, os.O_RDONLY)
+        # A descriptor that make inherits. It is moved before anything is locked: closing one gives the lock away.
+        moved = fcntl.fcntl(self.handle, fcntl.F_DUPFD, LOCK_DESCRIPTOR)
+        os.close(self.handle)
+        self.handle = moved
+
+    def is_taken(self):
+        # Takes it if it is free.
+        try:
+            self.take(self.handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        except (BlockingIOError, PermissionError):
+            return False
+
+    def note(self, text, at=0):
+        # At this place of the file, and nothing behind it. A full disk costs no more than the note.
+        try:
+            os.pwrite(self.handle, text.encode(), at)
+            os.ftruncate(self.handle, at + len(text))
+        except OSError:
+            pass
+
+    def read(self):
+        # What the last target left: (pid of make, when that was started, its pipes, what runs), [what make waits for].
+        try:
+            said = os.pread(self.handle, 8192, 0)
+            pid, start, out, err, target, version = said[:CHILDREN_AT].strip(b"\0").decode().split()
+        except (OSError, ValueError):
+            return None, []
+        return (int(pid), int(start), (out, err), (target, version)), said[CHILDREN_AT:].decode().split()
+
+    def is_noted(self, pid):
+        record, _ = self.read()
+        return record is not None and record[0] == pid
+
+    def end(self, pid):
+        # The work of this make is over: what it left behind is nobody's concern.
+        if self.take is fcntl.flock:
+            fcntl.flock(self.handle, fcntl.LOCK_UN)
+        elif self.is_noted(pid):
+            self.note("")
+
+    def left_over(self):
+        # Of a make that was killed: the processes that it was waiting for and that go on. Those are its last known
+        # children, and what still writes to its output; a daemon is neither, once its output has been redirected.
+        record, children = self.read()
+        if record is None:
+            return []
+        session, _, pipes, _ = record
+        known = [int(pid) for pid, start in (child.split(":") for child in children) if starts_at(pid) == start]
+        writing = [
+            pid
+            for pid, (_, own, _) in all_processes().items()
+            if own == session and pid != session and any(link_of(pid, fd) in pipes for fd in (1, 2))
+        ]
+        return sorted(set(known + writing))
+
+    def waits_for(self):
+        record, _ = self.read()
+        if record is None:
+            return "an earlier target of %s to end" % self.name
+        pid, start, _, (target, version) = record
+        seconds = max(0, time.monotonic() - start / os.sysconf("SC_CLK_TCK"))
+        where = "process %d" % pid
+        if starts_at(pid) != str(start):
+            where = "make is gone, process %s is not" % ", ".join(map(str, self.left_over()))
+        return "an earlier target of %s to end: '%s' of version %s, begun %d s ago (%s)" % (
+            self.name,
+            target,
+            version,
+            seconds,
+            where,
+        )
+
+
+def open_lock_file(directory, name):
+    path = os.path.join(directory, name)
+    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW
+    try:
+        return os.open(path, flags, 0o600)
+    except FileNotFoundError:
+        os.mkdir(directory, 0o700)
+        return os.open(path, flags, 0o600)
+
+
+def process(pid):
+    # (parent, session, start) of a process that is there and no zombie.
+    try:
+        with open("/proc/%s/stat" % pid, "rb") as file:
+            fields = file.read().rpartition(b")")[2].split()
+    except OSError:
+        return None
+    return None if fields[0] in b"ZX" else (int(fields[1]), int(fields[3]), fields[19].decode())
+
+
+def starts_at(pid):
+    found = process(pid)
+    return found and found[2]
+
+
+def all_processes():
+    found = ((int(entry), process(entry)) for entry in os.listdir("/proc") if entry.isdigit())
+    return {pid: known for pid, known in found if known is not None}
+
+
+def link_of(pid, descriptor):
+    try:
+        return os.readlink("/proc/%d/fd/%d" % (pid, descriptor))
+    except OSError:
+        return None
+
+
+def children_of(pid):
+    try:
+        handle = os.open("/proc/%d/task/%d/children" % (pid, pid), os.O_RDONLY)
+    except OSError:
+        return b""
+    try:
+        return os.read(handle, 4096)
+    except OSError:
+        return b""
     finally:
-        os.close(null)
+        os.close(handle)
 
 
-def become_make(arguments, environment, descriptors):
-    # Goes on as make in a new process; never returns, whatever happens.
+def is_caller_gone(runner):
+    # Nobody reads the output of the runner any more, or the runner is gone itself.
+    poller = select.poll()
+    for descriptor in (1, 2):
+        poller.register(descriptor, 0)
+    return os.getppid() != runner or any(event & (select.POLLHUP | select.POLLERR) for _, event in poller.poll(0))
+
+
+def wait_for_turn(lock, runner):
+    # Returns whether there was anything to wait for, once the lock is this process's and no work of the last one is left.
+    next_word, waited = 0, False
+    while True:
+        if lock.is_taken() and not lock.left_over():
+            if is_caller_gone(runner):
+                os._exit(EX_TEMPFAIL)
+            return waited
+        # Whoever asked for the target is gone: it must not begin, for somebody else may have asked for another since.
+        if is_caller_gone(runner):
+            os._exit(EX_TEMPFAIL)
+        waited = True
+        if time.monotonic() >= next_word:
+            say("waiting for %s" % lock.waits_for())
+            next_word = time.monotonic() + SAY_SECONDS
+        time.sleep(LOOK_SECONDS)
+
+
+def become_make(lock, directory, target, environment, descriptors, runner, recheck):
+    # Waits for its turn in a new process and goes on as make; never returns, whatever happens.
     try:
-        for target, source in enumerate(descriptors):
-            os.dup2(source, target)
-        # By hand: os.execvpe imports what only it needs.
-        for directory in environment.get("PATH", "/bin:/usr/bin").split(":"):
-            try:
-                os.execve(os.path.join(directory, "make"), ["make"] + arguments, environment)
-            except (FileNotFoundError, NotADirectoryError, PermissionError):
-                pass
+        # make must not inherit what the runner or Python ignores.
+        for number in ENDING + (signal.SIGHUP, signal.SIGPIPE, signal.SIGXFSZ):
+            signal.signal(number, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
+        # A session of its own: the runner ends it as a whole, and nothing that ends the runner ends half of it.
+        os.setsid()
+        if wait_for_turn(lock, runner):
+            recheck()
+        pipes = [link_of(os.getpid(), descriptor) for descriptor in descriptors[1:]]
+        version = "".join(environment.get("NEW_VERSION", "").split()) or "-"
+        words = (os.getpid(), starts_at("self"), pipes[0], pipes[1], target, version)
+        lock.note(("%s %s %s %s %s %s" % words).ljust(CHILDREN_AT, "\0"))
+        for number, source in enumerate(descriptors):
+            os.dup2(source, number)
+        exec_make(["-s", "-C", directory, target], environment)
+    except SystemExit as ended:
+        os._exit(ended.code)
+    except BaseException as error:
+        say("cannot start make: %s" % error)
     finally:
-        os.write(2, b"runner: cannot start make\n")
         os._exit(EX_CONFIG)
+
+
+def exec_make(arguments, environment):
+    # By hand: os.execvpe imports what only it needs.
+    problem = "it is not installed"
+    path = environment.get("PATH", "/bin:/usr/bin")
+    for directory in path.split(":"):
+        program = os.path.join(directory, "make")
+        try:
+            os.execve(program, ["make"] + arguments, environment)
+        except (FileNotFoundError, NotADirectoryError):
+            pass
+        except OSError as error:
+            problem = "%s: %s" % (program, error.strerror)
+    fail(EX_CONFIG, "cannot start make: %s (PATH is %s)" % (problem, path))
 
 
 def exit_status(wait_status):
@@ -125,77 +315,170 @@ def exit_status(wait_status):
     return os.WEXITSTATUS(wait_status)
 
 
-def forward(pid, sources):
-    # Passes output on until make ends, not until the last holder of the pipes ends: (status, everything was read).
-    poller = select.poll()
-    for source in sources:
-        os.set_blocking(source, False)
-        poller.register(source, select.POLLIN | select.POLLHUP)
-    left, status, deadline = len(sources), None, None
-    while left > 0:
-        if status is None:
-            ended, wait_status = os.waitpid(pid, os.WNOHANG)
+class Work:
+    # One make under way, whose output is passed on as long as somebody reads it and thrown away afterwards.
+    def __init__(self, pid, lock, sources):
+        self.pid, self.lock, self.sources = pid, lock, sources
+        self.status, self.deadline, self.orphaned = None, None, False
+        # The last that was written to stderr.
+        self.tail = b""
+        self.children, self.next_look = b"", 0
+        self.poller = select.poll()
+        for source in sources:
+            os.set_blocking(source, False)
+            self.poller.register(source, select.POLLIN | select.POLLHUP)
+        self.left = len(sources)
+
+    def look(self):
+        # Notes what make waits for, and whether it has ended.
+        now = time.monotonic()
+        if self.status is None and now >= self.next_look:
+            self.next_look = now + LOOK_SECONDS
+            children = children_of(self.pid)
+            if children != self.children:
+                self.children = children
+                known = ("%s:%s" % (pid, starts_at(pid)) for pid in children.decode().split())
+                self.lock.note(" ".join(known), CHILDREN_AT)
+        if self.status is None:
+            try:
+                ended, wait_status = os.waitpid(self.pid, os.WNOHANG)
+            except ChildProcessError:
+                # A signal came just after it had been asked for the first time.
+                ended, wait_status = self.pid, EX_TEMPFAIL << 8
             if ended:
-                status, deadline = exit_status(wait_status), time.monotonic() + GRACE_SECONDS
-        elif time.monotonic() > deadline:
-            return status, False
-        for source, _ in poller.poll(50):
-            chunk = os.read(source, 65536)
+                self.status = exit_status(wait_status)
+                self.orphaned = os.WIFSIGNALED(wait_status)
+        if self.status is not None and self.deadline is None:
+            if self.orphaned and self.lock.left_over():
+                return
+            self.deadline = now + GRACE_SECONDS
+
+    def run(self):
+        # Until make and what it waits for have ended, not until the last holder of the pipes has: (status, all was read).
+        while self.deadline is None or (self.left > 0 and time.monotonic() <= self.deadline):
+            self.look()
+            if self.left > 0:
+                self.pass_on(65536)
+            elif self.deadline is None:
+                time.sleep(0.001)
+        return self.status, self.left == 0
+
+    def pass_on(self, size, patient=True):
+        for source, _ in self.poller.poll(LOOK_SECONDS * 1000):
+            chunk = os.read(source, size)
             if chunk:
-                write_all(sources[source], chunk)
+                self.write(self.sources[source], chunk, patient)
             else:
-                poller.unregister(source)
-                left -= 1
-    return (exit_status(os.waitpid(pid, 0)[1]) if status is None else status), True
+                self.poller.unregister(source)
+                self.left -= 1
+
+    def write(self, target, chunk, patient):
+        if target == 2:
+            self.tail = (self.tail + chunk)[-4096:]
+        try:
+            while chunk and (patient or is_writable(target)):
+                chunk = chunk[os.write(target, chunk) :]
+        except OSError:
+            # Nobody reads it any more. That is no reason for the work to end half done.
+            pass
+
+    def end(self):
+        # Ends all that make has started and that has not left both its session and its family.
+        known, begun = {}, time.monotonic()
+        while True:
+            self.look()
+            now = all_processes()
+            for pid in family(now, self.pid):
+                known.setdefault(pid, (now[pid][2], []))
+            alive = [pid for pid, (start, _) in known.items() if pid in now and now[pid][2] == start]
+            seconds = time.monotonic() - begun
+            if not alive or seconds > END_SECONDS + 2:
+                return
+            number = signal.SIGTERM if seconds < END_SECONDS else signal.SIGKILL
+            for pid in alive:
+                if number in known[pid][1]:
+                    continue
+                known[pid][1].append(number)
+                try:
+                    os.kill(pid, number)
+                except OSError:
+                    pass
+            # Less than a pipe takes at once, so that a reader who has stopped reading cannot hold this up.
+            self.pass_on(select.PIPE_BUF, False)
+            time.sleep(LOOK_SECONDS)
 
 
-def write_all(target, chunk):
-    while chunk:
-        chunk = chunk[os.write(target, chunk) :]
+def is_writable(descriptor):
+    poller = select.poll()
+    poller.register(descriptor, select.POLLOUT)
+    return bool(poller.poll(0))
 
 
-def run_make(arguments, environment):
+def family(processes, session):
+    # The processes of a session, and all their descendants.
+    found = {pid for pid, (_, own, _) in processes.items() if own == session or pid == session}
+    size = 0
+    while size != len(found):
+        size = len(found)
+        found.update(pid for pid, (parent, _, _) in processes.items() if parent in found)
+    return found
+
+
+def run_make(lock, directory, target, environment, recheck):
+    # (exit status, whether all its output was read, its last words)
+    runner, null = os.getpid(), os.open(os.devnull, os.O_RDWR)
     out_read, out_write = os.pipe()
     err_read, err_write = os.pipe()
-    pid = spawn_make(arguments, environment, out_write, err_write)
-    os.close(out_write)
-    os.close(err_write)
+    # Held back until there is somebody to take care of the new process.
+    signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
+    pid = os.fork()
+    if pid == 0:
+        become_make(lock, directory, target, environment, (null, out_write, err_write), runner, recheck)
+    work = Work(pid, lock, {out_read: 1, err_read: 2})
     try:
-        return forward(pid, {out_read: 1, err_read: 2})
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
+        for handle in (null, out_write, err_write):
+            os.close(handle)
+        status, complete = work.run()
+        lock.end(pid)
+        return status, complete, work.tail
+    except BrokenOff as broken:
+        begun = lock.is_noted(pid)
+        work.end()
+        if not lock.left_over():
+            lock.end(pid)
+        say("'%s' of %s was broken off%s" % (target, lock.name, "" if begun else ": it had not begun"))
+        sys.exit(128 + broken.args[0])
     finally:
-        os.close(out_read)
-        os.close(err_read)
+        for handle in (out_read, err_read, lock.handle):
+            os.close(handle)
 
 
-def has_target(directory, target, environment):
-    # Whether make knows the target; asked only after it failed, because a dry run still expands $(shell ...).
-    read, write = os.pipe()
-    pid = spawn_make(["-n", "-s", "-C", directory, target], dict(environment, LC_ALL="C"), None, write)
-    os.close(write)
-    with os.fdopen(read, "rb") as answer:
-        said = answer.read()
-    os.waitpid(pid, 0)
-    return b"No rule to make target '%s'" % os.fsencode(target) not in said
+def lacks_target(said, target):
+    # Whether make's last words are that it has no such target, in whatever language: its own messages have three stars,
+    # that a recipe failed is in brackets, and a prerequisite that is missing is quoted beside the target.
+    lines = said.decode("utf-8", "replace").strip().split("\n")
+    if not lines[-1].startswith("make: *** ") or lines[-1].startswith("make: *** ["):
+        return False
+    import re
+
+    quote = "[\"'`\u2018-\u201e\u00ab\u00bb]"
+    return re.findall(r"%s\s?(\S+?)\s?%s" % (quote, quote), lines[-1]) == [target]
 
 
-def run_target(root, name, target, environment):
+def run_target(root, name, target, environment, recheck):
     directory = os.path.join(root, "jobs", name)
     if not os.path.isdir(directory):
         fail(EX_CONFIG, "job %s is not on this worker (%s); run maand deploy" % (name, directory))
     environment = dict(environment, JOB=environment.get("JOB") or name)
-    lock = lock_job(directory, name)
-    try:
-        status, complete = run_make(["-s", "-C", directory, target], environment)
-    finally:
-        os.close(lock)
+    status, complete, said = run_make(Lock(root, name, directory), directory, target, environment, recheck)
     if not complete:
-        sys.stderr.write(
-            "runner: a process that '%s' of %s left behind still holds its output and will lose it;"
-            " redirect it in the Makefile, such as '>logs/out.log 2>&1'\n" % (target, name)
+        say(
+            "a process that '%s' of %s left behind still holds its output and will lose it;"
+            " redirect it in the Makefile, such as '>logs/out.log 2>&1'" % (target, name)
         )
-    if status != 0 and not has_target(directory, target, environment):
-        sys.stderr.write("runner: the Makefile of %s has no target '%s'\n" % (name, target))
-    sys.stderr.flush()
+    if status == 2 and lacks_target(said, target):
+        say("the Makefile of %s has no target '%s'" % (name, target))
     return status
 
 
@@ -212,13 +495,15 @@ def main(arguments):
     bucket_id, target = arguments
     root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     check_bucket(root, bucket_id)
-    # A closed connection must end the run, not be swallowed; and make must not inherit that Python ignores it.
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    # A connection that is closed ends nobody's work: Python ignores SIGPIPE, and a lost terminal is no reason either.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    for number in ENDING:
+        signal.signal(number, break_off)
     environment = {key: value for key, value in os.environ.items() if key not in PASSED_THROUGH or value}
     environment["BUCKET_ID"] = bucket_id
     status = 0
     for name in choose_jobs(root, target, named):
-        result = run_target(root, name, target, environment)
+        result = run_target(root, name, target, environment, lambda: check_bucket(root, bucket_id))
         status = status or result
     return status
 

@@ -122,21 +122,38 @@ describe("policies", () => {
   });
 });
 
-describe("what was begun is done again, whatever the policy", () => {
+describe("what was begun is unknown, and brought to a known state whatever the policy", () => {
   const never: Partial<Manifest> = { restartPolicy: "never" };
   const reload: Partial<Manifest> = { restartPolicy: "reload", restartGlobs: ["app.conf"] };
   const cut = (c: Omit<Case, "state">) => decide({ state: "unknown", ...c });
-  test("a start of what was enabled again", () =>
-    expect(cut({ begun: "start", policy: never })).toBe("start"));
-  test("a first start of what was kept current while disabled", () =>
-    expect(cut({ begun: "first_start", policy: reload })).toBe("start"));
+  const stopsFirst = (c: Omit<Case, "state">, options: Partial<ActionOptions> = {}) =>
+    decideActions(facts({ state: "unknown", ...c }), { force: false, syncOnly: false, ...options }).rollout
+      ?.stopFirst;
+  test("a start of what was enabled again", () => {
+    expect(cut({ begun: "start", policy: never })).toBe("restart");
+    expect(stopsFirst({ begun: "start" })).toBe(false);
+  });
+  test("a first start of what was kept current while disabled", () => {
+    expect(cut({ begun: "first_start", policy: reload })).toBe("start");
+    expect(stopsFirst({ begun: "first_start" })).toBe(true);
+  });
+  test("a first start: a stop comes before the start, whatever the flags", () => {
+    for (const flags of [{}, { force: true }, { syncOnly: true }])
+      expect(stopsFirst({ promoted: "none", begun: "first_start" }, flags)).toBe(true);
+    expect(stopsFirst({ promoted: "none" })).toBe(true);
+  });
+  test("nothing is stopped before the start of what is known to be down", () => {
+    for (const state of ["absent", "drained", "cleaned"] as const) {
+      const { rollout } = decideActions(facts({ state, promoted: "none" }), {
+        force: false,
+        syncOnly: false,
+      });
+      expect([state, rollout?.kind, rollout?.stopFirst]).toEqual([state, "start", false]);
+    }
+  });
   test("a stop or restart, of which nobody knows how far it came", () => {
     expect(cut({ policy: never })).toBe("restart");
     expect(cut({ policy: reload })).toBe("restart");
-  });
-  test("a reload", () => {
-    expect(cut({ begun: "reload", policy: reload })).toBe("reload");
-    expect(cut({ begun: "reload", policy: reload, promoted: "old content" })).toBe("restart");
   });
   test("a sync that broke off leaves the state known and the files not", () => {
     const attempt = [file("Makefile", "m"), file("app.conf", "9")];

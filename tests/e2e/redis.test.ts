@@ -3,6 +3,7 @@
 import { expect, test } from "bun:test";
 import { connect, type Socket } from "node:net";
 import { build } from "../support/built-bucket.ts";
+import { randomFrom, seedFrom } from "../support/chance.ts";
 import { buildAndDeploy } from "../support/deployed.ts";
 import { useFileBucket, useFleet } from "../support/use.ts";
 
@@ -118,19 +119,20 @@ class Client {
   }
 }
 
-test("no acknowledged write is lost in a rolling upgrade of primary and replicas", async () => {
-  const { json } = await bucket.maandJson<{ bucket_id: string }>("info");
-  writeRedis(json.bucket_id, "1.0.0", "64mb");
-  await buildAndDeploy(bucket);
-  const port = Number((await bucket.maand("cat", "kv", "get", "maand/job/redis", "port_redis")).stdout);
+interface Writing {
+  /** Ends the writing: what was acknowledged, and how many writes were not. */
+  stop(): Promise<{ acknowledged: number[]; failures: number }>;
+}
 
+/** Writes one key after the other to the primary, as fast as it takes them. */
+function keepWriting(prefix: string, port: number): Writing {
   const acknowledged: number[] = [];
   let failures = 0;
-  let stop = false;
+  let stopped = false;
   const writer = (async () => {
     const client = new Client(fleet.ips[0]!, port);
-    for (let i = 0; !stop && i < 1_000_000; i++) {
-      const reply = await client.ask("SET", `k:${i}`, String(i));
+    for (let i = 0; !stopped && i < 1_000_000; i++) {
+      const reply = await client.ask("SET", `${prefix}:${i}`, String(i));
       if (reply === "+OK\r\n") {
         acknowledged.push(i);
         await Bun.sleep(2);
@@ -141,26 +143,101 @@ test("no acknowledged write is lost in a rolling upgrade of primary and replicas
     }
     client.close();
   })();
+  return {
+    async stop() {
+      stopped = true;
+      await writer;
+      return { acknowledged, failures };
+    },
+  };
+}
 
-  writeRedis(json.bucket_id, "2.0.0", "96mb");
-  await build(bucket);
-  const rolled = await bucket.maand("deploy");
-  stop = true;
-  await writer;
-  expect(`${rolled.code} ${rolled.stdout}${rolled.stderr}`).toStartWith("0 ");
-  expect(acknowledged.length).toBeGreaterThan(100);
-  // The primary was down for a moment: the client met it, so the upgrade was a real one.
-  expect(failures).toBeGreaterThan(0);
-
+/** Every server has this limit, and every write that was acknowledged. */
+async function expectEverywhere(
+  prefix: string,
+  port: number,
+  megabytes: number,
+  written: readonly number[],
+): Promise<void> {
   for (const ip of fleet.ips) {
     const client = new Client(ip, port);
-    expect(await client.ask("CONFIG", "GET", "maxmemory")).toContain(String(96 * 1024 * 1024));
+    expect(await client.ask("CONFIG", "GET", "maxmemory")).toContain(String(megabytes * 1024 * 1024));
     const missing: number[] = [];
-    for (const i of acknowledged) {
-      const reply = await client.ask("GET", `k:${i}`);
+    for (const i of written) {
+      const reply = await client.ask("GET", `${prefix}:${i}`);
       if (reply !== `$${String(i).length}\r\n${i}\r\n`) missing.push(i);
     }
     client.close();
     expect({ ip, missing }).toEqual({ ip, missing: [] });
   }
+}
+
+const portOfRedis = async () =>
+  Number((await bucket.maand("cat", "kv", "get", "maand/job/redis", "port_redis")).stdout);
+
+test("no acknowledged write is lost in a rolling upgrade of primary and replicas", async () => {
+  const { json } = await bucket.maandJson<{ bucket_id: string }>("info");
+  writeRedis(json.bucket_id, "1.0.0", "64mb");
+  await buildAndDeploy(bucket);
+  const port = await portOfRedis();
+  const writing = keepWriting("k", port);
+  writeRedis(json.bucket_id, "2.0.0", "96mb");
+  await build(bucket);
+  const rolled = await bucket.maand("deploy");
+  const { acknowledged, failures } = await writing.stop();
+  expect(`${rolled.code} ${rolled.stdout}${rolled.stderr}`).toStartWith("0 ");
+  expect(acknowledged.length).toBeGreaterThan(100);
+  // The primary was down for a moment: the client met it, so the upgrade was a real one.
+  expect(failures).toBeGreaterThan(0);
+  await expectEverywhere("k", port, 96, acknowledged);
 }, 120_000);
+
+/** Looks again and again which servers run; those of a worker that had more than one for two looks in a row. */
+function watchServers(): { stop(): Promise<string[]> } {
+  const crowds: string[] = [];
+  let stopped = false;
+  const look = async (i: number): Promise<string[]> =>
+    (await fleet.exec(i, "pgrep -f '^redis-server [0-9]' || true")).stdout.split("\n").filter(Boolean);
+  const watching = Promise.all(
+    fleet.ips.map(async (ip, i) => {
+      let last: string[] = [];
+      while (!stopped) {
+        const pids = await look(i);
+        const both = pids.filter((pid) => last.includes(pid));
+        if (both.length > 1) crowds.push(`${ip}: ${both.join(" ")}`);
+        last = pids;
+        await Bun.sleep(100);
+      }
+      if (last.length !== 1) crowds.push(`${ip}: ${last.length} servers at the end`);
+    }),
+  );
+  return {
+    async stop() {
+      stopped = true;
+      await watching;
+      return crowds;
+    },
+  };
+}
+
+test("upgrades that are killed at random moments lose no acknowledged write and leave one server each", async () => {
+  const random = randomFrom(seedFrom("CRASH_SEED"));
+  const { json } = await bucket.maandJson<{ bucket_id: string }>("info");
+  const port = await portOfRedis();
+  const writing = keepWriting("q", port);
+  const servers = watchServers();
+  for (let round = 1; round <= 6; round++) {
+    writeRedis(json.bucket_id, `3.${round}.0`, `${64 + round}mb`);
+    await build(bucket);
+    const run = bucket.start(["deploy", "--quiet"]);
+    await Bun.sleep(random() * 5000);
+    run.kill("SIGKILL");
+    await run.wait();
+    writeRedis(json.bucket_id, `4.${round}.0`, `${96 + round}mb`);
+    await buildAndDeploy(bucket);
+  }
+  const { acknowledged } = await writing.stop();
+  expect(await servers.stop()).toEqual([]);
+  expect(acknowledged.length).toBeGreaterThan(100);
+  await expectEverywhere("q", port, 102, acknowledged);
+}, 240_000);

@@ -29,7 +29,7 @@ const breakJob = async (i: number, job: string) => {
 const mendJob = async (i: number, job: string) =>
   fleet.exec(i, `rm ${await jobDirectory(bucket, job)}/data/broken`);
 
-test("a start that fails is a start again, whatever the policy; the first one has version 0.0.0", async () => {
+test("what a start that fails has left is unknown, whatever the policy: a stop and a start, a restart of what ran before", async () => {
   const manifest = { restart_policy: "never" };
   writeJob(bucket, "api", { manifest });
   disable(ips()[1]);
@@ -49,7 +49,7 @@ test("a start that fails is a start again, whatever the policy; the first one ha
     [ips()[0]]: "skip skipped",
     [ips()[1]]: "start done",
   });
-  expect(await callsOf(fleet, bucket, 1, "api")).toEqual(["start 0.0.0 1.0.0"]);
+  expect(await callsOf(fleet, bucket, 1, "api")).toEqual(["stop 0.0.0 1.0.0", "start 0.0.0 1.0.0"]);
 
   disable(ips()[1]);
   await buildAndDeploy(bucket);
@@ -58,8 +58,10 @@ test("a start that fails is a start again, whatever the policy; the first one ha
   await breakJob(1, "api");
   expect((await bucket.maand("deploy")).code).toBe(1);
   await mendJob(1, "api");
-  expect(outcomesOf((await bucket.maandJson<DeployJson>("deploy")).json, "api")[ips()[1]]).toBe("start done");
-  expect((await callsOf(fleet, bucket, 1, "api")).at(-1)).toBe("start 1.0.0 1.0.0");
+  expect(outcomesOf((await bucket.maandJson<DeployJson>("deploy")).json, "api")[ips()[1]]).toBe(
+    "restart done",
+  );
+  expect((await callsOf(fleet, bucket, 1, "api")).at(-1)).toBe("restart 1.0.0 1.0.0");
 });
 
 test("a disabled allocation that could not be stopped is not taken for the new version", async () => {

@@ -88,8 +88,11 @@ test.each<[ScaffoldRequest, string]>([
   expect(existsSync(dir("workspace/jobs"))).toBe(false);
 });
 
-const make = (root: string, target: string) =>
-  runProcess(["make", "-s", "-C", root, target], { timeoutSeconds: 60 });
+const make = (root: string, target: string, version?: string, path = process.env.PATH) =>
+  runProcess(["make", "-s", "-C", root, target], {
+    timeoutSeconds: 60,
+    env: { NEW_VERSION: version, PATH: path },
+  });
 const pidOf = (root: string) => Number(readFileSync(join(root, "data/api.pid"), "utf8").split(" ")[0]);
 const isAlive = (pid: number) =>
   existsSync(`/proc/${pid}`) && !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, "utf8"));
@@ -128,6 +131,48 @@ test("process: starts once, restarts with another pid, stops, and says so", asyn
   expect(existsSync(join(root, "data/api.pid"))).toBe(false);
   expect((await make(root, "stop")).code).toBe(0);
   expect(readFileSync(join(root, "logs/api.log"), "utf8")).toContain("stopping");
+});
+
+test("process: start leaves the same version running and replaces another one", async () => {
+  const root = processJob();
+  try {
+    await make(root, "start", "1.0.0");
+    const first = pidOf(root);
+    expect((await make(root, "start", "1.0.0")).stdout).toBe(`api 1.0.0 runs already (pid ${first})\n`);
+    const replaced = await make(root, "start", "2.0.0");
+    expect([replaced.code, replaced.stdout]).toEqual([0, expect.stringContaining("is replaced by 2.0.0")]);
+    expect([pidOf(root) === first, isAlive(first), isAlive(pidOf(root))]).toEqual([false, false, true]);
+    expect(readFileSync(join(root, "logs/api.log"), "utf8")).toContain("running version 2.0.0");
+  } finally {
+    await make(root, "stop");
+  }
+});
+
+/** A directory for PATH in which these programs only note that they were called. */
+function recorders(root: string, ...names: string[]): string {
+  const bin = join(root, "recorders");
+  mkdirSync(bin);
+  for (const name of names)
+    writeFileSync(join(bin, name), `#!/bin/sh\necho "${name} $*" >> ${root}/calls\n`, { mode: 0o755 });
+  return `${bin}:${process.env.PATH}`;
+}
+
+test.each([
+  ["compose", /^docker .* down$/m, /^docker .* up /m],
+  ["systemd", /^systemctl restart api.service$/m, /^systemctl (?:start|restart) api.service$/m],
+])("%s: start leaves the same version alone and replaces another one", async (runtime, replaces, starts) => {
+  const root = create({ job: "api", runtime });
+  const path = recorders(root, "docker", "systemctl", "sudo", "tee");
+  const callsOfStart = async (version: string) => {
+    writeFileSync(join(root, "calls"), "");
+    expect((await make(root, "start", version, path)).code).toBe(0);
+    return readFileSync(join(root, "calls"), "utf8");
+  };
+  expect(await callsOfStart("1.0.0")).toMatch(starts);
+  const again = await callsOfStart("1.0.0");
+  expect(again).toMatch(starts);
+  expect(again).not.toMatch(replaces);
+  expect(await callsOfStart("2.0.0")).toMatch(replaces);
 });
 
 test("process: what ignores TERM is killed with all it started", async () => {

@@ -1,42 +1,11 @@
 // runner.py under every Python of this machine: what it runs, what it passes on, and what it says when it cannot.
 
-import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
-import { homedir, tmpdir } from "node:os";
-import { join } from "node:path";
-import { runnerText } from "../../src/worker/commands.ts";
+import { describe, expect, test } from "bun:test";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { runProcess } from "../support/process.ts";
+import { inRoom, interpreters, job, python3, runnerPath, useRunnerRoom } from "./runner-room.ts";
 
-const python3 = execFileSync("python3", ["-c", "import sys; print(sys.executable)"], {
-  encoding: "utf8",
-}).trim();
-
-/** Interpreters of the versions that match, where pyenv or the distribution has brought some. */
-function interpreters(version: RegExp): string[] {
-  const versions = join(homedir(), ".pyenv/versions");
-  const kept = existsSync(versions)
-    ? readdirSync(versions).map((name) => join(versions, name, "bin/python"))
-    : [];
-  const own = ["2.7", "3.4", "3.5", "3.6", "3.7"].map((name) => `/usr/bin/python${name}`);
-  return [...kept, ...own].filter((path) => version.test(path) && existsSync(path));
-}
-
-let root: string;
-const runnerPath = () => join(root, "bin/runner.py");
-
-beforeEach(() => {
-  root = mkdtempSync(join(tmpdir(), "maand-runner-"));
-  mkdirSync(join(root, "bin"));
-  writeFileSync(runnerPath(), runnerText);
-  writeFileSync(join(root, "worker.json"), `{"bucket_id":"b-1"}\n`);
-});
-afterEach(() => rmSync(root, { recursive: true, force: true }));
-
-function job(name: string, makefile: string): void {
-  mkdirSync(join(root, "jobs", name), { recursive: true });
-  writeFileSync(join(root, "jobs", name, "Makefile"), makefile);
-}
+useRunnerRoom();
 
 /** Text for `python3 -c` that runs the runner as it lies there, after these lines have changed the interpreter. */
 const changed = (lines: string) => `
@@ -46,14 +15,11 @@ path = sys.argv.pop(1)
 exec(compile(open(path).read(), path, "exec"), {"__name__": "__main__", "__file__": path})
 `;
 
-/** Each way to start make: the interpreter's own, and that of 3.6 and 3.7 wherever there is a newer one. */
-const ways: [string, string[]][] = [
-  ...[python3, ...interpreters(/[n/]3\.[67]\b/)].map((python): [string, string[]] => [
-    python,
-    [python, "-I", "-S"],
-  ]),
-  ["python3 without posix_spawnp", [python3, "-I", "-S", "-c", changed("del os.posix_spawnp")]],
-];
+/** The newest interpreter, and the oldest that will do. */
+const ways = [python3, ...interpreters(/[n/]3\.[67]\b/)].map((python): [string, string[]] => [
+  python,
+  [python, "-I", "-S"],
+]);
 
 describe.each(ways)("%s", (_, python) => {
   const run = (args: string[], env: Record<string, string | undefined> = {}) =>
@@ -71,13 +37,15 @@ describe.each(ways)("%s", (_, python) => {
     expect([code, stdout, stderr]).toEqual([0, "api b-1 2.0.0 [unset]\n", "err\n"]);
   });
 
-  test("what make starts has no input, no descriptors of the runner's, and SIGPIPE as it should be", async () => {
+  test("what make starts has no input, no descriptors but the lock's, and signals as they should be", async () => {
     job("api", "start:\n\t@cat; ls /proc/self/fd | wc -l; grep SigIgn /proc/self/status\n");
     const { code, stdout } = await run(["b-1", "start", "--jobs", "api"]);
     const [descriptors, ignored] = stdout.split("\n");
-    // 0 to 2, and the directory that ls reads.
-    expect([code, descriptors]).toEqual([0, "4"]);
-    expect(BigInt(`0x${ignored!.split("\t")[1]}`) & (1n << 12n)).toBe(0n);
+    // 0 to 2, that of the lock, and the directory that ls reads.
+    expect([code, descriptors]).toEqual([0, "5"]);
+    // None of HUP, INT, PIPE, TERM and XFSZ, which Python or the runner ignores for itself.
+    const mask = [1, 2, 13, 15, 25].reduce((sum, signal) => sum | (1n << BigInt(signal - 1)), 0n);
+    expect(BigInt(`0x${ignored!.split("\t")[1]}`) & mask).toBe(0n);
   });
 
   test("all jobs run, disabled ones are not started, and the first failure is the status", async () => {
@@ -85,7 +53,7 @@ describe.each(ways)("%s", (_, python) => {
     job("b", "start stop:\n\t@echo b $@; exit 3\n");
     job("c", "start stop:\n\t@echo c $@\n");
     writeFileSync(
-      join(root, "jobs.json"),
+      inRoom("jobs.json"),
       JSON.stringify([
         { job: "a", disabled: 1 },
         { job: "b", disabled: 0 },
@@ -135,13 +103,31 @@ describe.each(ways)("%s", (_, python) => {
     expect(stderr).not.toContain("Traceback");
   });
 
+  test("a missing target is told from make's own words, in whatever language, and nothing runs a second time", async () => {
+    job("api", "start:\n\t+@echo ran >> ran\n\t@false\nneedy: nowhere\n");
+    const german = { LC_ALL: "C.UTF-8", LANGUAGE: "de" };
+    for (const env of [{}, german]) {
+      const { stderr } = await run(["b-1", "reload", "--jobs", "api"], env);
+      expect(stderr).toContain("runner: the Makefile of api has no target 'reload'");
+    }
+    expect((await run(["b-1", "reload", "--jobs", "api"], german)).stderr).toContain("Keine Regel");
+    // What else fails is not taken for it.
+    expect((await run(["b-1", "start", "--jobs", "api"])).stderr).not.toContain("has no target");
+    expect(readFileSync(inRoom("jobs/api/ran"), "utf8")).toBe("ran\n");
+    for (const env of [{}, german]) {
+      const { stderr } = await run(["b-1", "needy", "--jobs", "api"], env);
+      expect([stderr, stderr.includes("has no target")]).toEqual([expect.stringContaining("nowhere"), false]);
+    }
+    expect(existsSync(inRoom("jobs/api/needy"))).toBe(false);
+  });
+
   test("a worker without make says so", async () => {
     job("api", "start:\n\t@true\n");
     const { code, stderr } = await runProcess([...python, runnerPath(), "b-1", "start", "--jobs", "api"], {
       env: { PATH: "/nowhere" },
     });
     expect(code).toBe(78);
-    expect(stderr).toContain("runner: cannot start make");
+    expect(stderr).toBe("runner: cannot start make: it is not installed (PATH is /nowhere)\n");
     expect(stderr).not.toContain("Traceback");
   });
 });

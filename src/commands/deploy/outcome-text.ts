@@ -114,6 +114,7 @@ function allocationJson(entry: AllocationOutcome): Record<string, unknown> {
     status: entry.status,
     current_version: entry.currentVersion,
     new_version: entry.newVersion,
+    ...(entry.stopFirst ? { stop_first: true } : {}),
     ...(entry.matched.length === 0 ? {} : { matched: entry.matched }),
     ...(entry.error === undefined ? {} : { error: errorJson(entry.error) }),
   };

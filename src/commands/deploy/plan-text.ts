@@ -53,7 +53,8 @@ function actionLine(action: Action, batch: number, batches: number): string {
   const versions = action.newHash === undefined ? "" : `  ${action.currentVersion} → ${action.newVersion}`;
   const position = batches > 1 ? `  batch ${batch + 1}/${batches}` : "";
   const matched = action.matched.length === 0 ? "" : `  matched=${action.matched.join(",")}`;
-  return `    ${action.kind.padEnd(8)} ${action.workerIp.padEnd(15)}${versions}${hashes}${position}  (${action.reason})${matched}`;
+  const what = action.stopFirst ? `stop, ${action.kind}` : action.kind;
+  return `    ${what.padEnd(8)} ${action.workerIp.padEnd(15)}${versions}${hashes}${position}  (${action.reason})${matched}`;
 }
 
 function short(hash: string | undefined): string {
@@ -91,6 +92,7 @@ function actionJson(action: Action): Record<string, unknown> {
     new_version: action.newVersion,
     ...(action.currentHash === undefined ? {} : { current_hash: action.currentHash }),
     ...(action.newHash === undefined ? {} : { new_hash: action.newHash }),
+    ...(action.stopFirst ? { stop_first: true } : {}),
     ...(action.matched.length === 0 ? {} : { matched: action.matched }),
   };
 }

@@ -38,6 +38,8 @@ export interface Action {
   currentHash?: string;
   /** Hash of what the catalog says now; undefined for stop and remove. */
   newHash?: string;
+  /** A stop comes before it: an earlier attempt may have left a process running, in whatever version. */
+  stopFirst: boolean;
   /** Paths that matched `restart_globs` and so made a reload a restart. */
   matched: string[];
   /** Why this action, in a few words. */
@@ -120,13 +122,18 @@ function activeAction(facts: AllocationFacts, options: ActionOptions): Action {
   }
 }
 
-/** What was begun is done again: no policy may take a process for running that nobody knows to be. */
+/**
+ * What was begun and not promoted is unknown: it may run or not, in the old version or the new one. It is brought to a
+ * known state first, whatever the policy: by a restart, or where nothing has ever run to its end by a stop and a start.
+ */
 function unknownAction(facts: AllocationFacts, options: ActionOptions): Action {
   const { begun, promotedHash } = facts.deployment;
-  if (promotedHash === undefined || begun === "first_start" || begun === "start")
-    return makeAction(facts, "start", "start was not completed", "running");
-  const reason = "last attempt was not completed";
-  if (begun === "reload" || options.syncOnly) return upgrade(facts, options, reason);
+  if (promotedHash === undefined || begun === "first_start") {
+    const reason = "start was not completed: what may run is stopped first";
+    return { ...makeAction(facts, "start", reason, "running"), stopFirst: true };
+  }
+  const reason = begun === "start" ? "start was not completed" : "last attempt was not completed";
+  if (options.syncOnly) return upgrade(facts, options, reason);
   return { ...makeAction(facts, "restart", reason, "running"), matched: matchedByPolicy(facts) };
 }
 
@@ -207,6 +214,7 @@ function makeAction(facts: AllocationFacts, kind: ActionKind, reason: string, le
     newVersion: job.version,
     ...(deployment.promotedHash === undefined ? {} : { currentHash: deployment.promotedHash }),
     ...(content === undefined ? {} : { newHash: content.hash }),
+    stopFirst: false,
     matched: [],
     reason,
     leadsTo,
@@ -229,10 +237,10 @@ export function begunBy(action: Action, deployment: Deployment): Begun | undefin
   switch (kind) {
     case "start":
       return hasNeverRun(deployment) ? "first_start" : "start";
-    case "reload":
     case "sync":
-      return kind;
+      return "sync";
     case "restart":
+    case "reload":
     case "promote":
     case "skip":
     case "stop":

@@ -16,6 +16,7 @@ import type { DeployRun } from "./context.ts";
 import { actionError, factsOf, hookTarget } from "./context.ts";
 import { interruptedAt } from "./outcome.ts";
 import type { RolloutRecorder, SettledAction } from "./recorder.ts";
+import { stopFirst } from "./stop-first.ts";
 
 /** An action that was carried out, and how it went so far. */
 export interface Attempt {
@@ -46,6 +47,7 @@ export async function actOn(
       try {
         attempt.content = await stage(run, action);
         await run.links.sync(action.workerIp, action.job);
+        await stopFirst(run, action);
         if (lifecycle === "make") await runLifecycle(run, action);
       } catch (error) {
         attempt.error = actionError(run, error, action);

@@ -11,6 +11,8 @@ export interface AllocationOutcome {
   status: AllocationStatus;
   currentVersion: string;
   newVersion: string;
+  /** A stop came before it, because nobody knew what was running. */
+  stopFirst: boolean;
   matched: string[];
   error?: MaandError;
 }
@@ -52,6 +54,7 @@ export function outcomeOf(action: Action, status: AllocationStatus, error?: Maan
     status,
     currentVersion: action.currentVersion,
     newVersion: action.newVersion,
+    stopFirst: action.stopFirst,
     matched: action.matched,
     ...(error === undefined ? {} : { error }),
   };

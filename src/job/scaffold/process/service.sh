@@ -10,6 +10,8 @@ settle_seconds=1    # how long it must run to count as started
 pid_file=data/$name.pid
 log_file=logs/$name.log
 
+version=${NEW_VERSION:-unknown}
+
 # The state letter and the start time of process $1; nothing when there is none. The start time tells our process from
 # a later one that was given the same number.
 process_stat() {
@@ -19,28 +21,34 @@ process_stat() {
   echo "${fields[0]} ${fields[19]}"
 }
 
+# Whether it runs: then pid is its process, and ran the version that was started.
 running() {
   local since now
   pid=
-  { read -r pid since < "$pid_file"; } 2> /dev/null || return 1
+  { read -r pid since ran < "$pid_file"; } 2> /dev/null || return 1
   now=$(process_stat "$pid") || return 1
   [[ ${now%% *} != [ZX] && ${now##* } == "$since" ]]
 }
 
 start() {
   if running; then
-    echo "$name runs already (pid $pid)"
-    return 0
+    if [[ $ran == "$version" || -z ${NEW_VERSION:-} ]]; then
+      echo "$name $ran runs already (pid $pid)"
+      return 0
+    fi
+    # A start that leaves another version running would pass for one that has succeeded.
+    echo "$name runs in version $ran (pid $pid) and is replaced by $version"
+    stop || return 1
   fi
   mkdir -p data logs
   # A session of its own: it outlives this script and is killed as a whole.
   setsid "${command[@]}" < /dev/null >> "$log_file" 2>&1 &
   pid=$!
   local stat
-  stat=$(process_stat "$pid") && echo "$pid ${stat##* }" > "$pid_file"
+  stat=$(process_stat "$pid") && echo "$pid ${stat##* } $version" > "$pid_file"
   sleep "$settle_seconds"
   if running; then
-    echo "$name started (pid $pid)"
+    echo "$name $version started (pid $pid)"
     return 0
   fi
   rm -f "$pid_file"
