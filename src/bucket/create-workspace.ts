@@ -1,6 +1,5 @@
 // The files of a new bucket that its owner edits: maand.conf and an empty workspace, with schemas for editors.
 
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseJson } from "../workspace/json.ts";
 import { confPath, workersPath } from "../workspace/paths.ts";
@@ -11,6 +10,7 @@ import { formatDefaultConf, parseConf } from "./conf.ts";
 import type { InitStep } from "./init.ts";
 import { placeFile } from "./init.ts";
 import { editorSettingsPath, schemaFile, schemaPath, withSchemas } from "./init-editor.ts";
+import { readRegular } from "./regular-file.ts";
 
 /** Makes maand.conf with what was asked for; says so when one that is kept wants another user. */
 export function placeConf(
@@ -26,7 +26,9 @@ export function placeConf(
     existing === undefined ? formatDefaultConf(overrides) : undefined;
   const step = placeFile(root, { path: confPath, content });
   const kept =
-    step.done === "kept" ? parseConf(readFileSync(join(root, confPath), "utf8"), confPath) : undefined;
+    step.done === "kept"
+      ? parseConf(readRegular(join(root, confPath)).toString("utf8"), confPath)
+      : undefined;
   const current = kept?.ok ? kept.value : undefined;
   if (sshUser !== undefined && step.done === "kept" && current?.sshUser !== sshUser)
     notes.push(`maand.conf is kept: to change the user, write ssh_user = "${sshUser}" there`);

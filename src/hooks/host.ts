@@ -39,7 +39,7 @@ export interface HookHostOptions {
 export interface HookScripts {
   /** Files of the job, those of `_hooks/` among them. */
   files(job: string): readonly JobFileRow[];
-  read(sha256: string): Uint8Array;
+  pieces(sha256: string): Iterable<Uint8Array>;
 }
 
 export interface HookHost {
@@ -65,7 +65,7 @@ export function createHookHost(session: Session, options: HookHostOptions): Hook
   const { state } = options;
   const scripts = options.scripts ?? {
     files: (job) => state.files.get(job) ?? [],
-    read: (sha256) => session.blobs.read(sha256),
+    pieces: (sha256) => session.blobs.pieces(sha256),
   };
   const kv = overlayKv(session.kv);
   const jobs = new Map(state.jobs.map((job) => [job.name, job]));
@@ -102,7 +102,7 @@ export function createHookHost(session: Session, options: HookHostOptions): Hook
         job,
         workerIp,
         files: scripts.files(job),
-        readFile: scripts.read,
+        pieces: scripts.pieces,
         kv,
       },
       (text) => secrets.push(text),

@@ -147,7 +147,7 @@ async function stage(run: DeployRun, action: Action): Promise<AttemptedContent> 
   if (isDue(action) && promoted.hash !== facts.content?.hash)
     beginAttempts(run.session.catalog, [newAttempt(run, action, promoted)]);
   const staging = workerStaging(run.session.paths.staging, action.workerIp);
-  stageJob(staging, action.job, staged.files, staged.read);
+  stageJob(staging, action.job, staged.files, staged.pieces);
   return promoted;
 }
 
