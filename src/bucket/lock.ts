@@ -1,9 +1,10 @@
 // One writer per bucket: an exclusive lock that cannot outlive its process.
 
 import { Database } from "bun:sqlite";
-import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { MaandError, reasonOf } from "../model/error.ts";
+import { readRegular } from "./regular-file.ts";
 
 /** Who holds the lock; written beside it for the message that a second maand prints. */
 export interface LockHolder {
@@ -99,7 +100,7 @@ function holderPath(lockPath: string): string {
 /** The holder's own words, or undefined in the instant between its lock and its note. */
 function readHolder(lockPath: string): LockHolder | undefined {
   try {
-    return JSON.parse(readFileSync(holderPath(lockPath), "utf8")) as LockHolder;
+    return JSON.parse(readRegular(holderPath(lockPath)).toString("utf8")) as LockHolder;
   } catch {
     return undefined;
   }

@@ -9,6 +9,17 @@ export function makePrivateDirectory(path: string): void {
   chmodSync(path, 0o700);
 }
 
+/** Writes a file from its parts; a file that is there already is written over. */
+export function writePieces(path: string, pieces: Iterable<Uint8Array>, mode: number): void {
+  const file = openSync(path, "w", mode);
+  try {
+    for (const bytes of pieces)
+      for (let written = 0; written < bytes.length; ) written += writeSync(file, bytes, written);
+  } finally {
+    closeSync(file);
+  }
+}
+
 /** Writes a file so that it is there whole or not at all, durable when this returns. Mode 0600 unless given. */
 export function writeFileAtomically(path: string, content: string | Uint8Array, mode = 0o600): void {
   const temporary = `${path}.new-${process.pid}`;

@@ -15,7 +15,8 @@ import { isActive, runtimeStates } from "../model/state.ts";
 import type { Session } from "../session/session.ts";
 import { countOf } from "../support/plural.ts";
 import { checkWorkspace } from "../workspace/check.ts";
-import { readWorkspace } from "../workspace/read.ts";
+import { piecesOf } from "../workspace/file-content.ts";
+import { readStillWorkspace } from "../workspace/still.ts";
 import type { JobFile, Workspace } from "../workspace/types.ts";
 import type { CertificateChanges } from "./certificates.ts";
 import { makeCertificates } from "./certificates.ts";
@@ -47,7 +48,8 @@ export interface BuildSummary {
 
 /**
  * Builds. Until the one commit at the end nothing has been written.
- * @throws MaandError("workspace") with every error of the user's files; MaandError("local") when the CA is missing, damaged or expired.
+ * @throws MaandError("workspace") with every error of the user's files; MaandError("local") when the CA is missing, damaged
+ *   or expired, and when the workspace does not come to rest
  */
 export async function runBuild(session: Session, options: BuildOptions): Promise<BuildSummary> {
   const started = performance.now();
@@ -62,7 +64,8 @@ export async function runBuild(session: Session, options: BuildOptions): Promise
   }
   requireLiveAuthority(authority.certPem, now);
 
-  const checked = checkWorkspace(readWorkspace(paths.root, conf.jobConfigSelector));
+  const source = await readStillWorkspace(paths.root, conf.jobConfigSelector, session.shutdown.graceful);
+  const checked = checkWorkspace(source);
   if (!checked.ok) {
     const between = errorsBetween(checked.sound, checked.places, conf.jobConfigSelector);
     throw buildFailed([...checked.diagnostics, ...between]);
@@ -146,7 +149,8 @@ function commit(session: Session, build: Commit): boolean {
     return false;
 
   const write = catalog.transaction(() => {
-    for (const { sha256, content } of contents) blobs.put(sha256, content, false);
+    for (const { sha256, content } of contents)
+      blobs.put(sha256, content instanceof Uint8Array ? content : piecesOf(content, sha256), false);
     writeState(catalog, difference);
     // What is stale goes first: an allocation that came back may have a new certificate in the same place.
     writeStoredLeaves(catalog, certificates.issued, [...certificates.stale, ...certificates.dropped]);

@@ -173,6 +173,15 @@ export const migrations: readonly Migration[] = [
   ALTER TABLE blob RENAME COLUMN sealed TO encrypted;
   `,
   documentsFromValues,
+  // Content of more than one piece; its row in blob is then empty.
+  `
+  CREATE TABLE blob_piece (
+    sha256 TEXT NOT NULL REFERENCES blob (sha256) ON DELETE CASCADE,
+    piece INTEGER NOT NULL,
+    content BLOB NOT NULL,
+    PRIMARY KEY (sha256, piece)
+  ) STRICT;
+  `,
 ];
 
 /** Runs one migration; the caller holds the transaction. */

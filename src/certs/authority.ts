@@ -1,8 +1,8 @@
 // The bucket's certificate authority: making it, keeping it under `secrets/`, and telling when it ends.
 
 import { createPrivateKey, type KeyObject } from "node:crypto";
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { readRegular } from "../bucket/regular-file.ts";
 import { MaandError, reasonOf } from "../model/error.ts";
 import { Secret } from "../model/secret.ts";
 import { describeCertificate, parseCertificate } from "./describe.ts";
@@ -143,7 +143,7 @@ function parseKey(keyPem: string): KeyObject {
 
 async function readText(secretsDir: string, name: string): Promise<string | undefined> {
   try {
-    return await readFile(join(secretsDir, name), "utf8");
+    return readRegular(join(secretsDir, name)).toString("utf8");
   } catch (thrown) {
     if (thrown instanceof Error && "code" in thrown && thrown.code === "ENOENT") return undefined;
     throw new MaandError("local", `cannot read secrets/${name}`, {

@@ -25,7 +25,8 @@ export interface Content {
 /** A tree to stage, and how to get the bytes of its files. */
 export interface StagedContent {
   files: readonly TreeFile[];
-  read(file: TreeFile): Uint8Array;
+  /** The bytes of a file in order; it can be asked for again. */
+  pieces(file: TreeFile): Iterable<Uint8Array>;
 }
 
 /** One content, as it is sent and as it is promoted. */
@@ -164,7 +165,10 @@ function createContentRenderer(session: Session, state: CatalogState, kv: Readab
 
   const stagedFrom = ({ files, made }: MadeContent): StagedContent => ({
     files,
-    read: (file) => made.get(file.ref) ?? blobs.read(file.ref),
+    pieces(file) {
+      const bytes = made.get(file.ref);
+      return bytes === undefined ? blobs.pieces(file.ref) : [bytes];
+    },
   });
 
   return {

@@ -2,16 +2,18 @@
 
 import {
   chmodSync,
+  closeSync,
+  fstatSync,
   lstatSync,
   mkdirSync,
   readdirSync,
-  readFileSync,
   readlinkSync,
   rmSync,
   symlinkSync,
-  writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
+import { writePieces } from "../bucket/private-files.ts";
+import { openRegular, readToEnd } from "../bucket/regular-file.ts";
 import { MaandError, reasonOf } from "../model/error.ts";
 import { assertNever } from "../model/result.ts";
 import type { CatalogState } from "../model/state.ts";
@@ -37,8 +39,8 @@ export async function stageForHooks(
   const contents = contentRendererFor(session, state, kv);
   for (const row of state.allocations) {
     if (row.job !== name || row.removed) continue;
-    const { files, read } = await contents.forHooks(job, row);
-    stageJob(workerStaging(session.paths.staging, row.workerIp), name, files, read);
+    const { files, pieces } = await contents.forHooks(job, row);
+    stageJob(workerStaging(session.paths.staging, row.workerIp), name, files, pieces);
   }
 }
 
@@ -56,7 +58,7 @@ export function stageJob(
   staging: string,
   job: string,
   files: readonly TreeFile[],
-  read: (file: TreeFile) => Uint8Array,
+  pieces: (file: TreeFile) => Iterable<Uint8Array>,
 ): void {
   const root = join(staging, "jobs", job);
   try {
@@ -67,7 +69,7 @@ export function stageJob(
     for (const file of files) addParents(wanted, file.path);
     removeUnwanted(root, "", wanted);
     // Parents sort before their children.
-    for (const path of [...wanted.keys()].sort()) stageEntry(join(root, path), wanted.get(path)!, read);
+    for (const path of [...wanted.keys()].sort()) stageEntry(join(root, path), wanted.get(path)!, pieces);
   } catch (error) {
     throw stagingError(root, error);
   }
@@ -84,7 +86,7 @@ export function stageWorkerFiles(staging: string, files: WorkerFiles): void {
       ["jobs.json", files.jobsJson],
       ["bin/runner.py", files.runner],
     ] as const) {
-      writeIfDifferent(join(staging, path), Buffer.from(text, "utf8"), 0o644);
+      writeIfDifferent(join(staging, path), () => [Buffer.from(text, "utf8")], 0o644);
     }
   } catch (error) {
     throw stagingError(staging, error);
@@ -120,7 +122,7 @@ function removeUnwanted(root: string, below: string, wanted: ReadonlyMap<string,
   }
 }
 
-function stageEntry(path: string, file: TreeFile, read: (file: TreeFile) => Uint8Array): void {
+function stageEntry(path: string, file: TreeFile, pieces: (file: TreeFile) => Iterable<Uint8Array>): void {
   switch (file.kind) {
     case "dir":
       mkdirSync(path, { recursive: true });
@@ -135,26 +137,37 @@ function stageEntry(path: string, file: TreeFile, read: (file: TreeFile) => Uint
       return;
     }
     case "file":
-      writeIfDifferent(path, read(file), file.mode);
+      writeIfDifferent(path, () => pieces(file), file.mode);
       return;
     default:
       assertNever(file.kind, "kind of file");
   }
 }
 
-function writeIfDifferent(path: string, content: Uint8Array, mode: number): void {
+function writeIfDifferent(path: string, pieces: () => Iterable<Uint8Array>, mode: number): void {
   const existing = lstatSync(path, { throwIfNoEntry: false });
-  if (existing?.isFile() === true && existing.size === content.length && sameContent(path, content)) {
+  if (existing?.isFile() === true && holds(path, pieces())) {
     setMode(path, mode);
     return;
   }
   rmSync(path, { force: true });
-  writeFileSync(path, content, { mode: 0o600 });
+  writePieces(path, pieces(), 0o600);
   setMode(path, mode);
 }
 
-function sameContent(path: string, content: Uint8Array): boolean {
-  return Buffer.compare(readFileSync(path), content) === 0;
+/** Whether the file has just this content. */
+function holds(path: string, pieces: Iterable<Uint8Array>): boolean {
+  const file = openRegular(path, "refuse");
+  try {
+    let left = fstatSync(file).size;
+    for (const bytes of pieces) {
+      left -= bytes.length;
+      if (left < 0 || !readToEnd(file, bytes.length, bytes.length).equals(bytes)) return false;
+    }
+    return left === 0;
+  } finally {
+    closeSync(file);
+  }
 }
 
 function setMode(path: string, mode: number): void {

@@ -1,8 +1,9 @@
 // workers.json as collect reads and writes it: its rows as they were written, or none when the file is empty.
 
-import { readFileSync, realpathSync, statSync } from "node:fs";
+import { realpathSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { writeFileAtomically } from "../bucket/private-files.ts";
+import { readRegular } from "../bucket/regular-file.ts";
 import type { Candidate } from "../lifecycle/select.ts";
 import type { Checked } from "../model/diagnostic.ts";
 import { MaandError, reasonOf } from "../model/error.ts";
@@ -28,7 +29,7 @@ export function readWorkersFile(root: string): WorkersFile | undefined {
   const path = join(root, workersPath);
   let content: string;
   try {
-    content = readFileSync(path, "utf8");
+    content = readRegular(path).toString("utf8");
   } catch (thrown) {
     if ((thrown as NodeJS.ErrnoException).code === "ENOENT") return undefined;
     throw new MaandError("local", `${workersPath} cannot be read`, {

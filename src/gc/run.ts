@@ -246,7 +246,7 @@ function recordPurge(
     const record = recordOf(entry, entry.status === "purged" ? "done" : "failed");
     return entry.error === undefined ? record : { ...record, error: entry.error };
   });
-  recordAllocations(session, records, () => {
+  recordAllocations(session, records, undefined, () => {
     purged = purge();
   });
   return purged!;

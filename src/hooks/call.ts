@@ -27,8 +27,8 @@ export interface HookCall {
   /** The place of these allocations in a rollout: they are one batch of it and stay together. */
   batch?: BatchPlace;
   /**
-   * What is written to the KV waits for the batch: it is kept or dropped with what becomes of the allocations, by
-   * `keepWrites` or `dropWrites`. Without it the run keeps what was written when all hooks succeed, and else drops it.
+   * What is written to the KV waits, each allocation's in its own name: `recordAllocations` keeps or drops it with what
+   * becomes of that allocation. Without it the run keeps what its hooks wrote when all of them succeed, and else drops it.
    */
   writesWithBatch?: boolean;
   /** For `job_control`. */

@@ -59,7 +59,6 @@ export async function startEngine(
       semaphores,
       workers: workerAccess(session, state, deployments),
       demandsOn: (job, hook) => demandsOn(state, job, hook),
-      now: () => session.now(),
     },
     ...(onRequest === undefined ? {} : { onRequest }),
     onFault(error) {

@@ -1,6 +1,6 @@
 // The hooks of one run: what build, deploy, health_check, job control and `maand hooks` call. Everything else is behind it.
 
-import type { KvOverlay } from "../kv/overlay.ts";
+import type { KvOverlay, Writer } from "../kv/overlay.ts";
 import { overlayKv } from "../kv/overlay.ts";
 import { batchWidth } from "../lifecycle/batches.ts";
 import type { RolloutOrder } from "../lifecycle/order.ts";
@@ -39,7 +39,7 @@ export interface HookHostOptions {
 export interface HookScripts {
   /** Files of the job, those of `_hooks/` among them. */
   files(job: string): readonly JobFileRow[];
-  read(sha256: string): Uint8Array;
+  pieces(sha256: string): Iterable<Uint8Array>;
 }
 
 export interface HookHost {
@@ -56,10 +56,6 @@ export interface HookHost {
    * the KV was kept.
    */
   run(call: HookCall): Promise<HookRun>;
-  /** Makes what hooks of the job have written for a batch durable: its allocations are promoted. */
-  keepWrites(job: string): void;
-  /** Forgets what hooks of the job have written for a batch. */
-  dropWrites(job: string): void;
   /** Ends the runtime API and whatever hooks have left running. Writes that were not kept are lost. */
   close(): Promise<void>;
 }
@@ -69,7 +65,7 @@ export function createHookHost(session: Session, options: HookHostOptions): Hook
   const { state } = options;
   const scripts = options.scripts ?? {
     files: (job) => state.files.get(job) ?? [],
-    read: (sha256) => session.blobs.read(sha256),
+    pieces: (sha256) => session.blobs.pieces(sha256),
   };
   const kv = overlayKv(session.kv);
   const jobs = new Map(state.jobs.map((job) => [job.name, job]));
@@ -79,6 +75,7 @@ export function createHookHost(session: Session, options: HookHostOptions): Hook
   const limited = createLimiter(session.conf.maxParallelWorkers);
   const layouts = new Map<string, { path: string; secrets: string[] }>();
   const warnedOrders = new Set<string>();
+  let runs = 0;
   let engine: Promise<Engine> | undefined;
 
   // Loaded with the first hook: the API and its schemas cost a command without hooks nothing.
@@ -105,7 +102,7 @@ export function createHookHost(session: Session, options: HookHostOptions): Hook
         job,
         workerIp,
         files: scripts.files(job),
-        readFile: scripts.read,
+        pieces: scripts.pieces,
         kv,
       },
       (text) => secrets.push(text),
@@ -137,6 +134,7 @@ export function createHookHost(session: Session, options: HookHostOptions): Hook
         hook,
         event: plan.call.event,
         demands: plan.demands,
+        writer: plan.writer ?? allocation.allocId,
         laidOutIn: layout.path,
         secrets: layout.secrets,
         api: { host: "127.0.0.1", port: api.port },
@@ -179,6 +177,7 @@ export function createHookHost(session: Session, options: HookHostOptions): Hook
     return {
       call,
       job,
+      ...(call.writesWithBatch === true ? {} : { writer: `run ${++runs}` }),
       order,
       hooks: hooksFor(job, call.event).filter((hook) => call.hook === undefined || hook.name === call.hook),
       targets: inRolloutOrder(
@@ -191,14 +190,14 @@ export function createHookHost(session: Session, options: HookHostOptions): Hook
     };
   };
 
-  /** Hooks that cannot write have nothing to settle, and must not touch what hooks of the same batch wrote. */
-  const settleWrites = (call: HookCall, complete: boolean): HookRun["writes"] => {
-    if (call.writesWithBatch === true || !eventRules[call.event].mayWriteKv) return "pending";
+  /** A run settles what its own hooks wrote and nothing else: others of the job may be under way beside it. */
+  const settleWrites = ({ call, writer }: Plan, complete: boolean): HookRun["writes"] => {
+    if (writer === undefined || !eventRules[call.event].mayWriteKv) return "pending";
     if (!complete) {
-      kv.discard(call.job);
+      kv.discard([writer]);
       return "dropped";
     }
-    kv.checkpoint(call.job, session.now());
+    kv.store([writer], session.now()).committed();
     return "kept";
   };
 
@@ -224,7 +223,7 @@ export function createHookHost(session: Session, options: HookHostOptions): Hook
     interrupted ||= results.some((result) => result.error?.kind === "interrupted");
     const failure = combineFailures(results.flatMap((result) => result.error ?? []));
     const isDone = !interrupted && results.every((result) => result.status === "done");
-    const base = { results, interrupted, writes: settleWrites(call, isDone) };
+    const base = { results, interrupted, writes: settleWrites(plan, isDone) };
     if (isDone) return { ...base, ok: true };
     return { ...base, ok: false, error: failure ?? didNotRun(call) };
   };
@@ -242,8 +241,6 @@ export function createHookHost(session: Session, options: HookHostOptions): Hook
       );
       if (missing.length > 0) throw noPython(missing);
     },
-    keepWrites: (job) => void kv.checkpoint(job, session.now()),
-    dropWrites: (job) => kv.discard(job),
     async close() {
       const started = await engine?.catch(() => undefined);
       if (started === undefined) return;
@@ -257,6 +254,8 @@ export function createHookHost(session: Session, options: HookHostOptions): Hook
 interface Plan {
   call: HookCall;
   job: JobRow;
+  /** In whose name its hooks write to the KV; absent where each writes for its own allocation. */
+  writer?: Writer;
   order: RolloutOrder;
   hooks: HookDeclaration[];
   targets: HookTarget[];

@@ -2,6 +2,7 @@
 
 import { join, relative } from "node:path";
 import type { Phase } from "../events/event.ts";
+import type { Writer } from "../kv/overlay.ts";
 import type { HookDeclaration, HookEvent } from "../model/manifest.ts";
 import { assertNever, type Result } from "../model/result.ts";
 import type { Session } from "../session/session.ts";
@@ -35,6 +36,8 @@ export interface InvocationRequest {
   environment: Omit<EnvironmentInput, "api" | "hook" | "event" | "bucketRoot" | "bucketId" | "inherited">;
   event: HookEvent;
   demands: readonly string[];
+  /** In whose name it writes to the KV. */
+  writer: Writer;
   /** Where the hook's files lie for this allocation. */
   laidOutIn: string;
   /** Secrets among those files. */
@@ -81,6 +84,7 @@ export async function invokeHook(
     event,
     hook: hook.name,
     demands: request.demands,
+    writer: request.writer,
     currentVersion: facts.currentVersion,
     newVersion: facts.newVersion,
     signal: over.signal,

@@ -2,7 +2,7 @@
 
 import { existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join, posix } from "node:path";
-import { makePrivateDirectory } from "../bucket/private-files.ts";
+import { makePrivateDirectory, writePieces } from "../bucket/private-files.ts";
 import { allocationNamespace, workersNamespace } from "../kv/namespaces.ts";
 import type { KvStore } from "../kv/store.ts";
 import { MaandError, reasonOf } from "../model/error.ts";
@@ -24,7 +24,8 @@ export interface LayoutRequest {
   workerIp: string;
   /** All files of the job. */
   files: readonly JobFileRow[];
-  readFile(sha256: string): Uint8Array;
+  /** The bytes of a file in order. */
+  pieces(sha256: string): Iterable<Uint8Array>;
   kv: Pick<KvStore, "get" | "keys">;
 }
 
@@ -87,8 +88,8 @@ function layOut(root: string, file: JobFileRow, request: LayoutRequest): void {
   else symlinkSync(file.target, path);
 }
 
-function writeContent(path: string, file: JobFileRow & { kind: "file" }, { readFile }: LayoutRequest): void {
-  writeFileSync(path, readFile(file.sha256), { mode: (file.mode & 0o700) | 0o600 });
+function writeContent(path: string, file: JobFileRow & { kind: "file" }, { pieces }: LayoutRequest): void {
+  writePieces(path, pieces(file.sha256), (file.mode & 0o700) | 0o600);
 }
 
 function layOutCertificates(

@@ -1,8 +1,9 @@
 // The CA of a bucket at init: made when there is none, finished when an earlier init was killed half-way, else kept.
 
 import { createPrivateKey } from "node:crypto";
-import { existsSync, readFileSync, renameSync } from "node:fs";
+import { existsSync, renameSync } from "node:fs";
 import { join } from "node:path";
+import { readRegular } from "../bucket/regular-file.ts";
 import { createAuthority, readAuthority, writeAuthority } from "../certs/authority.ts";
 import { describeCertificate, parseCertificate } from "../certs/describe.ts";
 import type { InitStep } from "./place.ts";
@@ -38,8 +39,9 @@ export async function placeAuthority(
 function finishInterruptedAuthority(secrets: string): void {
   const [key, certificate, waiting] = ["ca.key", "ca.crt", ".ca.crt.new"].map((name) => join(secrets, name));
   if (existsSync(certificate!) || !existsSync(key!) || !existsSync(waiting!)) return;
-  const parsed = parseCertificate(readFileSync(waiting!, "utf8"));
-  if (parsed !== undefined && isPair(parsed, readFileSync(key!, "utf8"))) renameSync(waiting!, certificate!);
+  const parsed = parseCertificate(readRegular(waiting!).toString("utf8"));
+  if (parsed !== undefined && isPair(parsed, readRegular(key!).toString("utf8")))
+    renameSync(waiting!, certificate!);
 }
 
 function isPair(certificate: NonNullable<ReturnType<typeof parseCertificate>>, keyPem: string): boolean {

@@ -1,11 +1,12 @@
 // Makes a bucket, or what is missing of one: every step is whole or undone, so that init can be killed and run again.
 
 import { randomUUID } from "node:crypto";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { MaandConf } from "../bucket/conf.ts";
 import { defaultConf, parseConf } from "../bucket/conf.ts";
 import type { BucketPaths } from "../bucket/locate.ts";
+import { readRegular } from "../bucket/regular-file.ts";
 import { ensureBucketId, holdsEncrypted, readBucketId, readSchemaVersion } from "../catalog/bucket.ts";
 import { type Catalog, openCatalog } from "../catalog/open.ts";
 import { migrations } from "../catalog/schema.ts";
@@ -76,7 +77,7 @@ export async function initBucket(paths: BucketPaths, request: InitRequest, now: 
     steps,
     notes,
     ...(conf === undefined ? {} : { conf }),
-    hasWorkers: !isEmptyList(readFileSync(join(root, workersPath), "utf8")),
+    hasWorkers: !isEmptyList(readRegular(join(root, workersPath)).toString("utf8")),
     hasSshKey: existsSync(join(root, sshKeyPath)),
   };
 }
@@ -99,7 +100,7 @@ function writtenPaths(sshKeyPath: string): string[] {
 /** The settings of a maand.conf that is there and valid. */
 function confOf(paths: BucketPaths): MaandConf | undefined {
   try {
-    const conf = parseConf(readFileSync(paths.conf, "utf8"), confPath);
+    const conf = parseConf(readRegular(paths.conf).toString("utf8"), confPath);
     return conf.ok ? conf.value : undefined;
   } catch {
     return undefined;
@@ -109,7 +110,7 @@ function confOf(paths: BucketPaths): MaandConf | undefined {
 function readSshKey(path: string): string {
   let text: string;
   try {
-    text = readFileSync(path, "utf8");
+    text = readRegular(path).toString("utf8");
   } catch (error) {
     throw new MaandError("usage", "the key given with --ssh-key cannot be read", {
       where: { file: path },
@@ -126,7 +127,7 @@ function readSshKey(path: string): string {
 }
 
 function refuseOtherKey(target: string, key: string): void {
-  if (!existsSync(target) || readFileSync(target, "utf8") === key) return;
+  if (!existsSync(target) || readRegular(target).toString("utf8") === key) return;
   throw new MaandError("usage", "the bucket already has another SSH key", {
     where: { file: target },
     why: "a key is never overwritten",

@@ -1,8 +1,9 @@
 // Putting the files of a bucket in place: what is missing is made, what is there is kept.
 
-import { chmodSync, lstatSync, mkdirSync, readdirSync, readFileSync, realpathSync, rmSync } from "node:fs";
+import { chmodSync, lstatSync, mkdirSync, readdirSync, realpathSync, rmSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { makePrivateDirectory, writeFileAtomically } from "../bucket/private-files.ts";
+import { readRegular } from "../bucket/regular-file.ts";
 import { MaandError, reasonOf } from "../model/error.ts";
 
 /** What became of one path of the bucket. */
@@ -58,7 +59,7 @@ export function placeFile(root: string, file: InitFile): InitStep {
     const found = exists(named);
     // A link stays a link: the file it points to is the one that is written.
     const path = found ? realpathSync(named) : named;
-    const content = file.content(found ? readFileSync(path, "utf8") : undefined);
+    const content = file.content(found ? readRegular(path).toString("utf8") : undefined);
     if (content === undefined) return { path: file.path, done: "kept" };
     mkdirSync(dirname(path), { recursive: true });
     // A file of the user's keeps the mode that the user gave it.

@@ -1,8 +1,8 @@
 // The files of a new bucket that its owner edits: maand.conf and an empty workspace, with schemas for editors.
 
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { formatDefaultConf, parseConf } from "../bucket/conf.ts";
+import { readRegular } from "../bucket/regular-file.ts";
 import { countOf } from "../support/plural.ts";
 import { parseJson } from "../workspace/json.ts";
 import { confPath, workersPath } from "../workspace/paths.ts";
@@ -27,7 +27,9 @@ export function placeConf(
     existing === undefined ? formatDefaultConf(overrides) : undefined;
   const step = placeFile(root, { path: confPath, content });
   const kept =
-    step.done === "kept" ? parseConf(readFileSync(join(root, confPath), "utf8"), confPath) : undefined;
+    step.done === "kept"
+      ? parseConf(readRegular(join(root, confPath)).toString("utf8"), confPath)
+      : undefined;
   const current = kept?.ok ? kept.value : undefined;
   if (sshUser !== undefined && step.done === "kept" && current?.sshUser !== sshUser)
     notes.push(`maand.conf is kept: to change the user, write ssh_user = "${sshUser}" there`);

@@ -97,6 +97,7 @@ async function control(
       checks: health?.checks,
       isChecked: isChecked(hooks, plan.job),
       silent: false,
+      kv: hooks.kv,
     });
     results.push(...ran);
     if (ran.some((result) => result.status === "failed")) stopped = "an earlier batch failed";
@@ -186,7 +187,8 @@ async function runByHook(
   place: BatchPlace,
 ): Promise<Map<string, TargetResult>> {
   const targets = batch.map(({ row, deployment }) => ({ allocation: row, ...versionsOf(plan, deployment) }));
-  const { results } = await hooks.run(controlCall(plan.job.name, plan, targets, place));
+  const call = controlCall(plan.job.name, plan, targets, place);
+  const { results } = await hooks.run({ ...call, writesWithBatch: true });
   return new Map(
     batch.map(({ row: { workerIp } }): [string, TargetResult] => {
       const own = results.filter((result) => result.workerIp === workerIp);

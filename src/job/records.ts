@@ -3,6 +3,7 @@
 import type { AllocationStatus } from "../events/event.ts";
 import { failureText } from "../health/failure.ts";
 import { type CheckResult, hasNotPassed } from "../health/gate.ts";
+import type { KvOverlay } from "../kv/overlay.ts";
 import type { AllocationRecord, StateChange } from "../lifecycle/record.ts";
 import { recordAllocations } from "../lifecycle/record.ts";
 import type { Versions } from "../lifecycle/target.ts";
@@ -42,6 +43,8 @@ export interface BatchNotes {
   isChecked: boolean;
   /** Nothing was begun: the table at the end tells it. */
   silent: boolean;
+  /** Where hooks have written for the batch, when any ran. */
+  kv?: KvOverlay;
 }
 
 /** Writes down what a batch has shown of its allocations, in one commit with the history, and tells it. */
@@ -70,8 +73,10 @@ export function recordBatch(
         ...(error === undefined ? {} : { error, reason: failureText(error) }),
         ...(change === undefined ? {} : { change }),
         silent: notes.silent,
+        writes: result.status === "done" ? "keep" : "drop",
       };
     }),
+    notes.kv,
   );
 }
 

@@ -1,7 +1,8 @@
 // Encryption of secrets at rest: AES-256-GCM under `secrets/kv.key`, bound to what the text belongs to.
 
 import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
+import { readRegular } from "../bucket/regular-file.ts";
 import { MaandError, reasonOf } from "../model/error.ts";
 
 const keyBytes = 32;
@@ -72,7 +73,7 @@ function readKey(path: string): Buffer {
   }
   let key: Buffer;
   try {
-    key = readFileSync(path);
+    key = readRegular(path);
   } catch (error) {
     throw new MaandError("catalog", "cannot read the key of the encrypted KV", {
       where: { file: path },

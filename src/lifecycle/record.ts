@@ -4,6 +4,7 @@ import type { AttemptedContent } from "../catalog/deployments.ts";
 import { failAttempts, forgetPromotions, promote, setStates } from "../catalog/deployments.ts";
 import { recordAllocation } from "../catalog/history.ts";
 import type { AllocationStatus, Phase } from "../events/event.ts";
+import type { KvOverlay, Writer } from "../kv/overlay.ts";
 import type { MaandError } from "../model/error.ts";
 import type { RuntimeState } from "../model/state.ts";
 import type { Session } from "../session/session.ts";
@@ -35,21 +36,29 @@ export interface AllocationRecord {
   change?: StateChange;
   /** No event: nothing was done and somebody else tells why, such as a job that is blocked as a whole. */
   silent?: boolean;
+  /** What hooks wrote to the KV for it and is pending: it lives and dies with what is recorded here. */
+  writes?: "keep" | "drop";
 }
 
 /**
  * Writes down what has become of allocations, durably and in one transaction, and then tells the event stream.
- * @param also what belongs to the same moment, such as the KV writes of the hooks that ran for them
+ * @param also what belongs to the same moment, such as the purge of their rows
+ * @param kv where hooks have written for them; what is kept of it is committed in the same transaction
  */
 export function recordAllocations(
   session: Session,
   records: readonly AllocationRecord[],
+  kv?: Pick<KvOverlay, "store" | "discard">,
   also: () => void = () => undefined,
 ): void {
   const { catalog, events, identity } = session;
   const at = session.now();
+  const writersTo = (what: "keep" | "drop"): Writer[] =>
+    records.flatMap(({ allocId, writes }) => (writes === what ? [allocId] : []));
+  let committed = (): void => undefined;
   catalog.transaction(() => {
     also();
+    if (kv !== undefined) committed = kv.store(writersTo("keep"), at).committed;
     applyChanges(session, records);
     for (const { job, workerIp, action, status, currentVersion, newVersion, error } of records) {
       recordAllocation(catalog, {
@@ -65,6 +74,8 @@ export function recordAllocations(
       });
     }
   })();
+  committed();
+  kv?.discard(writersTo("drop"));
   for (const { job, workerIp, phase, action, status, error, reason = error?.message, silent } of records) {
     if (silent === true) continue;
     const scope = { worker: workerIp, job, phase, action };

@@ -1,11 +1,11 @@
 // Opening a session: conf, catalog, KV and an idle connection pool.
 
-import { readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import type { MaandConf } from "../bucket/conf.ts";
 import { parseConf } from "../bucket/conf.ts";
 import type { BucketPaths } from "../bucket/locate.ts";
+import { readRegular } from "../bucket/regular-file.ts";
 import { openBlobs } from "../catalog/blobs.ts";
 import { readBucketId } from "../catalog/bucket.ts";
 import { openCatalog } from "../catalog/open.ts";
@@ -69,7 +69,7 @@ export async function closeSession(session: Session): Promise<void> {
 function readConf(paths: BucketPaths): MaandConf {
   let text: string;
   try {
-    text = readFileSync(paths.conf, "utf8");
+    text = readRegular(paths.conf).toString("utf8");
   } catch (error) {
     throw new MaandError("local", "cannot read maand.conf", {
       where: { file: paths.conf },

@@ -191,7 +191,7 @@ function topFile(job: SourceJob, name: string): Checked<string | undefined> {
   const file = job.files.find((candidate) => candidate.path === name);
   if (file === undefined) return checked(undefined);
   const path = jobPath(job.name, name);
-  if (file.kind === "file") return textOfFile(path, file.content);
+  if (file.kind === "file" && file.content instanceof Uint8Array) return textOfFile(path, file.content);
   const message = `it is a ${file.kind === "dir" ? "directory" : "link"}, and must be a file`;
   return refused({ file: path }, message, "put the file itself here");
 }

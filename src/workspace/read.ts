@@ -1,46 +1,69 @@
 // Reads `workspace/` of a bucket from disk, once, into one plain value.
 
-import { createHash } from "node:crypto";
-import { type Dirent, lstatSync, readdirSync, readFileSync, readlinkSync, type Stats } from "node:fs";
+import { type Dirent, readdirSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
+import { readRegular, specialKind } from "../bucket/regular-file.ts";
 import { type Checked, checked, type Diagnostic, errorAt, refused } from "../model/diagnostic.ts";
-import { reasonOf } from "../model/error.ts";
-import { runtimeDirectories, unindexedNames } from "../model/job-paths.ts";
+import { MaandError, reasonOf } from "../model/error.ts";
+import { isTemplate, runtimeDirectories, unindexedNames } from "../model/job-paths.ts";
 import { compareText } from "../support/order.ts";
+import { hashFile, readContent } from "./file-content.ts";
+import { createMoment, type Moment } from "./moment.ts";
 import { bucketPath, jobPath } from "./paths.ts";
 import type { SourceJob, WorkspaceSource } from "./source.ts";
 import type { JobFile } from "./types.ts";
 
-/** Largest file that a job may have: a content is one row of the catalog and is held in memory while synced. */
-const maxFileBytes = 512 * 1024 * 1024;
+const megabyte = 1024 * 1024;
+/** Largest file that a job may have. It is read, stored and staged in pieces; workers have to hold it. */
+const maxFileBytes = 512 * megabyte;
+/** Largest template: it is held in memory several times while it is rendered, once for each worker. */
+const maxTemplateBytes = 16 * megabyte;
+/** Largest manifest.json and vars.conf. */
+const maxInputBytes = 16 * megabyte;
 
 const plainNames = new Set(["workers.json", "disabled.json", "bucket.conf"]);
 const jobsConf = /^bucket\.jobs(?:\..+)?\.conf$/;
+/** What is read right below `workspace/`. */
+const isWorkspaceFile = (name: string): boolean => plainNames.has(name) || jobsConf.test(name);
+const isIndexed = (name: string): boolean => !unindexedNames.has(name);
 
 /**
  * Reads the workspace of the bucket at `root`. Never throws: what cannot be read is among the diagnostics.
  * Entries called `.venv venv node_modules __pycache__ .git` are not read at any depth.
  * @param jobConfigSelector `job_config_selector` of maand.conf
+ * @param moment notes what was looked at; `readStillWorkspace` asks it whether all of it belongs together
  */
-export function readWorkspace(root: string, jobConfigSelector: string): WorkspaceSource {
+export function readWorkspace(
+  root: string,
+  jobConfigSelector: string,
+  moment: Moment = createMoment(),
+): WorkspaceSource {
   const directory = join(root, "workspace");
-  const listed = listDirectory(directory, "workspace", "run maand init");
+  const counts = (name: string): boolean => isWorkspaceFile(name) || name === "jobs";
+  const listed = listDirectory(moment, directory, "workspace", counts, "run maand init");
   const entries = listed.ok ? listed.value : [];
   const files = new Map<string, Uint8Array>();
   const diagnostics: Diagnostic[] = [...listed.diagnostics];
   for (const { name } of entries) {
-    if (!plainNames.has(name) && !jobsConf.test(name)) continue;
-    const bytes = guarded(bucketPath(name), () => readFileSync(join(directory, name)));
+    if (!isWorkspaceFile(name)) continue;
+    const path = join(directory, name);
+    const shown = bucketPath(name);
+    const bytes = guarded(shown, () => {
+      moment.look(path, shown, "follow");
+      const read = readRegular(path);
+      moment.held(path, read.toString("latin1"), () => readRegular(path).toString("latin1"));
+      return read;
+    });
     diagnostics.push(...bytes.diagnostics);
     if (bytes.ok) files.set(name, bytes.value);
   }
   const hasJobs = entries.some((entry) => entry.name === "jobs");
-  const read = hasJobs ? readJobs(join(directory, "jobs")) : { jobs: [], diagnostics: [] };
+  const read = hasJobs ? readJobs(moment, join(directory, "jobs")) : { jobs: [], diagnostics: [] };
   return { jobConfigSelector, files, jobs: read.jobs, diagnostics: [...diagnostics, ...read.diagnostics] };
 }
 
-function readJobs(directory: string): Pick<WorkspaceSource, "jobs" | "diagnostics"> {
-  const listed = listDirectory(directory, "workspace/jobs");
+function readJobs(moment: Moment, directory: string): Pick<WorkspaceSource, "jobs" | "diagnostics"> {
+  const listed = listDirectory(moment, directory, "workspace/jobs", isIndexed);
   const jobs: SourceJob[] = [];
   const diagnostics: Diagnostic[] = [...listed.diagnostics];
   for (const entry of listed.ok ? listed.value : []) {
@@ -49,7 +72,7 @@ function readJobs(directory: string): Pick<WorkspaceSource, "jobs" | "diagnostic
       const place = { file: jobPath(entry.name) };
       diagnostics.push(errorAt(place, "a job directory must not be a link", "put the directory itself here"));
     } else if (entry.isDirectory()) {
-      const tree = readTree(join(directory, entry.name), "", entry.name);
+      const tree = readTree(moment, join(directory, entry.name), "", entry.name);
       diagnostics.push(...tree.diagnostics);
       jobs.push({ name: entry.name, files: tree.files.sort((a, b) => compareText(a.path, b.path)) });
     }
@@ -63,20 +86,20 @@ interface Tree {
   diagnostics: Diagnostic[];
 }
 
-function readTree(directory: string, prefix: string, job: string): Tree {
-  const listed = listDirectory(directory, jobPath(job, prefix));
+function readTree(moment: Moment, directory: string, prefix: string, job: string): Tree {
+  const listed = listDirectory(moment, directory, jobPath(job, prefix), isIndexed);
   const tree: Tree = { files: [], diagnostics: [...listed.diagnostics] };
   for (const { name } of listed.ok ? listed.value : []) {
     if (unindexedNames.has(name)) continue;
     const path = prefix === "" ? name : `${prefix}/${name}`;
     const full = join(directory, name);
-    const file = readEntry(full, path, jobPath(job, path));
+    const file = readEntry(moment, full, path, jobPath(job, path));
     tree.diagnostics.push(...file.diagnostics);
     if (!file.ok) continue;
     tree.files.push(file.value);
     const isRuntime = runtimeDirectories.some((runtime) => runtime === path);
     if (file.value.kind !== "dir" || isRuntime) continue;
-    const inner = readTree(full, path, job);
+    const inner = readTree(moment, full, path, job);
     for (const entry of inner.files) tree.files.push(entry);
     tree.diagnostics.push(...inner.diagnostics);
   }
@@ -84,38 +107,71 @@ function readTree(directory: string, prefix: string, job: string): Tree {
 }
 
 /** @param shown the entry's path as the user knows it */
-function readEntry(full: string, path: string, shown: string): Checked<JobFile> {
+function readEntry(moment: Moment, full: string, path: string, shown: string): Checked<JobFile> {
   // A name that is not UTF-8 reads as this character, and could not be written back as it was.
   if (path.includes("\uFFFD")) return refused({ file: shown }, "the file name is not UTF-8", "rename it");
-  const found = guarded(shown, () => lstatSync(full));
+  const found = guarded(shown, () => moment.look(full, shown, "keep"));
   if (!found.ok) return found;
   const stats = found.value;
   // Only permission bits: setuid, setgid and sticky have no place in what is deployed.
-  const mode = stats.mode & 0o777;
+  const mode = Number(stats.mode) & 0o777;
   if (stats.isDirectory()) return checked({ kind: "dir", path, mode });
   if (stats.isSymbolicLink())
-    return guarded(shown, () => ({ kind: "link", path, target: readlinkSync(full) }));
+    return guarded(shown, () => {
+      const target = readlinkSync(full);
+      moment.held(full, target, () => readlinkSync(full));
+      return { kind: "link", path, target };
+    });
   if (!stats.isFile())
     return refused({ file: shown }, `${specialKind(stats)} cannot be deployed`, "remove it from the job");
-  if (stats.size > maxFileBytes) {
-    const message = `the file has ${Math.ceil(stats.size / 1024 / 1024)} MB, more than the ${maxFileBytes / 1024 / 1024} MB a job file may have`;
-    return refused({ file: shown }, message, "let the Makefile fetch it on the worker");
+  const size = Number(stats.size);
+  const { most, holder, hint } = limitOf(path);
+  if (size > most) {
+    const message = `the file has ${Math.ceil(size / megabyte)} MB, more than the ${most / megabyte} MB ${holder} may have`;
+    return refused({ file: shown }, message, hint);
   }
   return guarded(shown, () => {
-    const content = readFileSync(full);
-    const sha256 = createHash("sha256").update(content).digest("hex");
+    const { content, sha256 } = readContent(full, size, isInputFile(path) ? maxInputBytes : undefined);
+    moment.held(full, sha256, () => hashFile(full));
     return { kind: "file", path, mode, sha256, content };
   });
 }
 
-function specialKind(stats: Stats): string {
-  if (stats.isFIFO()) return "a named pipe";
-  if (stats.isSocket()) return "a socket";
-  return "a device";
+/** What is parsed, and therefore held in memory whatever its size. */
+const isInputFile = (path: string): boolean => path === "manifest.json" || path === "vars.conf";
+
+function limitOf(path: string): { most: number; holder: string; hint: string } {
+  if (isInputFile(path))
+    return { most: maxInputBytes, holder: `a ${path}`, hint: "see that it is the right file" };
+  if (isTemplate(path)) {
+    const hint = "keep what is not rendered in a file of its own, without .tpl or .eta";
+    return { most: maxTemplateBytes, holder: "a template", hint };
+  }
+  return { most: maxFileBytes, holder: "a job file", hint: "let the Makefile fetch it on the worker" };
 }
 
-function listDirectory(directory: string, shown: string, hint?: string): Checked<Dirent[]> {
-  return guarded(shown, () => readdirSync(directory, { withFileTypes: true }), hint);
+/** @param counts the names in it that are read */
+function listDirectory(
+  moment: Moment,
+  directory: string,
+  shown: string,
+  counts: (name: string) => boolean,
+  hint?: string,
+): Checked<Dirent[]> {
+  return guarded(
+    shown,
+    () => {
+      const entries = readdirSync(directory, { withFileTypes: true });
+      moment.listed(
+        directory,
+        shown,
+        entries.map(({ name }) => name),
+        counts,
+      );
+      return entries;
+    },
+    hint,
+  );
 }
 
 /** The result of `read`, or an error with the system's reason. */
@@ -123,6 +179,8 @@ function guarded<T>(path: string, read: () => T, hint?: string): Checked<T> {
   try {
     return checked(read());
   } catch (thrown) {
+    if (thrown instanceof MaandError)
+      return refused({ file: path }, thrown.message, thrown.hint ?? "check the file");
     const code = thrown instanceof Error && "code" in thrown ? String(thrown.code) : undefined;
     const message = `it cannot be read (${code ?? reasonOf(thrown)})`;
     return refused({ file: path }, message, hint ?? readHint(code));

@@ -2,6 +2,7 @@
 
 import type { FilePlace } from "../model/diagnostic.ts";
 import type { Bounds, Manifest } from "../model/manifest.ts";
+import type { FileContent } from "./file-content.ts";
 
 /** One row of `workers.json`; the array is sorted by position. */
 export interface WorkspaceWorker {
@@ -26,7 +27,7 @@ export interface Disabled {
 
 /** One entry below a job directory; `path` uses `/`, is relative to the job directory and never leaves it. */
 export type JobFile =
-  | { kind: "file"; path: string; mode: number; sha256: string; content: Uint8Array }
+  | { kind: "file"; path: string; mode: number; sha256: string; content: FileContent }
   | { kind: "dir"; path: string; mode: number }
   | { kind: "link"; path: string; target: string };
 

@@ -69,7 +69,9 @@ async function render(path: string, currentVersion = job.version, by = renders):
 }
 
 const put = (namespace: string, key: string, value?: string) =>
-  kv.apply([{ namespace, key, ...(value === undefined ? {} : { value }) }], 1);
+  kv.write(writerOf(namespace), [{ namespace, key, ...(value === undefined ? {} : { value }) }]);
+/** One writer for each job. */
+const writerOf = (namespace: string) => namespace.split("/")[2]!;
 
 test("nothing changed, nothing rendered", async () => {
   for (const path of Object.keys(templates)) {
@@ -90,17 +92,17 @@ test("a write counts where it was read, and so does taking it back", async () =>
   expect([(await render("one.tpl"))[1], (await render("pair.tpl"))[1]]).toEqual([0, 0]);
   put("vars/job/api", "one", "first");
   expect(await render("one.tpl")).toEqual(["first\n", 0]);
-  kv.discard("api");
+  kv.discard(["api"]);
   expect(await render("one.tpl")).toEqual([nothing, 0]);
   put("vars/job/api", "one", "yes");
   expect(await render("pair.tpl")).toEqual(["yes\n\n", 1]);
   put("vars/job/api", "two", "second");
   expect(await render("pair.tpl")).toEqual(["yes\nsecond\n", 1]);
-  kv.checkpoint("api", 1);
+  kv.store(["api"], 1).committed();
   expect(await render("pair.tpl")).toEqual(["yes\nsecond\n", 0]);
   put("vars/job/api", "one");
   expect((await render("one.tpl"))[0]).toBe("\n");
-  kv.checkpoint("api", 1);
+  kv.store(["api"], 1).committed();
   expect((await render("one.tpl"))[1]).toBe(0);
 });
 
@@ -120,7 +122,7 @@ test("listings, other jobs, other allocations and the store below count too", as
   const peer = room.state.allocations.filter((row) => row.job === "api")[1]!;
   put(`maand/job/api/worker/${peer.workerIp}`, "note", "here");
   expect(await render("peer.tpl")).toEqual(["here;;", 1]);
-  kv.discard("api");
+  kv.discard(["api"]);
   await render("one.tpl");
   room.session.kv.apply([{ namespace: "vars/job/api", key: "one", value: "from below" }], 1);
   expect((await render("one.tpl"))[0]).toBe("from below\n");
@@ -135,8 +137,11 @@ test("whatever is written, kept and dropped: a kept render is what a new one wou
   });
   const step = fc.oneof(
     { weight: 4, arbitrary: write.map((change) => () => put(change.namespace, change.key, change.value)) },
-    { weight: 1, arbitrary: fc.constantFrom("api", "db").map((name) => () => kv.discard(name)) },
-    { weight: 1, arbitrary: fc.constantFrom("api", "db").map((name) => () => kv.checkpoint(name, 2)) },
+    { weight: 1, arbitrary: fc.constantFrom("api", "db").map((name) => () => kv.discard([name])) },
+    {
+      weight: 1,
+      arbitrary: fc.constantFrom("api", "db").map((name) => () => kv.store([name], 2).committed()),
+    },
   );
   await fc.assert(
     fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 10 }), async (steps) => {
@@ -170,7 +175,7 @@ test("bytes that had no room are rendered again, what they are is not", async ()
   const before = renderCounts().content;
   await small.identify({ job, allocation, template, currentVersion: job.version });
   expect(renderCounts().content).toBe(before);
-  kv.discard("api");
+  kv.discard(["api"]);
 });
 
 test("room that an outdated render took is free again", async () => {
@@ -187,7 +192,7 @@ test("room that an outdated render took is free again", async () => {
       [`${text}\n`, 0],
     ]);
   }
-  kv.discard("api");
+  kv.discard(["api"]);
 });
 
 describe("CurrentVersion", () => {

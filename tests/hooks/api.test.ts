@@ -45,14 +45,11 @@ beforeAll(async () => {
     other: { files: {} },
   });
   kv = overlayKv(room.session.kv);
-  kv.apply(
-    [
-      { namespace: "vars/job/db", key: "host", value: "10.0.0.9" },
-      { namespace: "secrets/job/db", key: "password", value: "hush-hush" },
-      { namespace: "vars/job/other", key: "x", value: "1" },
-    ],
-    1,
-  );
+  kv.write("test", [
+    { namespace: "vars/job/db", key: "host", value: "10.0.0.9" },
+    { namespace: "secrets/job/db", key: "password", value: "hush-hush" },
+    { namespace: "vars/job/other", key: "x", value: "1" },
+  ]);
   tokens = createTokens();
   api = await startApi({
     tokens,
@@ -61,7 +58,6 @@ beforeAll(async () => {
       semaphores,
       workers: workerAccess(room.session, room.state, new Map()),
       demandsOn: (job, hook) => demandsOn(room.state, job, hook),
-      now: () => 1,
     },
     onRequest: (_, line) => asked.push(line),
     onFault: (error) => faults.push(error),
@@ -86,6 +82,7 @@ function mint(change: Partial<HookInvocation> = {}): string {
     event: "cli",
     hook: "hook_a",
     demands: ["db"],
+    writer: "alloc-api-1",
     currentVersion: "0.0.0",
     newVersion: "1.2.3",
     signal: new AbortController().signal,
@@ -238,7 +235,7 @@ describe("writing", () => {
     await ask("PUT", "/kv", { body: { namespace: "vars/job/api", key: "seen", value: "now" } });
     expect((await ask("GET", "/kv?namespace=vars/job/api&key=seen")).json.value).toBe("now");
     expect(room.session.kv.get("vars/job/api", "seen")).toBeUndefined();
-    kv.checkpoint("api", 2);
+    kv.store(["alloc-api-1"], 2).committed();
     expect(room.session.kv.get("vars/job/api", "seen")).toBe("now");
   });
 
@@ -246,7 +243,7 @@ describe("writing", () => {
     await ask("PUT", "/kv/secret", {
       body: { namespace: "secrets/job/api", key: "pw", value: "not-for-print" },
     });
-    kv.checkpoint("api", 2);
+    kv.store(["alloc-api-1"], 2).committed();
     expect(room.session.kv.get("secrets/job/api", "pw")).toBeInstanceOf(Secret);
     expect((await ask("GET", "/kv?namespace=secrets/job/api&key=pw")).json.value).toBe("not-for-print");
     expect(secrets.filter((text) => text === "not-for-print")).toHaveLength(2);

@@ -172,7 +172,10 @@ describe.each(Object.keys(scripts))("%s", (language) => {
     const kept = event === "health_check" ? undefined : event;
     expect(room.host.kv.get("vars/job/api", "from_hook")).toBe(kept);
     expect(room.session.kv.get("vars/job/api", "from_hook")).toBeUndefined();
-    room.host.keepWrites("api");
+    // Each allocation's writes are its own: those of one are enough to keep what all of them wrote alike.
+    const { allocId } = room.state.allocations.find((row) => row.workerIp === second)!;
+    room.host.kv.discard(room.state.allocations.map((row) => row.allocId).filter((id) => id !== allocId));
+    room.host.kv.store([allocId], 1).committed();
     expect(room.session.kv.get("vars/job/api", "from_hook")).toBe(kept);
     await room.close();
   });
@@ -198,10 +201,9 @@ if maand.allocation_ip() in maand.kv_get("vars/job/api", "fail", ""): sys.exit(7
 
   test("hooks by name, allocations in the order that the KV says", async () => {
     const room = await makeOrderRoom(1);
-    room.host.kv.apply(
-      [{ namespace: "maand/job/api", key: "rollout_order", value: `${third},${first},${second}` }],
-      1,
-    );
+    room.host.kv.write("test", [
+      { namespace: "maand/job/api", key: "rollout_order", value: `${third},${first},${second}` },
+    ]);
     const run = await room.host.run({ event: "cli", job: "api" });
     expect(run.error).toBeUndefined();
     expect(ran(room)).toEqual(
@@ -212,7 +214,7 @@ if maand.allocation_ip() in maand.kv_get("vars/job/api", "fail", ""): sys.exit(7
 
   test("an order that is none is told of once and not followed", async () => {
     const room = await makeOrderRoom(1);
-    room.host.kv.apply([{ namespace: "maand/job/api", key: "rollout_order", value: third }], 1);
+    room.host.kv.write("test", [{ namespace: "maand/job/api", key: "rollout_order", value: third }]);
     await room.host.run({ event: "cli", job: "api" });
     expect(ran(room)[0]).toBe(`ran hook_a ${first}`);
     expect(room.warnings().filter((text) => text.includes("rollout_order"))).toHaveLength(1);
@@ -221,7 +223,7 @@ if maand.allocation_ip() in maand.kv_get("vars/job/api", "fail", ""): sys.exit(7
 
   test("a failure lets its batch finish and nothing after it begin; all failures are told", async () => {
     const room = await makeOrderRoom(2);
-    room.host.kv.apply([{ namespace: "vars/job/api", key: "fail", value: `${first},${second}` }], 1);
+    room.host.kv.write("test", [{ namespace: "vars/job/api", key: "fail", value: `${first},${second}` }]);
     const run = await room.host.run({ event: "cli", job: "api" });
     expect(run.results.map(({ hook, workerIp, status }) => [hook, workerIp, status])).toEqual([
       ["hook_a", first, "failed"],
@@ -240,7 +242,7 @@ if maand.allocation_ip() in maand.kv_get("vars/job/api", "fail", ""): sys.exit(7
 
   test("a gate asks all of them all the same", async () => {
     const room = await makeOrderRoom(1, "health_check");
-    room.host.kv.apply([{ namespace: "vars/job/api", key: "fail", value: first }], 1);
+    room.host.kv.write("test", [{ namespace: "vars/job/api", key: "fail", value: first }]);
     const run = await room.host.run({ event: "health_check", job: "api" });
     expect(run.results.map(({ status }) => status)).toEqual([
       "failed",
@@ -253,34 +255,53 @@ if maand.allocation_ip() in maand.kv_get("vars/job/api", "fail", ""): sys.exit(7
     await room.close();
   });
 
-  test("a run keeps what was written when all hooks succeed, drops it when one fails, and says which", async () => {
-    const room = await makeOrderRoom(1);
+  const writing = `import maand
+maand.kv_put("vars/job/api", "x", maand.kv_get("vars/job/api", "value", "") + maand.allocation_ip())
+if maand.allocation_ip() == maand.kv_get("vars/job/api", "fail", ""): raise SystemExit(7)
+`;
+  const makeWritingRoom = (event: string) =>
+    makeRoom({
+      api: {
+        manifest: { hooks: hooks({ hook_a: [event] }), max_concurrent_upgrades: 1 },
+        files: { "_hooks/hook_a.py": writing },
+      },
+    });
+
+  test("a run keeps what its hooks wrote when all succeed, drops it when one fails, and says which", async () => {
+    const room = await makeWritingRoom("cli");
     const write = (key: string, value: string) =>
-      room.host.kv.apply([{ namespace: "vars/job/api", key, value }], 1);
-    write("x", "1");
+      room.host.kv.write("test", [{ namespace: "vars/job/api", key, value }]);
+    write("value", "1 ");
     expect((await room.host.run({ event: "cli", job: "api" })).writes).toBe("kept");
-    expect(room.session.kv.get("vars/job/api", "x")).toBe("1");
-    write("x", "2");
-    write("fail", first);
+    expect(room.session.kv.get("vars/job/api", "x")).toBe(`1 ${third}`);
+    write("value", "2 ");
+    write("fail", second);
     expect((await room.host.run({ event: "cli", job: "api" })).writes).toBe("dropped");
-    expect(room.host.kv.get("vars/job/api", "x")).toBe("1");
+    expect(room.host.kv.get("vars/job/api", "x")).toBe(`1 ${third}`);
+    // What others have pending is none of its business.
+    expect(room.host.kv.pending()).toEqual(["test"]);
+    await room.close();
+  });
+
+  test("runs of one job side by side settle what is theirs: of two stops one fails, and the other's writes stay", async () => {
+    const room = await makeWritingRoom("after_allocation_stopped");
+    room.host.kv.write("test", [{ namespace: "vars/job/api", key: "fail", value: second }]);
+    const stop = (ip: string) => {
+      const targets = room.state.allocations.filter((row) => row.workerIp === ip);
+      const call = { event: "after_allocation_stopped" as const, job: "api", phase: "stop" as const };
+      return room.host.run({ ...call, targets: targets.map((allocation) => ({ allocation })) });
+    };
+    const ran = await Promise.all([stop(first), stop(second)]);
+    expect(ran.map(({ writes }) => writes)).toEqual(["kept", "dropped"]);
+    expect(room.session.kv.get("vars/job/api", "x")).toBe(first);
     await room.close();
   });
 
   test("a gate in the middle of a batch leaves the batch's writes alone", async () => {
     const room = await makeOrderRoom(1, "health_check");
-    room.host.kv.apply([{ namespace: "vars/job/api", key: "fail", value: first }], 1);
+    room.host.kv.write("test", [{ namespace: "vars/job/api", key: "fail", value: first }]);
     expect((await room.host.run({ event: "health_check", job: "api" })).writes).toBe("pending");
     expect(room.host.kv.get("vars/job/api", "fail")).toBe(first);
-    await room.close();
-  });
-
-  test("what is discarded is gone for everybody", async () => {
-    const room = await makeOrderRoom(1);
-    room.host.kv.apply([{ namespace: "vars/job/api", key: "x", value: "1" }], 1);
-    room.host.dropWrites("api");
-    room.host.keepWrites("api");
-    expect(room.session.kv.get("vars/job/api", "x")).toBeUndefined();
     await room.close();
   });
 

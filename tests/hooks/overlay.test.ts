@@ -1,4 +1,4 @@
-// The KV overlay: pending writes are seen at once, kept at a checkpoint, gone after a discard.
+// The KV overlay: pending writes are seen at once, stored or discarded per writer, the last one of those kept counts.
 
 import { expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";
@@ -25,44 +25,67 @@ function freshKv() {
 const text = (value: string | Secret | undefined): string | undefined =>
   value instanceof Secret ? value.reveal() : value;
 
-test("a write is seen at once and durable only at the checkpoint of its job", () => {
+const put = (key: string, value?: string): KvChange[] => [
+  { namespace: "vars/job/a", key, ...(value === undefined ? {} : { value }) },
+];
+
+test("a write is seen at once and durable only when its writer's are stored", () => {
   const base = freshKv();
   const kv = overlayKv(base);
-  expect(kv.apply([{ namespace: "vars/job/a", key: "x", value: "1" }], 1)).toBe(1);
-  expect(kv.apply([{ namespace: "secrets/job/b", key: "s", value: "hush" }], 1)).toBe(1);
+  expect(kv.write("one", [{ namespace: "vars/job/a", key: "x", value: "1" }])).toBe(1);
+  expect(kv.write("two", [{ namespace: "secrets/job/a", key: "s", value: "hush" }])).toBe(1);
   expect(kv.get("vars/job/a", "x")).toBe("1");
-  expect(kv.get("secrets/job/b", "s")).toBeInstanceOf(Secret);
+  expect(kv.get("secrets/job/a", "s")).toBeInstanceOf(Secret);
   expect(base.entries()).toEqual([]);
-  expect(kv.pending()).toEqual(["a", "b"]);
-  expect(kv.checkpoint("a", 2)).toBe(1);
+  expect(kv.pending()).toEqual(["one", "two"]);
+  const stored = kv.store(["one"], 2);
+  expect(stored.changed).toBe(1);
+  // Until the caller's transaction is committed, a rollback must lose nothing.
+  expect(kv.pending()).toEqual(["one", "two"]);
+  stored.committed();
   expect(base.get("vars/job/a", "x")).toBe("1");
-  expect(base.get("secrets/job/b", "s")).toBeUndefined();
-  kv.discard("b");
-  expect(kv.get("secrets/job/b", "s")).toBeUndefined();
+  expect(base.get("secrets/job/a", "s")).toBeUndefined();
+  kv.discard(["two"]);
+  expect(kv.get("secrets/job/a", "s")).toBeUndefined();
   expect(kv.pending()).toEqual([]);
 });
 
-test("a secret stays encrypted in the catalog after the checkpoint", () => {
+test("a secret stays encrypted in the catalog once it is stored", () => {
   const base = freshKv();
   const kv = overlayKv(base);
-  kv.apply([{ namespace: "secrets/job/a", key: "s", value: "hush" }], 1);
-  kv.checkpoint("a", 1);
+  kv.write("one", [{ namespace: "secrets/job/a", key: "s", value: "hush" }]);
+  kv.store(["one"], 1).committed();
   expect(base.get("secrets/job/a", "s")).toBeInstanceOf(Secret);
   expect(text(base.get("secrets/job/a", "s"))).toBe("hush");
 });
 
 test("what is there already is no change, and neither is deleting what is not there", () => {
   const base = freshKv();
-  base.apply([{ namespace: "vars/job/a", key: "x", value: "1" }], 1);
+  base.apply(put("x", "1"), 1);
   const kv = overlayKv(base);
-  expect(kv.apply([{ namespace: "vars/job/a", key: "x", value: "1" }], 1)).toBe(0);
-  expect(kv.apply([{ namespace: "vars/job/a", key: "y" }], 1)).toBe(0);
+  expect(kv.write("one", put("x", "1"))).toBe(0);
+  expect(kv.write("one", put("y"))).toBe(0);
   expect(kv.pending()).toEqual([]);
+});
+
+test("two write the same value: it stays when either of them is dropped", () => {
+  for (const [dropped, kept] of [
+    ["one", "two"],
+    ["two", "one"],
+  ] as const) {
+    const base = freshKv();
+    const kv = overlayKv(base);
+    kv.write("one", put("x", "1"));
+    expect(kv.write("two", put("x", "1"))).toBe(0);
+    kv.discard([dropped]);
+    kv.store([kept], 1).committed();
+    expect(base.get("vars/job/a", "x")).toBe("1");
+  }
 });
 
 test("a namespace that belongs to no job cannot be written through it", () => {
   expect(() =>
-    overlayKv(freshKv()).apply([{ namespace: "maand/bucket", key: "x", value: "1" }], 1),
+    overlayKv(freshKv()).write("one", [{ namespace: "maand/bucket", key: "x", value: "1" }]),
   ).toThrow();
 });
 
@@ -74,41 +97,66 @@ const change: fc.Arbitrary<KvChange> = fc.record(
   },
   { requiredKeys: ["namespace", "key"] },
 );
+const writer = fc.constantFrom("alloc 1", "alloc 2", "run 1");
+type Step = { do: "write"; writer: string; change: KvChange } | { do: "store" | "discard"; writer: string };
+const step: fc.Arbitrary<Step> = fc.oneof(
+  { weight: 5, arbitrary: fc.record({ do: fc.constant("write" as const), writer, change }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constantFrom("store" as const, "discard" as const), writer }) },
+);
 
-test("whatever is written: an overlay reads as if it had been written straight away, and a checkpoint writes just that", () => {
-  const [straight, base] = [freshKv(), freshKv()];
+test("whoever writes and however it is settled: the last write of those not dropped is read, of those stored is kept", () => {
+  const base = freshKv();
   let run = 0;
   fc.assert(
-    fc.property(fc.array(change, { maxLength: 8 }), fc.array(change, { maxLength: 8 }), (before, pending) => {
+    fc.property(fc.array(step, { maxLength: 16 }), (steps) => {
       // Jobs of its own for each run: a new catalog each time would take seconds.
       run += 1;
       const ours = (one: KvChange): KvChange => ({ ...one, namespace: `${one.namespace}${run}` });
-      const isOurs = (namespace: string): boolean => /\D(\d+)$/.exec(namespace)?.[1] === String(run);
-      for (const kv of [straight, base]) kv.apply(before.map(ours), 1);
-      const overlay = overlayKv(base);
-      for (const one of pending.map(ours)) {
-        straight.apply([one], 2);
-        overlay.apply([one], 2);
-      }
-      expect(overlay.namespaces().filter(isOurs)).toEqual(straight.namespaces().filter(isOurs));
-      const namespaces = ["vars/job/a", "vars/job/b", "secrets/job/a", "maand/job/a"].map(
-        (name) => `${name}${run}`,
-      );
-      for (const namespace of namespaces) {
-        expect(overlay.keys(namespace)).toEqual(straight.keys(namespace));
-        for (const key of ["k1", "k2", "k3"]) {
-          expect(text(overlay.get(namespace, key))).toEqual(text(straight.get(namespace, key)));
+      const kv = overlayKv(base);
+      // The model: every write in order, with what became of it.
+      const log: { writer: string; change: KvChange; fate: "pending" | "stored" | "dropped" }[] = [];
+      const settle = (who: string, fate: "stored" | "dropped"): void => {
+        if (fate === "stored") kv.store([who], 2).committed();
+        else kv.discard([who]);
+        for (const write of log) if (write.writer === who && write.fate === "pending") write.fate = fate;
+      };
+      const check = (): void => {
+        for (const name of ["vars/job/a", "vars/job/b", "secrets/job/a", "maand/job/a"]) {
+          const namespace = `${name}${run}`;
+          const expected = (fates: readonly string[], key: string) =>
+            log.findLast(
+              (write) =>
+                write.change.namespace === namespace &&
+                write.change.key === key &&
+                fates.includes(write.fate),
+            )?.change.value;
+          const all = ["k1", "k2", "k3"];
+          for (const key of all) {
+            expect(text(kv.get(namespace, key))).toBe(expected(["pending", "stored"], key));
+            expect(text(base.get(namespace, key))).toBe(expected(["stored"], key));
+          }
+          const live = all.filter((key) => expected(["pending", "stored"], key) !== undefined);
+          expect(kv.keys(namespace)).toEqual(live);
+          expect(kv.namespaces().includes(namespace)).toBe(live.length > 0);
+          const entries = kv.entries().filter((entry) => entry.namespace === namespace && !entry.deleted);
+          expect(entries.map(({ key, value }) => [key, text(value)])).toEqual(
+            live.map((key) => [key, expected(["pending", "stored"], key)]),
+          );
         }
+      };
+      for (const one of steps) {
+        if (one.do === "write") {
+          kv.write(one.writer, [ours(one.change)]);
+          log.push({ writer: one.writer, change: ours(one.change), fate: "pending" });
+        } else settle(one.writer, one.do === "store" ? "stored" : "dropped");
+        check();
       }
-      const live = (kv: Pick<typeof straight, "entries">) =>
-        kv
-          .entries()
-          .filter((entry) => !entry.deleted && isOurs(entry.namespace))
-          .map(({ namespace, key, value }) => [namespace, key, text(value)]);
-      expect(live(overlay)).toEqual(live(straight));
-      for (const job of ["a", "b"]) overlay.checkpoint(`${job}${run}`, 3);
-      expect(live(base)).toEqual(live(straight));
+      settle("alloc 1", "stored");
+      settle("alloc 2", "dropped");
+      settle("run 1", "stored");
+      check();
+      expect(kv.pending()).toEqual([]);
     }),
-    { numRuns: 60 },
+    { numRuns: 80 },
   );
 });

@@ -137,7 +137,7 @@ test("files of the workspace are read by name; others are left alone", () => {
 test("a directory where a file belongs is a fault", () => {
   mkdirSync(join(root, "workspace/workers.json"));
   expect(faults()).toEqual([
-    "workspace/workers.json: it cannot be read (EISDIR); files and directories must not change places here",
+    "workspace/workers.json: it is a directory, not a file; put a regular file there",
   ]);
 });
 

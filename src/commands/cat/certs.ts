@@ -1,7 +1,7 @@
 // maand cat certs: the CA and every certificate, with what is left of it.
 
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { readRegular } from "../../bucket/regular-file.ts";
 import type { HeldCertificate } from "../../certs/status.ts";
 import { allocationNamespace } from "../../kv/namespaces.ts";
 import { MaandError, reasonOf } from "../../model/error.ts";
@@ -60,7 +60,7 @@ function heldCertificates(session: Session, state: CatalogState, passes: RowFilt
 function readAuthorityPem(session: Session): string {
   const path = join(session.paths.secrets, "ca.crt");
   try {
-    return readFileSync(path, "utf8");
+    return readRegular(path).toString("utf8");
   } catch (error) {
     if (error instanceof Error && "code" in error && error.code === "ENOENT") return "missing";
     throw new MaandError("local", "cannot read the CA certificate", {

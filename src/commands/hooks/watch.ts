@@ -8,6 +8,7 @@ import { hooksSource } from "../../hooks/layout.ts";
 import { MaandError } from "../../model/error.ts";
 import { unindexedNames } from "../../model/job-paths.ts";
 import type { Session } from "../../session/session.ts";
+import { piecesOf } from "../../workspace/file-content.ts";
 import { readWorkspace } from "../../workspace/read.ts";
 import { hooksOutcome } from "./outcome.ts";
 import type { CliHookRequest, HooksRun } from "./run-hook.ts";
@@ -61,10 +62,10 @@ function workspaceScripts(session: Session, name: string): HookScripts {
   );
   return {
     files: () => files,
-    read(sha256) {
+    pieces(sha256) {
       const content = contents.get(sha256);
       if (content === undefined) throw new Error(`the workspace has no content ${sha256}`);
-      return content;
+      return piecesOf(content, sha256);
     },
   };
 }

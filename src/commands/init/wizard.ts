@@ -1,11 +1,12 @@
 // The questions of maand init on a terminal. Nothing is written here: a cancelled wizard leaves no trace.
 
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { type CANCEL_SYMBOL, confirm, intro, isCancel, outro, text } from "@clack/prompts";
 import { defaultConf } from "../../bucket/conf.ts";
 import type { BucketPaths } from "../../bucket/locate.ts";
+import { readRegular } from "../../bucket/regular-file.ts";
 import type { InitRequest } from "../../init/create.ts";
 import { isEmptyList } from "../../init/workspace.ts";
 import { MaandError } from "../../model/error.ts";
@@ -52,7 +53,7 @@ function openQuestions(paths: BucketPaths, given: InitRequest) {
     sshKey: conf && given.sshKeyPath === undefined && !existsSync(join(paths.secrets, defaultConf().sshKey)),
     workers:
       given.workers.length === 0 &&
-      (!existsSync(workersFile) || isEmptyList(readFileSync(workersFile, "utf8"))),
+      (!existsSync(workersFile) || isEmptyList(readRegular(workersFile).toString("utf8"))),
   };
 }
 

@@ -149,23 +149,22 @@ async function stage(run: DeployRun, action: Action): Promise<AttemptedContent> 
   if (isDue(action) && promoted.hash !== facts.content?.hash)
     beginAttempts(run.session.catalog, [newAttempt(run, action, promoted)]);
   const staging = workerStaging(run.session.paths.staging, action.workerIp);
-  stageJob(staging, action.job, staged.files, staged.read);
+  stageJob(staging, action.job, staged.files, staged.pieces);
   return promoted;
 }
 
 /**
- * Records a batch in one commit: what is well is promoted, what failed its gate is marked so. What hooks wrote while
- * the batch ran becomes durable with it; of a batch that failed nothing is kept.
+ * Records a batch in one commit: what is well is promoted, what failed its gate is marked so. What hooks wrote for an
+ * allocation becomes durable with its promotion and is dropped with its failure; a batch mate's failure takes nothing.
  */
-export function settleBatch(run: DeployRun, attempts: readonly Attempt[], recorder: RolloutRecorder): void {
-  const job = attempts[0]?.action.job;
-  if (job === undefined) return;
-  if (attempts.every((attempt) => attempt.error === undefined)) run.hooks.keepWrites(job);
-  else run.hooks.dropWrites(job);
+export function settleBatch(attempts: readonly Attempt[], recorder: RolloutRecorder): void {
+  if (attempts.length === 0) return;
   recorder.settle(
     attempts.map(({ action, content, error }): SettledAction => {
-      if (error !== undefined) return { action, status: "failed", error, change: failureOf(error) };
-      return { action, status: "done", change: promotionOf(action, content!, action.leadsTo) };
+      if (error !== undefined)
+        return { action, status: "failed", error, change: failureOf(error), writes: "drop" };
+      const change = promotionOf(action, content!, action.leadsTo);
+      return { action, status: "done", change, writes: "keep" };
     }),
   );
 }

@@ -159,12 +159,12 @@ async function rollOutStarts(
     const attempts = await actOn(run, batch, "make");
     await afterStarted(run, attempts, { phase: "new", index, count: batches.length });
     started.push(...attempts);
-    if (!gated) settleBatch(run, attempts, recorder);
+    if (!gated) settleBatch(attempts, recorder);
     if (attempts.some((attempt) => attempt.error !== undefined)) break;
   }
   if (gated && started.length > 0) {
     await passGate(run, started, { phase: "new", index: 0, count: 1 });
-    settleBatch(run, started, recorder);
+    settleBatch(started, recorder);
   }
   const all = batches.flat().length;
   return started.length === all && started.every((attempt) => attempt.error === undefined);
@@ -182,7 +182,7 @@ async function rollOutUpgrades(
     const attempts = await actOn(run, batch, "make");
     await afterStarted(run, attempts, place);
     await passGate(run, attempts, place);
-    settleBatch(run, attempts, recorder);
+    settleBatch(attempts, recorder);
     if (attempts.some((attempt) => attempt.error !== undefined)) return;
   }
 }
@@ -214,5 +214,5 @@ async function rollOutControlled(
     if (attempts.some((attempt) => attempt.error !== undefined)) break;
   }
   await passGate(run, acted, { phase, index: 0, count: 1 });
-  settleBatch(run, acted, recorder);
+  settleBatch(acted, recorder);
 }

@@ -17,6 +17,8 @@ export interface SettledAction {
   status: AllocationStatus;
   error?: MaandError;
   change?: StateChange;
+  /** What becomes of what hooks wrote for its allocation. */
+  writes?: AllocationRecord["writes"];
 }
 
 export interface RolloutRecorder {
@@ -34,7 +36,7 @@ export interface RolloutRecorder {
 
 /** The record of an action, for stops and rollouts alike. */
 export function actionRecord(
-  { action, status, error, change }: SettledAction,
+  { action, status, error, change, writes }: SettledAction,
   phase: AllocationRecord["phase"],
 ): AllocationRecord {
   return {
@@ -48,6 +50,7 @@ export function actionRecord(
     newVersion: action.newVersion,
     ...(error === undefined ? {} : { error }),
     ...(change === undefined ? {} : { change }),
+    ...(writes === undefined ? {} : { writes }),
   };
 }
 
@@ -66,6 +69,7 @@ export function createRolloutRecorder(run: DeployRun): RolloutRecorder {
       recordAllocations(
         session,
         acted.map((entry) => actionRecord(entry, "rollout")),
+        run.hooks.kv,
       );
     for (const entry of settled) {
       note(entry);

@@ -39,7 +39,6 @@ export interface ApiServices {
   workers: WorkerAccess;
   /** Hooks of other jobs that demand this hook of this job, by job and hook. */
   demandsOn(job: string, hook: string): HookDemandRow[];
-  now(): number;
 }
 
 /** A request whose token has been checked and whose body has been parsed. */
@@ -86,29 +85,29 @@ const getKey = accepts(keyBody, ({ namespace, key }, { invocation }, { kv }) => 
   return done({ namespace, key, value: text });
 });
 
-const putKey = accepts(valueBody, ({ namespace, key, value }, { invocation }, { kv, now }) => {
+const putKey = accepts(valueBody, ({ namespace, key, value }, { invocation }, { kv }) => {
   const may = mayWriteKey(invocation, namespace, key);
   if (!may.pass) return refuse(400, may.reason);
-  kv.apply([{ namespace, key, value }], now());
+  kv.write(invocation.writer, [{ namespace, key, value }]);
   return done({ namespace, key, value });
 });
 
 const deleteKey = accepts(keyBody, ({ namespace, key }, { invocation }, services) => {
   const may = mayWriteKey(invocation, namespace);
-  return may.pass ? removeKey(services, namespace, key) : refuse(400, may.reason);
+  return may.pass ? removeKey(services, invocation, namespace, key) : refuse(400, may.reason);
 });
 
-const putSecret = accepts(valueBody, ({ namespace, key, value }, { invocation }, { kv, now }) => {
+const putSecret = accepts(valueBody, ({ namespace, key, value }, { invocation }, { kv }) => {
   const may = mayWriteSecret(invocation, namespace);
   if (!may.pass) return refuse(400, may.reason);
   invocation.onSecret(value);
-  kv.apply([{ namespace, key, value }], now());
+  kv.write(invocation.writer, [{ namespace, key, value }]);
   return done({ namespace, key });
 });
 
 const deleteSecret = accepts(keyBody, ({ namespace, key }, { invocation }, services) => {
   const may = mayWriteSecret(invocation, namespace);
-  return may.pass ? removeKey(services, namespace, key) : refuse(400, may.reason);
+  return may.pass ? removeKey(services, invocation, namespace, key) : refuse(400, may.reason);
 });
 
 const listKeys = accepts(keysBody, ({ namespace }, { invocation }, { kv }) => {
@@ -239,8 +238,8 @@ function readOnly(event: string): Verdict {
   return failed(`the KV is read-only in ${event} hooks`);
 }
 
-function removeKey({ kv, now }: ApiServices, namespace: string, key: string): Answer {
-  if (kv.apply([{ namespace, key }], now()) > 0) return done({ namespace, key, deleted: true });
+function removeKey({ kv }: ApiServices, { writer }: HookInvocation, namespace: string, key: string): Answer {
+  if (kv.write(writer, [{ namespace, key }]) > 0) return done({ namespace, key, deleted: true });
   return refuse(404, `key "${key}" does not exist in namespace "${namespace}"`);
 }
 

@@ -1,6 +1,7 @@
 // Tokens of the runtime API: one per invocation, good until the invocation ends, compared in constant time.
 
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
+import type { Writer } from "../../kv/overlay.ts";
 import type { HookEvent } from "../../model/manifest.ts";
 
 /** Whom a token stands for. */
@@ -14,6 +15,8 @@ export interface HookInvocation {
   hook: string;
   /** Jobs that the hooks of the invocation's job demand. */
   demands: readonly string[];
+  /** In whose name it writes to the KV. */
+  writer: Writer;
   currentVersion: string;
   newVersion: string;
   /** Aborted when the invocation ends. */

@@ -1,8 +1,8 @@
 // Private keys for signing in: read from files, or used through ssh-agent when a passphrase guards them.
 
-import { readFile } from "node:fs/promises";
 import type { AnyAuthMethod, ParsedKey } from "ssh2";
 import ssh2 from "ssh2";
+import { readRegular } from "../../bucket/regular-file.ts";
 import { MaandError, reasonOf } from "../../model/error.ts";
 import { readWire } from "../host-keys/wire.ts";
 import type { Deadline } from "./deadline.ts";
@@ -39,7 +39,7 @@ export async function loadIdentities(
 
 async function readKey(path: string, worker: string): Promise<Buffer | undefined> {
   try {
-    return await readFile(path);
+    return readRegular(path);
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code === "ENOENT") return undefined;
     throw new MaandError("unreachable", "the private key cannot be read", {

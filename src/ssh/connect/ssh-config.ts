@@ -1,9 +1,11 @@
 // What an OpenSSH config says about a host: `ssh -G` is asked, so that every rule of that format holds.
 
 import { execFile } from "node:child_process";
-import { access, constants, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { closeSync } from "node:fs";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
+import { openRegular } from "../../bucket/regular-file.ts";
 import { MaandError, reasonOf } from "../../model/error.ts";
 import type { Endpoint, SshSettings } from "./settings.ts";
 import { interruptedOn } from "./step.ts";
@@ -92,7 +94,7 @@ async function askSsh(
   worker: string,
   signal: AbortSignal | undefined,
 ): Promise<string> {
-  await checkConfigFile(configPath, worker);
+  checkConfigFile(configPath, worker);
   const dir = await mkdtemp(join(tmpdir(), "maand-ssh-"));
   try {
     const file = join(dir, "config");
@@ -110,7 +112,7 @@ async function askSsh(
   }
 }
 
-async function checkConfigFile(configPath: string, worker: string): Promise<void> {
+function checkConfigFile(configPath: string, worker: string): void {
   const where = { file: configPath, worker };
   // `Include` takes a glob pattern and would skip a missing file without a word.
   if (/[*?[\]{}"\\\n]/.test(configPath)) {
@@ -121,7 +123,7 @@ async function checkConfigFile(configPath: string, worker: string): Promise<void
     });
   }
   try {
-    await access(configPath, constants.R_OK);
+    closeSync(openRegular(configPath));
   } catch (cause) {
     throw new MaandError("local", "the file named by ssh_config cannot be read", {
       where,

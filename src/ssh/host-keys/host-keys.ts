@@ -1,6 +1,6 @@
 // Whether a host key is acceptable under host_key_checking, and the errors when it is not.
 
-import { readFile } from "node:fs/promises";
+import { readRegular } from "../../bucket/regular-file.ts";
 import { MaandError, reasonOf } from "../../model/error.ts";
 import { assertNever } from "../../model/result.ts";
 import type { Endpoint, SshSettings } from "../connect/settings.ts";
@@ -32,7 +32,7 @@ export async function readKnownHosts(endpoint: Endpoint, settings: SshSettings):
 
 async function readEntries(file: string): Promise<KnownHostEntry[]> {
   try {
-    return parseKnownHosts(await readFile(file, "utf8"), file);
+    return parseKnownHosts(readRegular(file).toString("utf8"), file);
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code === "ENOENT") return [];
     throw new MaandError("local", "the known host keys cannot be read", {
