@@ -165,7 +165,7 @@ class Lock:
         if record is None:
             return []
         session, _, pipes, _ = record
-        known = [int(pid) for pid, start in (child.split(":") for child in children) if starts_at(pid) == start]
+        known = [int(pid) for pid, _, start in (child.partition(":") for child in children) if starts_at(pid) == start]
         writing = [
             pid
             for pid, (_, own, _) in all_processes().items()
@@ -174,21 +174,19 @@ class Lock:
         return sorted(set(known + writing))
 
     def waits_for(self):
+        what = "an earlier target of %s to end" % self.name
         record, _ = self.read()
         if record is None:
-            return "an earlier target of %s to end" % self.name
+            return what
         pid, start, _, (target, version) = record
-        seconds = max(0, time.monotonic() - start / os.sysconf("SC_CLK_TCK"))
         where = "process %d" % pid
         if starts_at(pid) != str(start):
-            where = "make is gone, process %s is not" % ", ".join(map(str, self.left_over()))
-        return "an earlier target of %s to end: '%s' of version %s, begun %d s ago (%s)" % (
-            self.name,
-            target,
-            version,
-            seconds,
-            where,
-        )
+            left = self.left_over()
+            if not left:
+                return what
+            where = "make is gone, process %s is not" % ", ".join(map(str, left))
+        seconds = max(0, time.monotonic() - start / os.sysconf("SC_CLK_TCK"))
+        return "%s: '%s' of version %s, begun %d s ago (%s)" % (what, target, version, seconds, where)
 
 
 def open_lock_file(directory, name):
@@ -502,9 +500,12 @@ def main(arguments):
     environment = {key: value for key, value in os.environ.items() if key not in PASSED_THROUGH or value}
     environment["BUCKET_ID"] = bucket_id
     status = 0
-    for name in choose_jobs(root, target, named):
-        result = run_target(root, name, target, environment, lambda: check_bucket(root, bucket_id))
-        status = status or result
+    try:
+        for name in choose_jobs(root, target, named):
+            result = run_target(root, name, target, environment, lambda: check_bucket(root, bucket_id))
+            status = status or result
+    except BrokenOff as broken:
+        return 128 + broken.args[0]
     return status
 
 

@@ -223,6 +223,8 @@ function watchServers(): { stop(): Promise<string[]> } {
 test("upgrades that are killed at random moments lose no acknowledged write and leave one server each", async () => {
   const random = randomFrom(seedFrom("CRASH_SEED"));
   const { json } = await bucket.maandJson<{ bucket_id: string }>("info");
+  writeRedis(json.bucket_id, "3.0.0", "64mb");
+  await buildAndDeploy(bucket);
   const port = await portOfRedis();
   const writing = keepWriting("q", port);
   const servers = watchServers();

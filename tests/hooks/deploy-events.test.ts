@@ -164,6 +164,23 @@ test("a failing post_deploy fails the job and runs again without touching the pr
   expect(noted()).toEqual([]);
 });
 
+test("job_control stops what an unfinished start may have left, before it starts it again", async () => {
+  const [, b] = ips();
+  writeNotingJob("ts", "1.0.0", ["job_control"]);
+  bucket.write("fail-job_control", b);
+  await build(bucket);
+  expect((await bucket.maand("deploy")).code).toBe(1);
+  noted();
+  bucket.remove("fail-job_control");
+  expect((await bucket.maand("deploy")).code).toBe(0);
+  const words = noted().map((line) => line.split(" "));
+  expect(words.map(([event, ip, phase, , target]) => [event, ip, phase, target])).toEqual([
+    ["job_control", b, "stop", "stop"],
+    ["job_control", b, "new", "deploy"],
+  ]);
+  expect((await allCalls(fleet, bucket, "api")).flat()).toEqual([]);
+});
+
 test("job_control stands in for the lifecycle, in deploys and in maand job", async () => {
   const [a, b] = ips();
   writeNotingJob("ts", "1.0.0", ["job_control"]);
