@@ -13,6 +13,8 @@ export interface BlobStore {
   read(sha256: string): Uint8Array;
   /** The content in order, a few megabytes at a time at most. @throws as `read`, when the first piece is asked for */
   pieces(sha256: string): Iterable<Uint8Array>;
+  /** Bytes that the content takes in the catalog; 0 when it is not there. */
+  size(sha256: string): number;
   /** Hashes of current job files whose content is not there: none, unless the catalog was damaged. */
   missing(): string[];
   /**
@@ -70,6 +72,15 @@ export function openBlobs(catalog: Catalog, cipher: Cipher): BlobStore {
       const all = [...pieces(sha256)];
       return all.length === 1 ? all[0]! : Buffer.concat(all);
     },
+    size(sha256) {
+      const row = catalog
+        .query<{ size: number }, [string]>(
+          `SELECT coalesce((SELECT length(content) FROM blob WHERE sha256 = ?1), 0) +
+             (SELECT coalesce(sum(length(content)), 0) FROM blob_piece WHERE sha256 = ?1) AS size`,
+        )
+        .get(sha256);
+      return row?.size ?? 0;
+    },
     missing() {
       return catalog
         .query<{ sha256: string }, []>(
@@ -88,7 +99,7 @@ export function openBlobs(catalog: Catalog, cipher: Cipher): BlobStore {
         blob.run(sha256, encrypted ? 1 : 0, kept(["blob", sha256], content));
         return;
       }
-      blob.run(sha256, encrypted ? 1 : 0, new Uint8Array());
+      blob.run(sha256, encrypted ? 1 : 0, sealed(["blob", sha256], new Uint8Array()));
       const add = catalog.query("INSERT INTO blob_piece VALUES (?, ?, ?)");
       let piece = 0;
       for (const bytes of cut(content)) {

@@ -4,6 +4,7 @@
 // too, so that a deploy does not change it by happening. What is sent has the true versions. Where no template reads
 // CurrentVersion the two are one, and renders are used again for the whole run (renders.ts).
 
+import type { BlobStore } from "../catalog/blobs.ts";
 import { MaandError } from "../model/error.ts";
 import { outputPath } from "../model/job-paths.ts";
 import type { AllocationRow, CatalogState, JobRow } from "../model/state.ts";
@@ -57,7 +58,7 @@ export interface ContentRenderer {
   forHooks(job: JobRow, allocation: AllocationRow): Promise<StagedContent>;
   /**
    * How to read these files of the desired content by `ref`, or by `shown` where they have that; undefined for bytes
-   * that are not there, such as the twin of a file whose template cannot work with a masked secret.
+   * that are not there, such as the twin of a file whose template cannot work with a masked secret, or that are too many.
    */
   readDesired(
     job: JobRow,
@@ -201,9 +202,17 @@ function createContentRenderer(session: Session, state: CatalogState, kv: Readab
       const { files, made } = await desiredWithBytes(job, allocation);
       const wanted = files.filter(({ path }) => paths.includes(path));
       const twins = await makeTwins(job, allocation, wanted);
-      return (name) => twins.get(name) ?? made.get(name) ?? (blobs.has(name) ? blobs.read(name) : undefined);
+      return (name) => twins.get(name) ?? made.get(name) ?? readShown(blobs, name);
     },
   };
+}
+
+/** Bytes of a file that is compared for people to read: what is larger is no text that anybody would read. */
+const shownBytes = 4 * 1024 * 1024;
+
+/** A content of the catalog that is to be shown; undefined where there is none, or it is larger than people read. */
+export function readShown(blobs: BlobStore, name: string): Uint8Array | undefined {
+  return blobs.has(name) && blobs.size(name) <= shownBytes ? blobs.read(name) : undefined;
 }
 
 /** Undefined where a template fails: for want of a key, or because it cannot work with a masked secret. */

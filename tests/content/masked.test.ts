@@ -88,7 +88,7 @@ test("neither side of a diff shows a secret or what was made of one, and --diff 
   expect(counts.masked).toBe(9);
   expect(onlySecrets.get("app.conf")).toBe("(differs in secrets only)\n");
   expect(onlySecrets.get("script.conf")).toBe("(differs in secrets only)\n");
-  expect(onlySecrets.get("pin.conf")).toBe("(not shown: it is a key, secret or binary)\n");
+  expect(onlySecrets.get("pin.conf")).toBe("(not shown: it is a key, secret, binary or large)\n");
   expect(onlySecrets.get("user.conf")).toContain("-user=bob\n+user=eve\n");
 
   room.write("workspace/jobs/api/app.conf.tpl", files["app.conf.tpl"].replace("red", "blue"));

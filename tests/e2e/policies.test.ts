@@ -179,5 +179,5 @@ test("--diff shows what changes in which file", async () => {
   expect(code).toBe(0);
   expect(stdout).toContain(`api/app.conf on ${fleet.ips.join(", ")}`);
   expect(stdout).toContain("-colour=red\n+colour=blue\n size=1");
-  expect(stdout).toContain("not shown: it is a key, secret or binary");
+  expect(stdout).toContain("not shown: it is a key, secret, binary or large");
 });

@@ -2,6 +2,7 @@
 
 import { createTwoFilesPatch } from "diff";
 import { readTree } from "../../catalog/deployments.ts";
+import { readShown } from "../../content/renderer.ts";
 import { changedPaths, type TreeFile } from "../../model/tree.ts";
 import type { Session } from "../../session/session.ts";
 import type { Action } from "../plan/action.ts";
@@ -38,8 +39,7 @@ async function diffAllocation(session: Session, facts: DeployFacts, action: Acti
   const after = new Map(content.files.map((file) => [file.path, file]));
   const changed = changedPaths(promoted, content.files);
   const readNew = await facts.contents.readDesired(job, row, changed);
-  const readOld = (ref: string): Uint8Array | undefined =>
-    session.blobs.has(ref) ? session.blobs.read(ref) : undefined;
+  const readOld = (ref: string) => readShown(session.blobs, ref);
   return changed.map((path) => ({
     job: action.job,
     workerIp: action.workerIp,
@@ -63,7 +63,7 @@ function diffFile(
   }
   const [oldText, newText] = [textOf(before, readOld), textOf(after, readNew)];
   if (oldText === undefined || newText === undefined)
-    return `${mode}(not shown: it is a key, secret or binary)\n`;
+    return `${mode}(not shown: it is a key, secret, binary or large)\n`;
   if (oldText === newText) {
     const same = before?.ref === after?.ref;
     return same ? mode : `${mode}(differs in secrets only)\n`;
