@@ -99,7 +99,7 @@ export function openBlobs(catalog: Catalog, cipher: Cipher): BlobStore {
         blob.run(sha256, encrypted ? 1 : 0, kept(["blob", sha256], content));
         return;
       }
-      blob.run(sha256, encrypted ? 1 : 0, sealed(["blob", sha256], new Uint8Array()));
+      blob.run(sha256, encrypted ? 1 : 0, kept(["blob", sha256], new Uint8Array()));
       const add = catalog.query("INSERT INTO blob_piece VALUES (?, ?, ?)");
       let piece = 0;
       for (const bytes of cut(content)) {

@@ -13,7 +13,7 @@ import { MaandError, notStarted } from "../model/error.ts";
 import type { CatalogState } from "../model/state.ts";
 import type { Session } from "../session/session.ts";
 import { remoteDirectory } from "../session/session.ts";
-import { sealedBytes } from "../ssh/exec/envelope.ts";
+import { enclosedBytes } from "../ssh/exec/envelope.ts";
 import type { ShellText } from "../ssh/exec/quote.ts";
 import { runScript, script, withEnv } from "../ssh/exec/quote.ts";
 import { maxCommandBytes } from "../ssh/exec/remote-process.ts";
@@ -140,7 +140,7 @@ function refuseUnusable(session: Session, shell: string): void {
       hint: 'write it in quotes: maand run_command "uptime"',
     });
   }
-  const bytes = sealedBytes(shellCommand(remoteDirectory(session), session.bucketId, "", shell).text) + 256;
+  const bytes = enclosedBytes(shellCommand(remoteDirectory(session), session.bucketId, "", shell).text) + 256;
   if (bytes <= maxCommandBytes) return;
   throw new MaandError("usage", "the command is too long", {
     why: `it takes ${bytes} bytes, Linux allows ${maxCommandBytes}`,

@@ -30,7 +30,7 @@ export function seal(text: string): Envelope {
 }
 
 /** Bytes of the line that a text becomes. */
-export function sealedBytes(text: string): number {
+export function enclosedBytes(text: string): number {
   return seal(text).line.length;
 }
 

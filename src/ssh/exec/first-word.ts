@@ -1,4 +1,4 @@
-// Waits for the first word of a sealed command on its output: from there on it is the command that speaks and listens.
+// Waits for the first word of an enclosed command on its output: from there on it is the command that speaks and listens.
 
 import type { Readable } from "node:stream";
 import type { Envelope } from "./envelope.ts";

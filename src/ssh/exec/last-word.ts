@@ -1,4 +1,4 @@
-// The error output of a sealed command: what login files printed, what the command printed, and the status in its last word.
+// The error output of an enclosed command: what login files printed, what the command printed, and the status in its last word.
 
 import { Transform } from "node:stream";
 import type { Envelope } from "./envelope.ts";
