@@ -173,6 +173,10 @@ export const migrations: readonly Migration[] = [
   ALTER TABLE blob RENAME COLUMN sealed TO encrypted;
   `,
   documentsFromValues,
+  // What `deploy --force` was asked to do and has not come to: `all`, or `files` with `--sync-only`.
+  `
+  ALTER TABLE deployment ADD COLUMN forced TEXT CHECK (forced IN ('all', 'files'));
+  `,
 ];
 
 /** Runs one migration; the caller holds the transaction. */

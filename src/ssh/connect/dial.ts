@@ -3,6 +3,7 @@
 import { lookup } from "node:dns/promises";
 import { connect, isIP, type Socket } from "node:net";
 import { MaandError, reasonOf } from "../../model/error.ts";
+import { afterRunning } from "../../support/running-clock.ts";
 import type { Deadline } from "./deadline.ts";
 import type { Endpoint, SshSettings } from "./settings.ts";
 import { type ConnectStep, type FailedStep, givenUp, interruptedOn } from "./step.ts";
@@ -76,7 +77,7 @@ function attempt(
   return new Promise((done) => {
     const socket = connect({ host: address, port: endpoint.port, noDelay: true });
     const finish = (outcome: ConnectStep<Socket>) => {
-      clearTimeout(timer);
+      disarm();
       signal?.removeEventListener("abort", abort);
       socket.removeListener("connect", connected);
       if (!outcome.ok) socket.destroy();
@@ -84,7 +85,7 @@ function attempt(
     };
     const connected = () => finish({ ok: true, value: socket });
     const abort = () => finish(givenUp(interruptedOn(worker)));
-    const timer = setTimeout(() => finish(timedOut(endpoint, worker, settings, "the TCP connection")), ms);
+    const disarm = afterRunning(ms, () => finish(timedOut(endpoint, worker, settings, "the TCP connection")));
     socket.once("connect", connected);
     // Stays for the life of the socket: an error without a listener would end the process.
     socket.on("error", (cause: NodeJS.ErrnoException) => {

@@ -1,6 +1,7 @@
 // Runs one remote command to its end: input in, output out, never longer than its deadline.
 
 import { MaandError } from "../../model/error.ts";
+import { afterRunning } from "../../support/running-clock.ts";
 import { interruptedOn } from "../connect/step.ts";
 import { createLineSplitter, createTail } from "./capture.ts";
 import type { ShellText } from "./quote.ts";
@@ -59,7 +60,7 @@ export async function execOn(
     let quiet: NodeJS.Timeout | undefined;
     let exit: Exit | undefined;
     const settle = (act: () => void) => {
-      clearTimeout(timer);
+      disarm();
       clearTimeout(quiet);
       signal?.removeEventListener("abort", abort);
       act();
@@ -69,12 +70,12 @@ export async function execOn(
       process.stop();
     };
     const abort = () => leave(() => reject(interruptedOn(carrier.worker)));
-    const timer = setTimeout(() => {
+    const disarm = afterRunning(seconds * 1000, () => {
       leave(() => {
         if (exit !== undefined) resolve(exit);
         else reject(tooLong(carrier.worker, seconds, options.label));
       });
-    }, seconds * 1000);
+    });
     signal?.addEventListener("abort", abort, { once: true });
     if (signal?.aborted === true) abort();
 

@@ -5,6 +5,7 @@ import type { Readable, Writable } from "node:stream";
 import type { ClientChannel, Client as SshClient } from "ssh2";
 import { MaandError } from "../../model/error.ts";
 import type { Slot, Slots } from "../../support/parallel.ts";
+import { afterRunning } from "../../support/running-clock.ts";
 import { interruptedOn } from "../connect/step.ts";
 import type { ShellText } from "./quote.ts";
 
@@ -105,17 +106,17 @@ async function enter(carrier: Carrier, signal: AbortSignal | undefined, ticket?:
 function openExec(carrier: Carrier, command: ShellText, place: Slot): Promise<RemoteProcess | "refused"> {
   return new Promise((resolve, reject) => {
     let late = false;
-    const timer = setTimeout(() => {
+    const disarm = afterRunning(carrier.openTimeoutSeconds * 1000, () => {
       late = true;
       unsubscribe();
       reject(noAnswer(carrier));
-    }, carrier.openTimeoutSeconds * 1000);
+    });
     const unsubscribe = carrier.onLost((error) => {
-      clearTimeout(timer);
+      disarm();
       reject(error);
     });
     const failed = (cause: Error & { reason?: unknown }) => {
-      clearTimeout(timer);
+      disarm();
       unsubscribe();
       const lost = carrier.lost();
       if (lost !== undefined) return reject(lost);
@@ -134,7 +135,7 @@ function openExec(carrier: Carrier, command: ShellText, place: Slot): Promise<Re
       carrier.client.exec(command.text, (error, channel) => {
         if (error !== undefined && error !== null) return failed(error);
         if (late) return channel.close();
-        clearTimeout(timer);
+        disarm();
         unsubscribe();
         carrier.countExec();
         // At once: the exit code may stand in the same packet as this answer.
