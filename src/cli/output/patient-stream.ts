@@ -9,7 +9,7 @@ import { openStream, type TextStream } from "./stream.ts";
 const holdBytes = 1024 * 1024;
 const tryAgainMs = 50;
 /** How long the end of a command waits for a reader who takes nothing at all. */
-const patienceMs = 5000;
+const patienceMs = 3000;
 
 /**
  * As `openStream`, but a write to a terminal (Ctrl-S, a dead line) or to a pipe that nobody reads does not wait: work on
@@ -102,10 +102,11 @@ export function openPatientStream(fd: 2): TextStream {
       // Where results follow on the same pipe or terminal, they wait for the reader in any case, and come last.
       const limit = isSameFile(own, followDescriptor(1)()) ? Number.POSITIVE_INFINITY : patienceMs;
       let since = performance.now();
-      while (broken === undefined && held.length > 0 && performance.now() - since < limit) {
+      while (broken === undefined && held.length > 0) {
         try {
           if (pump(own)) since = performance.now();
-          else Bun.sleepSync(5);
+          else if (performance.now() - since < limit) Bun.sleepSync(5);
+          else giveUp(new Error("nobody reads it"));
         } catch (thrown) {
           giveUp(thrown);
         }
