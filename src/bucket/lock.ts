@@ -12,9 +12,13 @@ export interface LockHolder {
   command: string;
   /** ISO 8601, UTC. */
   started: string;
+  /** By which what its hooks started is known, should it be killed; absent for what runs none. */
+  runId?: string;
 }
 
 export interface Lock {
+  /** Who held the lock last and did not give it back: it was killed, and may have left something running. */
+  abandonedBy?: LockHolder;
   release(): void;
 }
 
@@ -67,8 +71,10 @@ function tryLock(request: LockRequest): Lock | undefined {
       cause: error,
     });
   }
+  const before = readHolder(request.path);
   noteHolder(request);
   return {
+    ...(before === undefined ? {} : { abandonedBy: before }),
     release() {
       try {
         rmSync(holderPath(request.path), { force: true });

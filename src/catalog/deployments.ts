@@ -18,7 +18,12 @@ export type Begun =
 /** A deployment row with what its unfinished attempt was. */
 export interface Deployment extends DeploymentRow {
   begun?: Exclude<Begun, "sync">;
+  /** What a `deploy --force` was asked to do and has not come to yet. */
+  forced?: Forced;
 }
+
+/** Everything as if changed, or with `--sync-only` the files alone. */
+export type Forced = "all" | "files";
 
 interface DeploymentRecord {
   alloc_id: string;
@@ -30,6 +35,7 @@ interface DeploymentRecord {
   previous_version: string | null;
   attempt_hash: string | null;
   failure: string | null;
+  forced: Forced | null;
 }
 
 /** Every allocation that was ever acted on, by allocation id. */
@@ -50,6 +56,7 @@ function toDeployment(row: DeploymentRecord): Deployment {
     ...(row.previous_version === null ? {} : { previousVersion: row.previous_version }),
     ...(row.attempt_hash === null ? {} : { attemptHash: row.attempt_hash }),
     ...(row.failure === null ? {} : { failure: row.failure }),
+    ...(row.forced === null ? {} : { forced: row.forced }),
   };
 }
 
@@ -99,6 +106,14 @@ export function beginAttempts(catalog: Catalog, attempts: readonly NewAttempt[])
   })();
 }
 
+/** Notes durably what `deploy --force` is about to do: it stays due until a promotion, whatever ends this run. */
+export function noteForced(catalog: Catalog, allocIds: readonly string[], forced: Forced): void {
+  const put = catalog.query("UPDATE deployment SET forced = ?2 WHERE alloc_id = ?1");
+  catalog.transaction(() => {
+    for (const allocId of allocIds) put.run(allocId, forced);
+  })();
+}
+
 /** Notes why attempts failed; what is known of their allocations stays as `beginAttempts` left it. */
 export function failAttempts(
   catalog: Catalog,
@@ -125,7 +140,8 @@ export function promote(catalog: Catalog, promotions: readonly Promotion[]): voi
      ON CONFLICT (alloc_id) DO UPDATE SET
        previous_hash = CASE WHEN promoted_hash IS ?3 AND promoted_version IS ?4 THEN previous_hash ELSE promoted_hash END,
        previous_version = CASE WHEN promoted_hash IS ?3 AND promoted_version IS ?4 THEN previous_version ELSE promoted_version END,
-       promoted_hash = ?3, promoted_version = ?4, state = coalesce(?2, state), attempt_hash = NULL, failure = NULL`,
+       promoted_hash = ?3, promoted_version = ?4, state = coalesce(?2, state), attempt_hash = NULL, failure = NULL,
+       forced = NULL`,
   );
   catalog.transaction(() => {
     for (const { allocId, version, content, state } of promotions) {
@@ -135,14 +151,15 @@ export function promote(catalog: Catalog, promotions: readonly Promotion[]): voi
   })();
 }
 
-/** Moves allocations to a state that needs no promotion: a failed gate, a stop. */
+/** Moves allocations to a state that needs no promotion: a failed gate, a stop, after which no `--force` is due. */
 export function setStates(
   catalog: Catalog,
   changes: readonly { allocId: string; state: RuntimeState; failure?: string }[],
 ): void {
   const put = catalog.query(
     `INSERT INTO deployment (alloc_id, state, failure) VALUES (?1, ?2, ?3)
-     ON CONFLICT (alloc_id) DO UPDATE SET state = ?2, failure = ?3`,
+     ON CONFLICT (alloc_id) DO UPDATE SET state = ?2, failure = ?3,
+       forced = CASE WHEN ?2 IN ('stopped', 'drained') THEN NULL ELSE forced END`,
   );
   catalog.transaction(() => {
     for (const { allocId, state, failure } of changes) put.run(allocId, state, failure ?? null);
@@ -153,7 +170,7 @@ export function setStates(
 export function forgetPromotions(catalog: Catalog, allocIds: readonly string[]): void {
   const put = catalog.query(
     `UPDATE deployment SET state = 'cleaned', promoted_hash = NULL, promoted_version = NULL, previous_hash = NULL,
-       previous_version = NULL, attempt_hash = NULL, failure = NULL WHERE alloc_id = ?`,
+       previous_version = NULL, attempt_hash = NULL, failure = NULL, forced = NULL WHERE alloc_id = ?`,
   );
   catalog.transaction(() => {
     for (const allocId of allocIds) put.run(allocId);

@@ -182,6 +182,10 @@ export const migrations: readonly Migration[] = [
     PRIMARY KEY (sha256, piece)
   ) STRICT;
   `,
+  // What `deploy --force` was asked to do and has not come to: `all`, or `files` with `--sync-only`.
+  `
+  ALTER TABLE deployment ADD COLUMN forced TEXT CHECK (forced IN ('all', 'files'));
+  `,
 ];
 
 /** Runs one migration; the caller holds the transaction. */

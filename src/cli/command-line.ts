@@ -8,6 +8,7 @@ import { defaultGlobals, takeGlobals } from "./globals.ts";
 import type { Globals } from "./invocation.ts";
 import { errorJson, formatError, toMaandError } from "./output/errors.ts";
 import { createJsonOutput } from "./output/json.ts";
+import { openPatientStream } from "./output/patient-stream.ts";
 import { openStream } from "./output/stream.ts";
 import { createTerminal, type Terminal } from "./output/terminal.ts";
 
@@ -74,7 +75,7 @@ function hintFor(called: string): string {
 function terminalFor(globals: Globals): Terminal {
   return createTerminal({
     stdout: openStream(1),
-    stderr: openStream(2),
+    stderr: openPatientStream(2),
     json: globals.json,
     quiet: globals.quiet,
     color: globals.color,

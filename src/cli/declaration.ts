@@ -91,6 +91,11 @@ export interface CommandDeclaration<F extends Flags, P extends Positionals> exte
   recorded?: boolean;
   /** Ctrl-C lets running work finish; without it the command just ends. */
   graceful?: boolean;
+  /**
+   * Whether it changes something here or on workers, and so goes on to its end when its terminal goes away; one that
+   * only looks ends then. By default what writes does.
+   */
+  acts?: boolean | ((flags: FlagValues<F>) => boolean);
   /** Imports what carries the command out. */
   load(): Promise<
     (invocation: BucketInvocation, flags: FlagValues<F>, args: ArgumentValues<P>) => Promise<Outcome>
@@ -103,6 +108,7 @@ export interface CommandCall {
   access: Access;
   recorded: boolean;
   graceful: boolean;
+  acts: boolean;
   run(invocation: BucketInvocation): Promise<Outcome>;
 }
 
@@ -129,18 +135,28 @@ export type AnyCommand = Command | ParentCommand;
 export function defineCommand<const F extends Flags, const P extends Positionals = Record<never, never>>(
   declaration: CommandDeclaration<F, P>,
 ): Command {
-  const { access, graceful = false, load, positional = {}, recorded = false, ...described } = declaration;
+  const {
+    access,
+    acts,
+    graceful = false,
+    load,
+    positional = {},
+    recorded = false,
+    ...described
+  } = declaration;
   return {
     ...described,
     positional,
     call(flags, args) {
       // The types of the values follow from the declaration that they were parsed by.
       const values = flags as FlagValues<F>;
+      const accessed = typeof access === "function" ? access(values) : access;
       return {
         name: declaration.name,
-        access: typeof access === "function" ? access(values) : access,
+        access: accessed,
         recorded,
         graceful,
+        acts: (typeof acts === "function" ? acts(values) : acts) ?? accessed === "write",
         run: async (invocation) => (await load())(invocation, values, args as ArgumentValues<P>),
       };
     },

@@ -2,11 +2,12 @@
 
 import { resolve } from "node:path";
 import { bucketPaths, locateBucket } from "../bucket/locate.ts";
-import type { Lock } from "../bucket/lock.ts";
+import type { Lock, LockHolder } from "../bucket/lock.ts";
 import { createEventStream } from "../events/event.ts";
 import { MaandError } from "../model/error.ts";
 import { operatorName } from "../session/operator.ts";
 import type { Session } from "../session/session.ts";
+import { countOf } from "../support/plural.ts";
 import type { CommandCall } from "./declaration.ts";
 import { exitCodeOf } from "./exit-codes.ts";
 import type { BucketInvocation, Globals, Invocation, Outcome } from "./invocation.ts";
@@ -15,6 +16,7 @@ import { createJsonOutput, type JsonOutput } from "./output/json.ts";
 import type { Renderer } from "./output/renderer.ts";
 import { createRenderer } from "./output/renderer.ts";
 import type { Terminal } from "./output/terminal.ts";
+import { watchSignals } from "./signals.ts";
 
 /** Runs one command from lock to exit code; `typed` are its arguments for the history. Never throws. */
 export async function executeCommand(
@@ -39,18 +41,27 @@ export async function executeCommand(
     environment: process.env,
   };
   const json = createJsonOutput(terminal.stdout);
-  const restoreSignals = command.graceful ? watchSignals(graceful, forced, invocation) : () => undefined;
+  const restoreSignals = command.graceful
+    ? watchSignals({ graceful, forced, events, acts: command.acts })
+    : () => undefined;
+  terminal.stderr.onLost((why) => {
+    const text = `standard error ${why}: the command goes on, and what is missing there is in the log: maand logs show --run last`;
+    events.emit({ type: "warning", scope: { worker: "-" }, text });
+  });
   try {
     const outcome =
       command.access === "none"
         ? await command.run(invocation as BucketInvocation)
         : await runOnBucket(command, typed, invocation);
+    // The work is done and the bucket is free: whoever does not read the result may be left by an ordinary Ctrl-C.
+    restoreSignals();
     return report(invocation, renderer, json, outcome);
   } catch (thrown) {
+    restoreSignals();
     return reportError(invocation, renderer, json, toMaandError(thrown));
   } finally {
-    restoreSignals();
     renderer.close();
+    terminal.stderr.finish();
   }
 }
 
@@ -123,12 +134,39 @@ export function refuseInsideHook(name: string, environment: Record<string, strin
 
 async function lockBucket(path: string, command: CommandCall, invocation: Invocation): Promise<Lock> {
   const { takeLock } = await import("../bucket/lock.ts");
-  return takeLock({
+  const { runId } = invocation.identity;
+  const lock = await takeLock({
     path,
-    holder: { pid: process.pid, command: command.name, started: new Date().toISOString() },
+    holder: { pid: process.pid, command: command.name, started: new Date().toISOString(), runId },
     waitSeconds: invocation.globals.lockWaitSeconds,
     signal: invocation.shutdown.graceful,
   });
+  if (lock.abandonedBy !== undefined) {
+    try {
+      await endLeftHooks(lock.abandonedBy, invocation);
+    } catch (thrown) {
+      lock.release();
+      throw thrown;
+    }
+  }
+  return lock;
+}
+
+/** A maand that was killed lost its lock at once, its hooks may still be ending: nothing is begun beside them. */
+async function endLeftHooks({ command, pid, runId }: LockHolder, invocation: Invocation): Promise<void> {
+  if (runId === undefined) return;
+  const { endHooksOfRun } = await import("../hooks/runtime/orphans.ts");
+  const { ended, left } = await endHooksOfRun(runId);
+  const who = `maand ${command} (pid ${pid})`;
+  if (left.length > 0) {
+    throw new MaandError("local", `hooks of ${who} are still running, and it is gone`, {
+      why: `${left.length === 1 ? "process" : "processes"} ${left.join(", ")} would not end`,
+      hint: "end them, then run the command again",
+    });
+  }
+  if (ended === 0) return;
+  const text = `${who} was killed and left ${countOf(ended, "process")} of its hooks running; ended`;
+  invocation.events.emit({ type: "warning", scope: { worker: "-" }, text });
 }
 
 async function openLog(invocation: Invocation, session: Session): Promise<() => void> {
@@ -162,32 +200,6 @@ async function recordStart(command: CommandCall, typed: readonly string[], sessi
     updateSeq: readUpdateSeq(session.catalog),
     startedAt: session.now(),
   });
-}
-
-/** First Ctrl-C (or SIGTERM): launch nothing new. Second: wait for nothing. */
-function watchSignals(
-  graceful: AbortController,
-  forced: AbortController,
-  invocation: Invocation,
-): () => void {
-  const onSignal = (): void => {
-    if (graceful.signal.aborted) {
-      forced.abort();
-      return;
-    }
-    invocation.events.emit({
-      type: "warning",
-      scope: { worker: "-" },
-      text: "interrupted: nothing new is started, what is running may finish; Ctrl-C again does not wait",
-    });
-    graceful.abort();
-  };
-  process.on("SIGINT", onSignal);
-  process.on("SIGTERM", onSignal);
-  return () => {
-    process.off("SIGINT", onSignal);
-    process.off("SIGTERM", onSignal);
-  };
 }
 
 function report(invocation: Invocation, renderer: Renderer, json: JsonOutput, outcome: Outcome): number {

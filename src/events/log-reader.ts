@@ -1,6 +1,6 @@
 // Log files → records: filtered, merged over all workers in time order, from the start or only the last ones.
 
-import { readdirSync } from "node:fs";
+import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { type LogChain, listLogChains, readBackward, readForward } from "./log-files.ts";
 import { logFileName } from "./log-writer.ts";
@@ -76,6 +76,18 @@ export function logDirsFor(logsDir: string, filter: LogFilter): string[] {
     for (const run of found) dirs.push(join(logsDir, "runs", run));
   }
   return [...new Set(dirs)];
+}
+
+/** The id of the run that began last, of those whose logs are there. */
+export function newestRun(logsDir: string): string | undefined {
+  const begun = runsOf(logsDir).map((run) => ({ run, at: bornAt(join(logsDir, "runs", run)) }));
+  return begun.sort((a, b) => b.at - a.at)[0]?.run;
+}
+
+/** Milliseconds since 1970; when it was changed where the file system does not keep when it was made. */
+function bornAt(path: string): number {
+  const status = statSync(path, { throwIfNoEntry: false });
+  return status === undefined ? 0 : status.birthtimeMs || status.mtimeMs;
 }
 
 function runsOf(logsDir: string): string[] {

@@ -9,6 +9,7 @@ import { assertNever, failed, passed, type Verdict } from "../model/result.ts";
 import type { Connection } from "../ssh/connect/connection.ts";
 import type { ExecResult } from "../ssh/exec/exec.ts";
 import { bash, type ShellText, sh, sudo } from "../ssh/exec/quote.ts";
+import { afterRunning } from "../support/running-clock.ts";
 import { timedOutStatus } from "../worker/commands.ts";
 import { failureText } from "./failure.ts";
 import { type FileProbe, fileProbeCommand, readFileProbe } from "./file-probe.ts";
@@ -103,13 +104,12 @@ async function probeTcp(probe: Extract<Probe, { type: "tcp" }>, target: ProbeTar
   return await new Promise((resolve) => {
     const socket = connect({ host, port });
     const finish = (verdict: Verdict): void => {
-      clearTimeout(timer);
+      disarm();
       socket.destroy();
       resolve(verdict);
     };
-    const timer = setTimeout(
-      () => finish(failed(`no connection to ${host}:${port} within ${timeoutSeconds} s`)),
-      timeoutSeconds * 1000,
+    const disarm = afterRunning(timeoutSeconds * 1000, () =>
+      finish(failed(`no connection to ${host}:${port} within ${timeoutSeconds} s`)),
     );
     socket.once("connect", () => finish(passed));
     socket.once("error", (error) => finish(failed(`${host}:${port}: ${reasonOf(error)}`)));
@@ -135,13 +135,12 @@ async function probeHttp(probe: Extract<Probe, { type: "http" }>, target: ProbeT
         ? httpsRequest({ ...options, ca: target.caCert, rejectUnauthorized: !probe.insecure })
         : httpRequest(options);
     const finish = (verdict: Verdict): void => {
-      clearTimeout(timer);
+      disarm();
       request.destroy();
       resolve(verdict);
     };
-    const timer = setTimeout(
-      () => finish(failed(`no answer from ${url} within ${target.timeoutSeconds} s`)),
-      target.timeoutSeconds * 1000,
+    const disarm = afterRunning(target.timeoutSeconds * 1000, () =>
+      finish(failed(`no answer from ${url} within ${target.timeoutSeconds} s`)),
     );
     request.once("response", (response) => {
       const status = response.statusCode ?? 0;

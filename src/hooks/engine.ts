@@ -13,9 +13,11 @@ import type { Tokens } from "./api/tokens.ts";
 import { workerAccess } from "./api/worker-access.ts";
 import { demandsOn } from "./choose.ts";
 import type { InvocationContext } from "./invoke.ts";
+import type { Guard } from "./runtime/guard.ts";
+import { startGuard } from "./runtime/guard.ts";
 import { hookMemoryLimitMb } from "./runtime/memory.ts";
 import type { OutputName } from "./runtime/messages.ts";
-import { endProcessesWith } from "./runtime/orphans.ts";
+import { endProcessesWith, markOfRun } from "./runtime/orphans.ts";
 import { captureStdio } from "./runtime/stdio-capture.ts";
 import type { SharedCapture } from "./shared-capture.ts";
 import { shareCapture } from "./shared-capture.ts";
@@ -24,6 +26,7 @@ export interface Engine {
   api: ApiServer;
   context: InvocationContext;
   capture: SharedCapture;
+  guard: Guard;
   /** The working directory before. */
   before: string;
 }
@@ -75,7 +78,8 @@ export async function startEngine(
     memoryLimitMb: hookMemoryLimitMb(process.env),
     captureThread: capture.join,
   };
-  return { api, capture, before, context };
+  const guard = startGuard(markOfRun(session.identity.runId));
+  return { api, capture, guard, before, context };
 }
 
 /** Ends the API and everything that hooks have left running. */
@@ -89,6 +93,7 @@ export async function closeEngine(session: Session, engine: Engine): Promise<voi
   }
   // Daemons that have left their hook's process group still carry the address of this run's API.
   const left = endProcessesWith(`HOOK_API_PORT=${engine.api.port}`);
+  engine.guard.stop();
   if (left === 0) return;
   const text = `hooks left ${countOf(left, "process")} running; ended, nothing may outlive its hook`;
   session.events.emit({ type: "warning", scope: { worker: "-", phase: "hook" }, text });

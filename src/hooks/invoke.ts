@@ -7,6 +7,7 @@ import type { HookDeclaration, HookEvent } from "../model/manifest.ts";
 import { assertNever, type Result } from "../model/result.ts";
 import type { Session } from "../session/session.ts";
 import { countOf } from "../support/plural.ts";
+import { afterRunning } from "../support/running-clock.ts";
 import type { Semaphores } from "./api/semaphores.ts";
 import type { HookInvocation, Tokens } from "./api/tokens.ts";
 import type { EnvironmentInput } from "./environment.ts";
@@ -16,6 +17,7 @@ import { judgeInvocation } from "./failure.ts";
 import { hooksSource } from "./layout.ts";
 import { createHookOutput } from "./output.ts";
 import type { OutputName } from "./runtime/messages.ts";
+import { markOfRun } from "./runtime/orphans.ts";
 import type { RuntimeEnd, RuntimeRequest } from "./runtime/run.ts";
 import { noPython, pythonFor, runtimeOf } from "./runtimes.ts";
 
@@ -77,7 +79,7 @@ export async function invokeHook(
 
   const over = new AbortController();
   const invocation: HookInvocation = {
-    id: String(++lastId),
+    id: `${markOfRun(session.identity.runId)}${++lastId}`,
     job,
     allocId,
     workerIp,
@@ -198,7 +200,7 @@ function startDeadline(seconds: number, forced: AbortSignal): HookDeadline {
     controller.abort();
   };
   const onAbort = (): void => end({ by: "interrupt" });
-  const timer = setTimeout(() => end({ by: "time", seconds }), seconds * 1000);
+  const disarm = afterRunning(seconds * 1000, () => end({ by: "time", seconds }));
   forced.addEventListener("abort", onAbort, { once: true });
   if (forced.aborted) onAbort();
   return {
@@ -206,7 +208,7 @@ function startDeadline(seconds: number, forced: AbortSignal): HookDeadline {
     end,
     ended: () => why,
     stop() {
-      clearTimeout(timer);
+      disarm();
       forced.removeEventListener("abort", onAbort);
     },
   };

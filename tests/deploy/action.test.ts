@@ -22,6 +22,7 @@ interface Case {
   policy?: Partial<Manifest>;
   attempt?: readonly TreeFile[];
   begun?: Deployment["begun"];
+  forced?: Deployment["forced"];
   /** Whether the promoted file list is known. */
   listKnown?: boolean;
 }
@@ -36,6 +37,7 @@ function facts(c: Case): AllocationFacts {
       allocId: "id",
       state: c.state,
       ...(c.begun === undefined ? {} : { begun: c.begun }),
+      ...(c.forced === undefined ? {} : { forced: c.forced }),
       ...(c.attempt === undefined ? {} : { attemptHash: treeHash(c.attempt) }),
       ...(promoted === "none"
         ? {}
@@ -169,6 +171,12 @@ describe("flags", () => {
     expect(decide({ state: "running" }, { force: true })).toBe("restart"));
   test("--force still starts what never ran", () =>
     expect(decide({ state: "absent", promoted: "none" }, { force: true })).toBe("start"));
+  test("what an earlier --force did not come to is due", () =>
+    expect(decide({ state: "running", forced: "all" })).toBe("restart"));
+  test("and only as files where it was given with --sync-only", () =>
+    expect(decide({ state: "running", forced: "files" })).toBe("sync"));
+  test("a change goes before files alone", () =>
+    expect(decide({ state: "running", forced: "files", promoted: "old content" })).toBe("restart"));
   test("--force restarts what was stopped by hand", () =>
     expect(decide({ state: "stopped" }, { force: true })).toBe("restart"));
   test("--sync-only turns a restart into a sync that leaves the state as it is", () => {

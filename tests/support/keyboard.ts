@@ -11,12 +11,14 @@ export interface Keyboard {
   screen(): string;
   /** The exit code. */
   end(): Promise<number>;
+  /** Closes the terminal under it, as a window or an ssh session that goes away. */
+  hangUp(): Promise<void>;
 }
 
-/** Starts maand in `cwd` on a terminal of 120 columns. */
+/** Starts maand in `cwd` as the only program of a terminal of 120 columns. */
 export function atTerminal(args: readonly string[], cwd: string, env: Record<string, string>): Keyboard {
   const words = [maandPath(), ...args].map((word) => `'${word}'`).join(" ");
-  const child = Bun.spawn(["script", "-qec", `stty cols 120 rows 40; ${words}`, "/dev/null"], {
+  const child = Bun.spawn(["script", "-qec", `stty cols 120 rows 40; exec ${words}`, "/dev/null"], {
     cwd,
     env: { PATH: process.env.PATH, TERM: "xterm", ...env },
     stdin: "pipe",
@@ -50,6 +52,10 @@ export function atTerminal(args: readonly string[], cwd: string, env: Record<str
       child.stdin.flush();
     },
     screen: () => shown,
+    async hangUp() {
+      child.kill("SIGKILL");
+      await child.exited;
+    },
     async end() {
       child.stdin.end();
       await reading;

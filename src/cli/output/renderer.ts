@@ -88,6 +88,11 @@ function createLive(terminal: Terminal, now: () => number): Renderer {
 
   function draw(): void {
     due = Number.POSITIVE_INFINITY;
+    // Drawings that wait for a stopped terminal would all be drawn when it goes on.
+    if (stderr.behind) {
+      schedule(tickMs);
+      return;
+    }
     const height = Math.max(1, (stderr.height() ?? 0) - 2);
     // One column stays free: a terminal may wrap a line that fills the last one.
     const width = Math.max(1, (stderr.width() ?? 0) - 1);

@@ -9,6 +9,12 @@ export interface TextStream {
   /** Columns and rows of the terminal now; undefined when there is none or it does not say. */
   size(): { columns: number; rows: number } | undefined;
   write(text: string): void;
+  /** Text is held for a reader who is behind: nothing that is only good now should be added. */
+  readonly behind?: boolean;
+  /** Text was left out because nobody read it. */
+  readonly hasDropped?: boolean;
+  /** Waits, as long as that makes sense, until what is held has been read. */
+  settle?(): void;
 }
 
 /**

@@ -14,6 +14,12 @@ export interface Channel {
   height(): number | undefined;
   /** Writes all of the text; false when nobody reads any more, which is no error. */
   write(text: string): boolean;
+  /** The reader is behind; see `TextStream`. */
+  readonly behind: boolean;
+  /** Calls back once when text does not reach its reader any more; `why` completes "standard error ...". */
+  onLost(listener: (why: string) => void): void;
+  /** Gives a reader who is behind some time to take the rest. */
+  finish(): void;
 }
 
 export interface Terminal {
@@ -57,9 +63,11 @@ export function createTerminal(options: TerminalOptions): Terminal {
   const dumb = env.TERM === "dumb";
   // no-color.org: set and not empty, whatever the value.
   const color = options.color && !dumb && (env.NO_COLOR ?? "") === "";
+  const stderr = createChannel(options.stderr, color, false);
   return {
-    stdout: createChannel(options.stdout, color, true),
-    stderr: createChannel(options.stderr, color, false),
+    // What was said before a result stands above it.
+    stdout: createChannel(options.stdout, color, true, stderr.finish),
+    stderr,
     json: options.json,
     quiet: options.quiet,
     get live() {
@@ -71,8 +79,19 @@ export function createTerminal(options: TerminalOptions): Terminal {
   };
 }
 
-function createChannel(stream: TextStream, color: boolean, mustArrive: boolean): Channel {
+function createChannel(
+  stream: TextStream,
+  color: boolean,
+  mustArrive: boolean,
+  before: () => void = () => undefined,
+): Channel {
   let gone = false;
+  let lost: ((why: string) => void) | undefined;
+  const tellLost = (why: string): void => {
+    const tell = lost;
+    lost = undefined;
+    tell?.(why);
+  };
   let paint: Paint | undefined;
   return {
     get isTty() {
@@ -84,14 +103,24 @@ function createChannel(stream: TextStream, color: boolean, mustArrive: boolean):
     },
     width: () => (stream.isTty ? (stream.size()?.columns ?? defaultWidth) : undefined),
     height: () => (stream.isTty ? (stream.size()?.rows ?? defaultHeight) : undefined),
+    get behind() {
+      return stream.behind === true;
+    },
+    onLost(listener) {
+      lost = listener;
+    },
+    finish: () => stream.settle?.(),
     write(text) {
       if (gone) return false;
       if (text === "") return true;
+      before();
       try {
         stream.write(text);
+        if (stream.hasDropped === true) tellLost("is not read by anybody");
         return true;
       } catch (thrown) {
         gone = true;
+        tellLost(`cannot be written to (${(thrown as NodeJS.ErrnoException).code ?? reasonOf(thrown)})`);
         if (mustArrive && !readerGone.has((thrown as NodeJS.ErrnoException).code ?? ""))
           throw new MaandError("local", "the result could not be written to standard output", {
             why: reasonOf(thrown),

@@ -24,6 +24,7 @@ const facts = defineCommand({
   flags,
   access: "write",
   graceful: true,
+  acts: (given) => given.write,
   load: async () => (await import("./run.ts")).collectFactsCommand,
 });
 

@@ -34,5 +34,6 @@ export const deploy = defineCommand({
   access: (given) => (given.dryRun && !given.build && !given.runHooks ? "read" : "write"),
   recorded: true,
   graceful: true,
+  acts: (given) => !given.dryRun,
   load: async () => (await import("./run.ts")).deployCommand,
 });

@@ -23,5 +23,6 @@ export const healthCheck = defineCommand({
   flags,
   access: "write",
   graceful: true,
+  acts: false,
   load: async () => (await import("./run.ts")).healthCheckCommand,
 });

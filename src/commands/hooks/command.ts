@@ -35,5 +35,7 @@ export const hooks = defineCommand({
   positional,
   access: "write",
   graceful: true,
+  // A watch has no end but its operator's.
+  acts: (given) => !given.watch,
   load: async () => (await import("./run.ts")).hooksCommand,
 });

@@ -83,6 +83,7 @@ const lifecycle = (target: "start" | "stop" | "restart", brief: string): Command
 const status = defineCommand({
   ...onAllocations,
   name: "job status",
+  acts: false,
   brief: "run the status target and show its output",
   examples: [["maand job status api", "one row per allocation"]],
   flags: { allocations },

@@ -14,7 +14,7 @@ const flags = {
   run: {
     kind: "list",
     of: "run",
-    brief: "only these runs (a beginning of the id will do)",
+    brief: "only these runs: ids, beginnings of them, or last",
     placeholder: "id,..",
   },
   job: { kind: "list", of: "job", brief: "only these jobs" },

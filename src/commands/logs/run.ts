@@ -4,6 +4,7 @@ import { endingOf } from "../../cli/exit-codes.ts";
 import type { BucketInvocation, Outcome } from "../../cli/invocation.ts";
 import { phases } from "../../events/event.ts";
 import { logEvents } from "../../events/log-fields.ts";
+import { newestRun } from "../../events/log-reader.ts";
 import { MaandError } from "../../model/error.ts";
 import { suggestName } from "../../support/nearest.ts";
 import type { LogsShowFlags } from "./command.ts";
@@ -26,7 +27,13 @@ export async function logsShowCommand(
   refuseUnknown("event", event, logEvents);
   const options = {
     logsDir: session.paths.logs,
-    filter: present({ event, job, phase, run, worker }),
+    filter: present({
+      event,
+      job,
+      phase,
+      run: run?.map((wanted) => (wanted === "last" ? (newestRun(session.paths.logs) ?? wanted) : wanted)),
+      worker,
+    }),
     ...present({ tail: flags.tail, runDir: flags.runDir }),
   };
   if (terminal.json) return { json: { ...collectLogs(options) } };

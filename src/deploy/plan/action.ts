@@ -1,7 +1,7 @@
 // Which state of an allocation leads to which action: the whole decision table (maand help deploy), as one pure function.
 
 import picomatch from "picomatch";
-import type { Begun, Deployment } from "../../catalog/deployments.ts";
+import type { Begun, Deployment, Forced } from "../../catalog/deployments.ts";
 import { assertNever } from "../../model/result.ts";
 import type { AllocationRow, JobRow, RuntimeState } from "../../model/state.ts";
 import { hasFiles, mayRun } from "../../model/state.ts";
@@ -89,7 +89,7 @@ function disabledActions(facts: AllocationFacts, options: ActionOptions): Alloca
   // start, which syncs, may bring it back.
   const promoted = state === "stopped" ? "drained" : state;
   const rollout =
-    isChanged(facts) || options.force
+    isChanged(facts) || forcedBy(facts, options) !== undefined
       ? makeAction(facts, "promote", "disabled: kept current, not started", promoted)
       : makeAction(facts, "skip", "disabled", state);
   return running ? { reconcile: makeAction(facts, "stop", "disabled", "drained"), rollout } : { rollout };
@@ -111,15 +111,26 @@ function activeAction(facts: AllocationFacts, options: ActionOptions): Action {
       return makeAction(facts, "restart", "health check failed", "running");
     case "stopped":
       if (isChanged(facts)) return upgrade(facts, options, changeReason(facts));
-      if (options.force) return upgrade(facts, options, "--force");
-      return makeAction(facts, "skip", "stopped by hand", "stopped");
+      return upgradeForced(facts, options) ?? makeAction(facts, "skip", "stopped by hand", "stopped");
     case "running":
       if (isChanged(facts)) return upgrade(facts, options, changeReason(facts));
-      if (options.force) return upgrade(facts, options, "--force");
-      return makeAction(facts, "skip", "up to date", "running");
+      return upgradeForced(facts, options) ?? makeAction(facts, "skip", "up to date", "running");
     default:
       return assertNever(deployment.state, "state of an allocation");
   }
+}
+
+/** What makes an unchanged allocation due: `--force`, of this deploy or of one that did not come to it. */
+function forcedBy({ deployment }: AllocationFacts, { force, syncOnly }: ActionOptions): Forced | undefined {
+  if (!force) return deployment.forced;
+  return syncOnly ? "files" : "all";
+}
+
+function upgradeForced(facts: AllocationFacts, options: ActionOptions): Action | undefined {
+  const forced = forcedBy(facts, options);
+  if (forced === undefined) return undefined;
+  const reason = options.force ? "--force" : "--force of an earlier deploy, not done yet";
+  return upgrade(facts, { ...options, syncOnly: options.syncOnly || forced === "files" }, reason);
 }
 
 /**

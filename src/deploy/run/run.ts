@@ -1,7 +1,7 @@
 // maand deploy: plan, reach the workers, reconcile, roll out wave by wave, refresh; the outcome says how it went.
 
 import { makePrivateDirectory } from "../../bucket/private-files.ts";
-import { nextUpdateSeq } from "../../catalog/deployments.ts";
+import { nextUpdateSeq, noteForced } from "../../catalog/deployments.ts";
 import { rethrow } from "../../catalog/failure.ts";
 import type { CatalogRead } from "../../catalog/read.ts";
 import { readCatalog } from "../../catalog/read.ts";
@@ -16,7 +16,7 @@ import type { Session } from "../../session/session.ts";
 import { countOf } from "../../support/plural.ts";
 import type { DeployFacts } from "../plan/load.ts";
 import { loadFacts } from "../plan/load.ts";
-import type { DeployPlan } from "../plan/plan.ts";
+import type { DeployPlan, JobPlan } from "../plan/plan.ts";
 import { dueWorkers, hasWork, planDeploy, receivingWorkers } from "../plan/plan.ts";
 import type { DeployRun } from "./context.ts";
 import type { AllocationOutcome, DeployOutcome, UnreachedWorker } from "./outcome.ts";
@@ -93,6 +93,10 @@ async function carryOut(
   options: DeployOptions,
   { facts, plan, hooks }: PreparedDeploy & { hooks: HookHost },
 ): Promise<DeployOutcome> {
+  if (options.force) {
+    const wanted = plan.waves.flatMap((wave) => wave.jobs.flatMap(forcedIn));
+    noteForced(session.catalog, wanted, options.syncOnly ? "files" : "all");
+  }
   const updateSeq = nextUpdateSeq(session.catalog);
   makePrivateDirectory(session.paths.staging);
   const due = dueWorkers(plan);
@@ -142,6 +146,11 @@ async function carryOut(
     ]),
     interrupted: session.shutdown.graceful.aborted,
   };
+}
+
+/** What a forced plan acts on although nothing may have changed; a start is due without a note. */
+function forcedIn(plan: JobPlan): string[] {
+  return [...plan.upgrades.flat(), ...plan.promotes].map((action) => action.allocId);
 }
 
 /** Every worker that could not take part to the end; it is a failure where something of it came out badly. */

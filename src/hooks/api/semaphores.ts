@@ -1,5 +1,7 @@
 // Semaphores of one maand process: scoped by job and event, first come first served, released with their holder.
 
+import { afterRunning } from "../../support/running-clock.ts";
+
 /** What is known of one semaphore. `holders` are allocation ids. */
 export interface SemaphoreStatus {
   capacity: number;
@@ -82,11 +84,11 @@ export function createSemaphores(): Semaphores {
       if (holds(used, user.invocation)) return Promise.resolve("acquired");
       return new Promise((resolve) => {
         const onAbort = (): void => leave(scope, used, waiter, "ended");
-        const timer = setTimeout(() => leave(scope, used, waiter, "timeout"), timeoutSeconds * 1000);
+        const disarm = afterRunning(timeoutSeconds * 1000, () => leave(scope, used, waiter, "timeout"));
         const waiter: Waiter = {
           user,
           settle(outcome) {
-            clearTimeout(timer);
+            disarm();
             signal?.removeEventListener("abort", onAbort);
             resolve(outcome);
           },

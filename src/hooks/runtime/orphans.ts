@@ -2,9 +2,8 @@
 
 import { readdirSync, readFileSync } from "node:fs";
 
-/** Processes whose environment holds `entry`, such as `HOOK_API_TOKEN=...`; none where there is no /proc. */
-function processesWith(entry: string, among: readonly number[]): number[] {
-  const needle = Buffer.from(`${entry}\0`);
+/** Processes whose environment holds `needle`; none where there is no /proc. */
+function processesWith(needle: Buffer, among: readonly number[]): number[] {
   return among.filter((pid) => {
     if (pid === process.pid) return false;
     try {
@@ -24,12 +23,20 @@ function allProcesses(): number[] {
   }
 }
 
-/** Whether this process has any child: the cheap question before the dear one. */
+const expected = new Set<string>();
+
+/** A child of our own that is none of any hook. */
+export function expectChild(pid: number): void {
+  expected.add(String(pid));
+}
+
+/** Whether this process has any child that is not expected: the cheap question before the dear one. */
 export function hasChildren(): boolean {
   try {
     return readdirSync("/proc/self/task").some((task) => {
       try {
-        return readFileSync(`/proc/self/task/${task}/children`, "utf8").trim() !== "";
+        const children = readFileSync(`/proc/self/task/${task}/children`, "utf8").trim().split(" ");
+        return children.some((pid) => pid !== "" && !expected.has(pid));
       } catch {
         // The thread has just ended.
         return false;
@@ -45,9 +52,37 @@ export function hasChildren(): boolean {
  * Returns how many there were.
  */
 export function endProcessesWith(entry: string): number {
+  return endMatching(Buffer.from(`${entry}\0`));
+}
+
+/** What the id of every invocation of a run begins with, and so every token: the run's mark on all that its hooks start. */
+export function markOfRun(runId: string): string {
+  return `${runId}-`;
+}
+
+/** Milliseconds that a killed process may take to be gone: one that waits for a dead disk or network takes longer. */
+const goneMs = 2000;
+
+/**
+ * Ends everything that hooks of another run have left, that of a maand which was killed, and waits until it is gone.
+ * `left` are processes that would not go.
+ */
+export async function endHooksOfRun(runId: string): Promise<{ ended: number; left: number[] }> {
+  const needle = Buffer.from(`HOOK_API_TOKEN=${markOfRun(runId)}`);
+  const ended = endMatching(needle);
+  let left = ended === 0 ? [] : processesWith(needle, allProcesses());
+  const until = performance.now() + goneMs;
+  while (left.length > 0 && performance.now() < until) {
+    await Bun.sleep(10);
+    left = processesWith(needle, left);
+  }
+  return { ended, left };
+}
+
+function endMatching(needle: Buffer): number {
   const ended = new Set<number>();
   for (let round = 0; round < 5; round++) {
-    const found = processesWith(entry, allProcesses()).filter((pid) => !ended.has(pid));
+    const found = processesWith(needle, allProcesses()).filter((pid) => !ended.has(pid));
     if (found.length === 0) break;
     for (const pid of found) {
       ended.add(pid);

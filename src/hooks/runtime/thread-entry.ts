@@ -61,11 +61,14 @@ type Spawn = (commandOrOptions: unknown, options?: object) => unknown;
 /**
  * `Bun.spawn` gives children the environment of the whole process unless told otherwise: that of the operator, and
  * without the token by which maand knows what belongs to a hook. `node:child_process` and `Bun.$` get it right.
+ * It also leaves them in the process group of maand, where Ctrl-C in the operator's terminal would end them while maand
+ * lets the hook finish: they get groups of their own. `node:child_process` is made of `Bun.spawn`; `Bun.$` is not and
+ * cannot be told, so what it starts hears Ctrl-C.
  */
 function handDownEnvironment(): void {
   const own = (options: object | undefined): object => {
     const given = (options as { env?: object } | undefined)?.env;
-    return { ...options, env: given ?? process.env };
+    return { ...options, detached: true, env: given ?? process.env };
   };
   const wrap =
     (spawn: Spawn): Spawn =>

@@ -1,5 +1,7 @@
 // A moment by which something must be done, together with the caller's wish to stop earlier.
 
+import { afterRunning, runningNow } from "../../support/running-clock.ts";
+
 /** One point in time that several steps share. */
 export interface Deadline {
   readonly signal: AbortSignal | undefined;
@@ -17,16 +19,16 @@ export interface Deadline {
 
 /** A deadline that many seconds from now. */
 export function deadlineIn(seconds: number, signal?: AbortSignal): Deadline {
-  let end = performance.now() + seconds * 1000;
-  const leftMs = () => Math.max(0, end - performance.now());
+  let end = runningNow() + seconds * 1000;
+  const leftMs = () => Math.max(0, end - runningNow());
   const until = (ms: number, begin: (stop: () => void) => void) =>
     new Promise<void>((resolve) => {
       const stop = () => {
-        clearTimeout(timer);
+        disarm();
         signal?.removeEventListener("abort", stop);
         resolve();
       };
-      const timer = setTimeout(stop, ms);
+      const disarm = afterRunning(ms, stop);
       signal?.addEventListener("abort", stop, { once: true });
       if (signal?.aborted === true) stop();
       begin(stop);
@@ -44,11 +46,11 @@ export function deadlineIn(seconds: number, signal?: AbortSignal): Deadline {
     },
     pause: (ms) => until(Math.min(ms, leftMs()), () => undefined),
     async unclocked(work) {
-      const begin = performance.now();
+      const begin = runningNow();
       try {
         return await work;
       } finally {
-        end += performance.now() - begin;
+        end += runningNow() - begin;
       }
     },
   };

@@ -2,6 +2,7 @@
 
 import { connect, isIP, type Socket } from "node:net";
 import { MaandError, reasonOf } from "../../model/error.ts";
+import { afterRunning } from "../../support/running-clock.ts";
 import type { Deadline } from "./deadline.ts";
 import { addressesOf } from "./resolve.ts";
 import type { Endpoint, SshSettings } from "./settings.ts";
@@ -72,7 +73,7 @@ function attempt(
     const begin = performance.now();
     const socket = connect({ host: address, port: endpoint.port, noDelay: true });
     const finish = (outcome: ConnectStep<Socket>) => {
-      clearTimeout(timer);
+      disarm();
       signal?.removeEventListener("abort", abort);
       socket.removeListener("connect", connected);
       if (!outcome.ok) socket.destroy();
@@ -80,7 +81,7 @@ function attempt(
     };
     const connected = () => finish({ ok: true, value: socket });
     const abort = () => finish(givenUp(interruptedOn(worker)));
-    const timer = setTimeout(() => finish(timedOut(endpoint, worker, settings, "the TCP connection")), ms);
+    const disarm = afterRunning(ms, () => finish(timedOut(endpoint, worker, settings, "the TCP connection")));
     socket.once("connect", connected);
     // Stays for the life of the socket: an error without a listener would end the process.
     socket.on("error", (cause: NodeJS.ErrnoException) => {

@@ -4,6 +4,7 @@ import type { Duplex } from "node:stream";
 import type { Algorithms, AnyAuthMethod, Client as SshClient } from "ssh2";
 import ssh2 from "ssh2";
 import { MaandError, reasonOf } from "../../model/error.ts";
+import { afterRunning } from "../../support/running-clock.ts";
 import { preferredAlgorithms } from "../host-keys/host-keys.ts";
 import { createHostVerifier, type HostKeyQuestion } from "../host-keys/verifier.ts";
 import type { Deadline } from "./deadline.ts";
@@ -61,7 +62,7 @@ export function shakeHands(stream: Duplex, introduction: Introduction): Promise<
     const finish = (outcome: ConnectStep<SshClient>) => {
       if (settled) return;
       settled = true;
-      clearTimeout(timer);
+      disarm();
       deadline.signal?.removeEventListener("abort", abort);
       stream.removeListener("data", listen);
       if (!outcome.ok) {
@@ -72,7 +73,9 @@ export function shakeHands(stream: Duplex, introduction: Introduction): Promise<
     };
     const fail = (error: MaandError, again = false) => finish({ ok: false, error, again });
     const abort = () => fail(interruptedOn(worker));
-    const timer = setTimeout(() => finish(timedOut(endpoint, worker, settings, awaited)), deadline.leftMs());
+    const disarm = afterRunning(deadline.leftMs(), () =>
+      finish(timedOut(endpoint, worker, settings, awaited)),
+    );
     deadline.signal?.addEventListener("abort", abort, { once: true });
 
     let ended = false;

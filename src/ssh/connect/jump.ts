@@ -3,6 +3,7 @@
 import type { Client as SshClient } from "ssh2";
 import { MaandError, reasonOf } from "../../model/error.ts";
 import type { Slots } from "../../support/parallel.ts";
+import { afterRunning } from "../../support/running-clock.ts";
 import { dial, endpointText } from "./dial.ts";
 import type { Endpoint, SshSettings } from "./settings.ts";
 import { signIn } from "./sign-in.ts";
@@ -54,13 +55,13 @@ export function createJumpHosts(settings: SshSettings, exchanges?: Slots): JumpH
     }
     return await new Promise((resolve) => {
       let late = false;
-      const timer = setTimeout(() => {
+      const disarm = afterRunning(deadline.leftMs(), () => {
         late = true;
         resolve(notThrough(jump, worker, new Error("it did not connect us in time (connect_timeout)")));
-      }, deadline.leftMs());
+      });
       try {
         client.forwardOut("127.0.0.1", 0, endpoint.host, endpoint.port, (error, stream) => {
-          clearTimeout(timer);
+          disarm();
           if (error === undefined || error === null) {
             stream.on("error", () => undefined);
             if (late) stream.destroy();
@@ -68,7 +69,7 @@ export function createJumpHosts(settings: SshSettings, exchanges?: Slots): JumpH
           } else resolve(notThrough(jump, worker, error));
         });
       } catch (cause) {
-        clearTimeout(timer);
+        disarm();
         resolve(notThrough(jump, worker, cause));
       }
     });

@@ -1,6 +1,6 @@
 // What an OpenSSH config says about a host: `ssh -G` is asked, so that every rule of that format holds.
 
-import { execFile } from "node:child_process";
+import { type ExecFileOptionsWithStringEncoding, execFile } from "node:child_process";
 import { closeSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { homedir, tmpdir } from "node:os";
@@ -142,37 +142,36 @@ function run(
   worker: string,
   signal: AbortSignal | undefined,
 ): Promise<string> {
+  const options: ExecFileOptionsWithStringEncoding & { detached: true } = {
+    encoding: "utf8",
+    timeout: seconds * 1000,
+    killSignal: "SIGKILL",
+    maxBuffer: 1 << 20,
+    ...(signal === undefined ? {} : { signal }),
+    // In a group of its own: Ctrl-C in the operator's terminal is for maand alone.
+    detached: true,
+  };
   return new Promise((resolve, reject) => {
-    execFile(
-      program,
-      args,
-      {
-        timeout: seconds * 1000,
-        killSignal: "SIGKILL",
-        maxBuffer: 1 << 20,
-        ...(signal === undefined ? {} : { signal }),
-      },
-      (error, stdout, stderr) => {
-        if (error === null) return resolve(stdout);
-        if (signal?.aborted === true) return reject(interruptedOn(worker));
-        const missing = error.code === "ENOENT";
-        const why = missing
-          ? "the program ssh is not installed"
-          : error.killed === true
-            ? `ssh -G took longer than ${seconds} s (connect_timeout)`
-            : stderr.trim() || error.message;
-        reject(
-          new MaandError("local", "ssh could not evaluate the file named by ssh_config", {
-            where: { file, worker },
-            why,
-            hint: missing
-              ? "install the OpenSSH client, or leave ssh_config empty"
-              : "correct the file; `ssh -G -F FILE HOST` shows the same fault",
-            cause: error,
-          }),
-        );
-      },
-    );
+    execFile(program, args, options, (error, stdout, stderr) => {
+      if (error === null) return resolve(stdout);
+      if (signal?.aborted === true) return reject(interruptedOn(worker));
+      const missing = error.code === "ENOENT";
+      const why = missing
+        ? "the program ssh is not installed"
+        : error.killed === true
+          ? `ssh -G took longer than ${seconds} s (connect_timeout)`
+          : stderr.trim() || error.message;
+      reject(
+        new MaandError("local", "ssh could not evaluate the file named by ssh_config", {
+          where: { file, worker },
+          why,
+          hint: missing
+            ? "install the OpenSSH client, or leave ssh_config empty"
+            : "correct the file; `ssh -G -F FILE HOST` shows the same fault",
+          cause: error,
+        }),
+      );
+    });
   });
 }
 

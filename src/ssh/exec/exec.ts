@@ -1,6 +1,7 @@
 // Runs one remote command to its end: input in, output out, never longer than its deadline.
 
 import { MaandError } from "../../model/error.ts";
+import { afterRunning } from "../../support/running-clock.ts";
 import { interruptedOn } from "../connect/step.ts";
 import { createLineSplitter, createTail } from "./capture.ts";
 import { readAtPace } from "./pace.ts";
@@ -64,7 +65,7 @@ export async function execOn(
     let quiet: NodeJS.Timeout | undefined;
     let exited = false;
     const settle = (act: () => void) => {
-      clearTimeout(timer);
+      disarm();
       clearTimeout(quiet);
       signal?.removeEventListener("abort", abort);
       act();
@@ -76,21 +77,21 @@ export async function execOn(
       process.stop();
     };
     const abort = () => leave(() => reject(interruptedOn(carrier.worker)));
-    const leaveAsTold = () => {
+    const leaveAsEnded = () => {
       const ended = process.ending();
       leave(() => (ended.ok ? resolve(ended.value) : reject(ended.error)));
     };
-    const timer = setTimeout(() => {
-      if (exited) leaveAsTold();
+    const disarm = afterRunning(seconds * 1000, () => {
+      if (exited) leaveAsEnded();
       else leave(() => reject(tooLong(carrier.worker, seconds, options.label)));
-    }, seconds * 1000);
+    });
     signal?.addEventListener("abort", abort, { once: true });
     if (signal?.aborted === true) abort();
 
     const restartQuiet = () => {
       if (!exited) return;
       clearTimeout(quiet);
-      quiet = setTimeout(leaveAsTold, quietAfterExit);
+      quiet = setTimeout(leaveAsEnded, quietAfterExit);
     };
     process.stdout.on("data", restartQuiet);
     process.stderr.on("data", restartQuiet);

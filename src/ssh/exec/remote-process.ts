@@ -5,6 +5,7 @@ import type { Client as SshClient } from "ssh2";
 import { MaandError } from "../../model/error.ts";
 import type { Result } from "../../model/result.ts";
 import type { Slot, Slots } from "../../support/parallel.ts";
+import { afterRunning } from "../../support/running-clock.ts";
 import { interruptedOn } from "../connect/step.ts";
 import { type Opened, processOn } from "./channel.ts";
 import { type Envelope, seal } from "./envelope.ts";
@@ -167,17 +168,17 @@ async function enter(carrier: Carrier, signal: AbortSignal | undefined, ticket?:
 function openExec(carrier: Carrier, envelope: Envelope, place: Slot): Promise<Opened | "refused"> {
   return new Promise((resolve, reject) => {
     let late = false;
-    const timer = setTimeout(() => {
+    const disarm = afterRunning(carrier.openTimeoutSeconds * 1000, () => {
       late = true;
       unsubscribe();
       reject(noAnswer(carrier));
-    }, carrier.openTimeoutSeconds * 1000);
+    });
     const unsubscribe = carrier.onLost((error) => {
-      clearTimeout(timer);
+      disarm();
       reject(error);
     });
     const failed = (cause: Error & { reason?: unknown }) => {
-      clearTimeout(timer);
+      disarm();
       unsubscribe();
       const lost = carrier.lost();
       if (lost !== undefined) return reject(lost);
@@ -196,7 +197,7 @@ function openExec(carrier: Carrier, envelope: Envelope, place: Slot): Promise<Op
       carrier.client.exec(envelope.line, (error, channel) => {
         if (error !== undefined && error !== null) return failed(error);
         if (late) return channel.close();
-        clearTimeout(timer);
+        disarm();
         unsubscribe();
         carrier.countExec();
         // At once: the exit code may stand in the same packet as this answer.

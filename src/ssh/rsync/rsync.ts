@@ -1,7 +1,8 @@
 // Runs the rsync program of this host over a connection that we already have.
 
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { MaandError, reasonOf } from "../../model/error.ts";
+import { afterRunning } from "../../support/running-clock.ts";
 import { selfCommand } from "../../support/self.ts";
 import type { Connection } from "../connect/connection.ts";
 import { interruptedOn } from "../connect/step.ts";
@@ -85,19 +86,21 @@ function runLocal(
       cwd: options.cwd,
       env: rsyncEnvironment(),
       stdio: ["ignore", "pipe", "pipe"],
+      // Ctrl-C in the operator's terminal is for maand, which lets a transfer that is under way finish.
+      detached: true,
     });
     let stopped: MaandError | undefined;
     let hardStop: NodeJS.Timeout | undefined;
     const stop = (error: MaandError) => {
       if (stopped !== undefined) return;
       stopped = error;
-      child.kill("SIGTERM");
-      hardStop = setTimeout(() => child.kill("SIGKILL"), 2000);
+      signalGroup(child, "SIGTERM");
+      hardStop = setTimeout(() => signalGroup(child, "SIGKILL"), 2000);
     };
     const abort = () => stop(interruptedOn(worker));
-    const timer = setTimeout(() => stop(tooSlow(worker, timeoutSeconds)), timeoutSeconds * 1000);
+    const disarm = afterRunning(timeoutSeconds * 1000, () => stop(tooSlow(worker, timeoutSeconds)));
     const settle = (act: () => void) => {
-      clearTimeout(timer);
+      disarm();
       clearTimeout(hardStop);
       signal?.removeEventListener("abort", abort);
       act();
@@ -110,6 +113,16 @@ function runLocal(
       settle(() => (stopped === undefined ? resolve(code ?? killedExit) : reject(stopped)));
     });
   });
+}
+
+/** rsync forks, and its remote shell is a child of its own: they are one process group, which it leads. */
+function signalGroup({ pid }: ChildProcess, signal: NodeJS.Signals): void {
+  if (pid === undefined) return;
+  try {
+    process.kill(-pid, signal);
+  } catch {
+    // All of them have just ended.
+  }
 }
 
 /** rsync's own exit code for "received a signal". */
