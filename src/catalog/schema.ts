@@ -182,6 +182,8 @@ export const migrations: readonly Migration[] = [
     PRIMARY KEY (sha256, piece)
   ) STRICT;
   `,
+  // From when on a certificate is good; not noted of those that are there, whose PEM says it.
+  "ALTER TABLE certificate ADD COLUMN not_before INTEGER",
 ];
 
 /** Runs one migration; the caller holds the transaction. */
