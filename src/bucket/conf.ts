@@ -4,7 +4,7 @@ import type { TomlValue } from "smol-toml";
 import { type Checked, checked, type Diagnostic, errorAt } from "../model/diagnostic.ts";
 import { printable } from "../model/printable.ts";
 import { suggestName } from "../support/nearest.ts";
-import { parseToml } from "./toml.ts";
+import { parseToml, type TomlDocument } from "./toml.ts";
 
 /** Every setting of maand.conf, defaults filled in. */
 export interface MaandConf {
@@ -144,7 +144,17 @@ export function parseConf(content: string, path: string): Checked<MaandConf> {
     }
   }
   const conf = toConf((setting) => found.get(setting.field) ?? setting.absent);
+  if (diagnostics.length === 0) diagnostics.push(...checkLifetimes(document, conf));
   return checked(conf, diagnostics.map(printable));
+}
+
+/** A certificate that is due from its first day on would be made again at every build, and its job restarted for it. */
+function checkLifetimes(document: TomlDocument, conf: MaandConf): Diagnostic[] {
+  const { certsTtlDays: ttl, certsRenewalBufferDays: buffer } = conf;
+  if (ttl > buffer) return [];
+  const key = document.values?.certs_renewal_buffer === undefined ? "certs_ttl" : "certs_renewal_buffer";
+  const message = `certs_ttl (${ttl} days) must be more than certs_renewal_buffer (${buffer} days): a certificate would be due for renewal when it is made`;
+  return [errorAt(document.place([key]), message, "use a buffer of a third of certs_ttl or less")];
 }
 
 /** What holds in a bucket whose maand.conf is empty. */

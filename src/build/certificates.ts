@@ -1,8 +1,9 @@
 // The certificates of a build: which to make, which to keep, and the KV entries that follow.
 
 import { availableParallelism } from "node:os";
+import type { RecordedLeaf } from "../catalog/certificates.ts";
 import type { Authority } from "../certs/authority.ts";
-import { describeCertificate } from "../certs/describe.ts";
+import { describeCertificate, parseCertificate } from "../certs/describe.ts";
 import type { StoredLeaf } from "../certs/plan.ts";
 import { planCertificates, storedLeaves } from "../certs/plan.ts";
 import { allocationNamespace } from "../kv/namespaces.ts";
@@ -13,7 +14,7 @@ import type { CatalogState } from "../model/state.ts";
 
 export interface CertificateInput {
   next: CatalogState;
-  stored: readonly StoredLeaf[];
+  stored: readonly RecordedLeaf[];
   authority: Authority;
   kv: KvStore;
   /** Namespaces that stay as they are until deploy has stopped what they belong to. */
@@ -34,6 +35,8 @@ export interface CertificateChanges {
   /** Pairs that were made, renewals among them. */
   madeCount: number;
   renewedCount: number;
+  /** Stored pairs that stay, counted once for each worker. */
+  kept: number;
 }
 
 const keysOf = (cert: string): [string, string] => [`certs/${cert}.crt`, `certs/${cert}.key`];
@@ -57,7 +60,7 @@ export async function makeCertificates(input: CertificateInput): Promise<Certifi
         certs: job.manifest.certs,
         workers: (hostsByJob.get(job.name) ?? []).map((allocation) => allocation.workerIp),
       })),
-    stored: held,
+    stored: held.map((leaf) => ({ ...leaf, notBefore: leaf.notBefore ?? beginOf(kv, leaf) })),
     authority: { fingerprint: authority.fingerprint, notAfter: authority.notAfter },
     now: input.now,
     ttlDays: input.ttlDays,
@@ -84,8 +87,8 @@ export async function makeCertificates(input: CertificateInput): Promise<Certifi
     const leaves = await issueAll(plan.issue, input.authority, input.now, availableParallelism());
     plan.issue.forEach((request, i) => {
       const leaf = leaves[i]!;
-      if (request.reason === "due") renewedCount++;
-      issued.push(...storedLeaves(request, leaf.notAfter));
+      if (request.reason === "due" || request.reason === "not_yet_valid") renewedCount++;
+      issued.push(...storedLeaves(request, leaf));
       const [crt, key] = keysOf(request.cert);
       for (const worker of request.workers) {
         const namespace = allocationNamespace(request.job, worker);
@@ -102,7 +105,14 @@ export async function makeCertificates(input: CertificateInput): Promise<Certifi
     stale: lost,
     madeCount: plan.issue.length,
     renewedCount,
+    kept: plan.reuse.length,
   };
+}
+
+/** When a leaf begins, as its PEM says; 0 where that cannot be read. */
+function beginOf(kv: KvStore, { job, worker, cert }: RecordedLeaf): number {
+  const certificate = parseCertificate(textOf(kv, job, worker, keysOf(cert)[0]));
+  return certificate === undefined ? 0 : Date.parse(certificate.validFrom);
 }
 
 function partition<T>(items: readonly T[], belongs: (item: T) => boolean): [T[], T[]] {

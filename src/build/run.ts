@@ -1,6 +1,7 @@
 // maand build: read the workspace, plan, make certificates, and commit all of it in one transaction or nothing.
 
 import { randomUUID } from "node:crypto";
+import type { MaandConf } from "../bucket/conf.ts";
 import { readStoredLeaves, writeStoredLeaves } from "../catalog/certificates.ts";
 import { readDeployments } from "../catalog/deployments.ts";
 import { rethrow } from "../catalog/failure.ts";
@@ -16,6 +17,7 @@ import type { Session } from "../session/session.ts";
 import { countOf } from "../support/plural.ts";
 import { checkWorkspace } from "../workspace/check.ts";
 import { piecesOf } from "../workspace/file-content.ts";
+import { confPath } from "../workspace/paths.ts";
 import { readStillWorkspace } from "../workspace/still.ts";
 import type { JobFile, Workspace } from "../workspace/types.ts";
 import type { CertificateChanges } from "./certificates.ts";
@@ -101,6 +103,7 @@ export async function runBuild(session: Session, options: BuildOptions): Promise
     ...checked.diagnostics,
     ...planned.diagnostics,
     ...authorityWarnings(authority.certPem, now, conf.certsRenewalBufferDays),
+    ...(certificates.kept + certificates.madeCount > 0 ? lifetimeWarnings(conf) : []),
   ];
   return {
     changed,
@@ -223,6 +226,14 @@ function authorityWarnings(certPem: string, now: number, bufferDays: number): Di
   const hint =
     "plan its replacement: move secrets/ca.crt and ca.key away and run maand init, build and deploy";
   return [warningAt({ file: "secrets/ca.crt" }, message, hint)];
+}
+
+/** Certificates that are renewed more often than not: every renewal rolls their jobs out. */
+function lifetimeWarnings({ certsTtlDays: ttl, certsRenewalBufferDays: buffer }: MaandConf): Diagnostic[] {
+  if (buffer * 2 <= ttl) return [];
+  const every = countOf(ttl - buffer, "day");
+  const message = `certs_renewal_buffer (${buffer} days) is more than half of certs_ttl (${ttl} days): every certificate is made again after ${every}, and its job rolled out for it`;
+  return [warningAt({ file: confPath }, message, "use a buffer of a third of certs_ttl or less")];
 }
 
 /** @param found what was found, warnings among it: they are left for a build that gets that far */

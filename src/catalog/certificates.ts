@@ -3,11 +3,15 @@
 import type { StoredLeaf } from "../certs/plan.ts";
 import type { Catalog } from "./open.ts";
 
+/** A leaf as it is recorded; older maand did not note when it begins. */
+export type RecordedLeaf = Omit<StoredLeaf, "notBefore"> & { notBefore: number | null };
+
 /** Every stored leaf, by job, certificate and worker. */
-export function readStoredLeaves(catalog: Catalog): StoredLeaf[] {
+export function readStoredLeaves(catalog: Catalog): RecordedLeaf[] {
   return catalog
-    .query<StoredLeaf, []>(
-      `SELECT job, worker_ip AS worker, name AS cert, input_hash AS inputHash, authority, not_after AS notAfter
+    .query<RecordedLeaf, []>(
+      `SELECT job, worker_ip AS worker, name AS cert, input_hash AS inputHash, authority, not_before AS notBefore,
+         not_after AS notAfter
        FROM certificate ORDER BY job, name, worker_ip`,
     )
     .all();
@@ -22,9 +26,11 @@ export function writeStoredLeaves(
   const remove = catalog.query("DELETE FROM certificate WHERE job = ? AND worker_ip = ? AND name = ?");
   for (const leaf of dropped) remove.run(leaf.job, leaf.worker, leaf.cert);
   const put = catalog.query(
-    "INSERT OR REPLACE INTO certificate (job, worker_ip, name, input_hash, authority, not_after) VALUES (?, ?, ?, ?, ?, ?)",
+    `INSERT OR REPLACE INTO certificate (job, worker_ip, name, input_hash, authority, not_before, not_after)
+     VALUES (?, ?, ?, ?, ?, ?, ?)`,
   );
   for (const leaf of issued) {
-    put.run(leaf.job, leaf.worker, leaf.cert, leaf.inputHash, leaf.authority, leaf.notAfter);
+    const { job, worker, cert, inputHash, authority, notBefore, notAfter } = leaf;
+    put.run(job, worker, cert, inputHash, authority, notBefore, notAfter);
   }
 }

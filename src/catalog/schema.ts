@@ -186,6 +186,8 @@ export const migrations: readonly Migration[] = [
   `
   ALTER TABLE deployment ADD COLUMN forced TEXT CHECK (forced IN ('all', 'files'));
   `,
+  // From when on a certificate is good; not noted of those that are there, whose PEM says it.
+  "ALTER TABLE certificate ADD COLUMN not_before INTEGER",
 ];
 
 /** Runs one migration; the caller holds the transaction. */

@@ -97,18 +97,26 @@ export async function writeAuthority(secretsDir: string, authority: Authority): 
 
 export interface AuthorityStatus extends Expiry {
   /** Milliseconds since 1970. */
+  notBefore: number;
   notAfter: number;
 }
 
-/** Whether the CA is ok, within `bufferDays` of its end (`build` warns) or expired (`build` fails). */
+/** Whether the CA is ok, within `bufferDays` of its end (`build` warns), or outside of its life (`build` fails). */
 export function authorityStatus(certPem: string, now: number, bufferDays: number): AuthorityStatus {
-  const { notAfter } = requireFacts(certPem);
-  return { ...expiryOf(notAfter, now, bufferDays), notAfter };
+  const { notBefore, notAfter } = requireFacts(certPem);
+  return { ...expiryOf({ notBefore, notAfter }, now, bufferDays), notBefore, notAfter };
 }
 
-/** Throws a MaandError ("local") when the CA has ended at `now` (ms): nothing that it signs would be taken. */
+/** Throws a MaandError ("local") when the CA has ended at `now` (ms) or not begun: nothing that it signs would be taken. */
 export function requireLiveAuthority(certPem: string, now: number): void {
-  const { status, notAfter } = authorityStatus(certPem, now, 0);
+  const { status, notBefore, notAfter } = authorityStatus(certPem, now, 0);
+  if (status === "not_yet_valid") {
+    throw new MaandError("local", "the bucket's CA is not valid yet", {
+      where: { file: `secrets/${certFile}` },
+      why: `it begins ${new Date(notBefore).toISOString()}, and this host's clock says ${new Date(now).toISOString()}`,
+      hint: "set the clock of this host right; if the CA is what is wrong, put one with an earlier begin there or wait",
+    });
+  }
   if (status !== "expired") return;
   throw new MaandError("local", "the bucket's CA has expired", {
     where: { file: `secrets/${certFile}` },

@@ -5,7 +5,7 @@ import type { Secret } from "../model/secret.ts";
 import { mapLimited } from "../support/parallel.ts";
 import type { Authority } from "./authority.ts";
 import { generateKeys } from "./keys.ts";
-import { backdateMs, leafEnd } from "./lifetime.ts";
+import { leafBegin, leafEnd, type Validity } from "./lifetime.ts";
 import type { LeafRequest } from "./plan.ts";
 import { openSigner, type Signer } from "./signer.ts";
 import { subjectParts } from "./subject.ts";
@@ -16,6 +16,7 @@ export interface Leaf {
   certPem: string;
   keyPem: Secret;
   /** Milliseconds since 1970, whole seconds: exactly what the certificate says. */
+  notBefore: number;
   notAfter: number;
 }
 
@@ -59,8 +60,9 @@ async function issueWith(signer: Signer, request: LeafContent, now: number): Pro
   try {
     const keys = await generateKeys(request.key, request.pkcs8);
     const notAfter = leafEnd(now, request.ttlDays, signer.certificate.notAfter.getTime());
-    const certPem = await sign(signer, request, keys.publicKey, now, notAfter);
-    return { certPem, keyPem: keys.privateKey, notAfter };
+    const notBefore = leafBegin(now, signer.certificate.notBefore.getTime());
+    const certPem = await sign(signer, request, keys.publicKey, { notBefore, notAfter });
+    return { certPem, keyPem: keys.privateKey, notBefore, notAfter };
   } catch (thrown) {
     const worker = request.workers.length === 1 ? request.workers[0] : undefined;
     throw new MaandError("local", `cannot make certificate "${request.cert}"`, {
@@ -76,8 +78,7 @@ async function sign(
   { x509, certificate: authority, key, algorithm, keyId }: Signer,
   request: LeafContent,
   spki: Uint8Array<ArrayBuffer>,
-  now: number,
-  notAfter: number,
+  life: Validity,
 ): Promise<string> {
   const publicKey = new x509.PublicKey(spki);
   const { digitalSignature, keyEncipherment } = x509.KeyUsageFlags;
@@ -87,9 +88,8 @@ async function sign(
     serialNumber: serialNumber(),
     subject: distinguishedName(x509, subjectParts(request.subject)),
     issuer: authority.subjectName,
-    // Some checkers want a leaf to lie within the life of its CA.
-    notBefore: new Date(Math.max(now - backdateMs, authority.notBefore.getTime())),
-    notAfter: new Date(notAfter),
+    notBefore: new Date(life.notBefore),
+    notAfter: new Date(life.notAfter),
     publicKey,
     signingKey: key,
     signingAlgorithm: algorithm,

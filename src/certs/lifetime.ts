@@ -3,10 +3,19 @@
 /** Milliseconds of one day: lifetimes in maand.conf are in days. */
 export const dayMs = 86_400_000;
 
-/** Certificates begin this long before they are made, so that a worker whose clock is behind takes them (ms). */
+/**
+ * Certificates begin this long before they are made (ms), so that a worker whose clock is behind takes them. It is also how
+ * far the clock of this host may be set back before what it made is taken for something of the future.
+ */
 export const backdateMs = 3_600_000;
 
-export type ExpiryStatus = "ok" | "expiring" | "expired";
+export type ExpiryStatus = "ok" | "expiring" | "expired" | "not_yet_valid";
+
+/** From when on and until when a certificate is good, milliseconds since 1970. */
+export interface Validity {
+  notBefore: number;
+  notAfter: number;
+}
 
 export interface Expiry {
   status: ExpiryStatus;
@@ -15,12 +24,13 @@ export interface Expiry {
 }
 
 /**
- * `expired` from its end on, `expiring` from `bufferDays` before its end on (never with a buffer of 0).
+ * `not_yet_valid` before its begin, `expired` from its end on, `expiring` from `bufferDays` before its end on (never with a buffer of 0).
  * Times are milliseconds since 1970.
  */
-export function expiryOf(notAfter: number, now: number, bufferDays: number): Expiry {
+export function expiryOf({ notBefore, notAfter }: Validity, now: number, bufferDays: number): Expiry {
   // Adding 0 turns the -0 of Math.trunc into 0.
   const daysLeft = Math.trunc((notAfter - now) / dayMs) + 0;
+  if (now < notBefore) return { status: "not_yet_valid", daysLeft };
   if (now >= notAfter) return { status: "expired", daysLeft };
   return { status: isRenewalDue(notAfter, now, bufferDays) ? "expiring" : "ok", daysLeft };
 }
@@ -28,6 +38,11 @@ export function expiryOf(notAfter: number, now: number, bufferDays: number): Exp
 /** Whether `now ≥ notAfter − buffer`: the moment from which a leaf is made again. */
 export function isRenewalDue(notAfter: number, now: number, bufferDays: number): boolean {
   return now >= notAfter - bufferDays * dayMs;
+}
+
+/** The first moment (ms, whole seconds) of a leaf made now: some checkers want it to lie within the life of its CA. */
+export function leafBegin(now: number, authorityBegin: number): number {
+  return Math.floor(Math.max(now - backdateMs, authorityBegin) / 1000) * 1000;
 }
 
 /** The last moment (ms, whole seconds) of a leaf made now: `ttlDays` away, but never after its CA's end. */

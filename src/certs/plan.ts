@@ -5,7 +5,7 @@ import type { CertDeclaration } from "../model/manifest.ts";
 import { compareText } from "../support/order.ts";
 import { type AlternativeName, alternativeNames } from "./alternative-names.ts";
 import type { KeyKind } from "./keys.ts";
-import { isRenewalDue } from "./lifetime.ts";
+import { isRenewalDue, type Validity } from "./lifetime.ts";
 import { subjectParts } from "./subject.ts";
 
 /** One job with the hosts of its non-removed allocations, disabled ones included. */
@@ -25,6 +25,7 @@ export interface StoredLeaf {
   /** Fingerprint of the CA certificate that signed it. */
   authority: string;
   /** Milliseconds since 1970. */
+  notBefore: number;
   notAfter: number;
 }
 
@@ -42,7 +43,13 @@ export interface CertPlanInput {
 }
 
 /** Why a leaf is made: the first reason that holds. */
-export type IssueReason = "missing" | "authority_changed" | "inputs_changed" | "due";
+export type IssueReason =
+  | "missing"
+  | "authority_changed"
+  | "inputs_changed"
+  /** It begins in the future: this host's clock was ahead when it was made, and nobody takes it now. */
+  | "not_yet_valid"
+  | "due";
 
 /** One key pair and certificate to make. */
 export interface LeafRequest {
@@ -125,10 +132,18 @@ export function planCertificates(input: CertPlanInput): CertPlan {
   return { issue, reuse, drop };
 }
 
-/** The rows that the catalog keeps after `request` was carried out; `notAfter` comes from the issued leaf. */
-export function storedLeaves(request: LeafRequest, notAfter: number): StoredLeaf[] {
+/** The rows that the catalog keeps after `request` was carried out; its life is that of the issued leaf. */
+export function storedLeaves(request: LeafRequest, { notBefore, notAfter }: Validity): StoredLeaf[] {
   const { job, cert, inputHash, authority } = request;
-  return request.workers.map((worker) => ({ job, worker, cert, inputHash, authority, notAfter }));
+  return request.workers.map((worker) => ({
+    job,
+    worker,
+    cert,
+    inputHash,
+    authority,
+    notBefore,
+    notAfter,
+  }));
 }
 
 function requestFor(
@@ -158,6 +173,7 @@ function reasonToIssue(
   // Copies of a shared pair that end at different times are not copies of one pair.
   if (present.some((copy) => copy.inputHash !== request.inputHash || copy.notAfter !== first.notAfter))
     return "inputs_changed";
+  if (present.some((copy) => copy.notBefore > input.now)) return "not_yet_valid";
   if (!isRenewalDue(first.notAfter, input.now, input.renewalBufferDays)) return "none";
   // A leaf that already lasts as long as its CA gains nothing: it would be made again at every build,
   // and every job restarted for it, until the CA ends.

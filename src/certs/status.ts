@@ -78,7 +78,7 @@ function stateOf(
       days_left: null,
       status: certPem === undefined ? "missing" : "damaged",
     };
-  const { status, daysLeft } = expiryOf(facts.notAfter, now, bufferDays);
+  const { status, daysLeft } = expiryOf(facts, now, bufferDays);
   const notAfter = new Date(facts.notAfter).toISOString().replace(/\.\d+Z$/, "Z");
   return { common_name: facts.commonName, not_after: notAfter, days_left: daysLeft, status };
 }

@@ -120,7 +120,9 @@ test("a worker added anywhere changes no port, no identity, no label and no cert
         state.workers.filter((w) => w.host !== "10.0.0.99").map((w) => [w.host, w.workerId, w.labels]);
       expect(ids(after)).toEqual(ids(before));
       // Certificates: the new worker's own, and those that all workers of a job share.
-      const stored = plan(before, []).issue.flatMap((request) => storedLeaves(request, 3e12));
+      const stored = plan(before, []).issue.flatMap((request) =>
+        storedLeaves(request, { notBefore: 0, notAfter: 3e12 }),
+      );
       const grown = new Set(after.allocations.filter((a) => a.workerIp === "10.0.0.99").map((a) => a.job));
       const wanted = [...grown].flatMap((job) => [`${job} own 10.0.0.99`, `${job} shared`]);
       const issued = plan(after, stored).issue.map(({ job, cert, workers }) =>

@@ -1,10 +1,14 @@
 // Certificates of a build, judged by openssl, through the executable.
 
+import { Database } from "bun:sqlite";
 import { beforeAll, beforeEach, expect, test } from "bun:test";
 import { spawnSync } from "node:child_process";
 import { createPrivateKey, createPublicKey, X509Certificate } from "node:crypto";
 import { copyFileSync, mkdirSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { readAuthority } from "../../src/certs/authority.ts";
+import { issueLeaf } from "../../src/certs/leaf.ts";
+import { content } from "../support/builders/certs.ts";
 import { writeBareJob } from "../support/builders/jobs.ts";
 import { build, cat, clearWorkspace, readKv, revealed } from "../support/built-bucket.ts";
 import { useFileBucket } from "../support/use.ts";
@@ -256,8 +260,8 @@ test("a leaf lives certs_ttl days and is made again within the buffer", async ()
   expect(row!.days_left).toBe(89);
 });
 
-/** Puts another CA in the place of the bucket's, with so many days left, and gives the way back. */
-function exchangeAuthority(days: number): () => void {
+/** Puts another CA in the place of the bucket's, with so many days left and behind it, and gives the way back. */
+function exchangeAuthority(days: number, begun = 100): () => void {
   const secrets = bucket.path("secrets");
   for (const name of ["ca.crt", "ca.key"]) renameSync(join(secrets, name), join(secrets, `kept-${name}`));
   openssl(
@@ -269,7 +273,7 @@ function exchangeAuthority(days: number): () => void {
     "-out",
     join(secrets, "ca.key"),
   );
-  const from = new Date(Date.now() - 100 * 86_400_000).toISOString().replace(/[-:]|\.\d+|T/g, "");
+  const from = new Date(Date.now() - begun * 86_400_000).toISOString().replace(/[-:]|\.\d+|T/g, "");
   const to = new Date(Date.now() + days * 86_400_000).toISOString().replace(/[-:]|\.\d+|T/g, "");
   const config =
     "[req]\ndistinguished_name=d\n[d]\n[v3]\nbasicConstraints=critical,CA:TRUE,pathlen:0\nkeyUsage=critical,keyCertSign,cRLSign\nsubjectKeyIdentifier=hash\n";
@@ -382,4 +386,56 @@ test("with another kv.key, or none, nothing is encrypted anew and nothing is los
   }
   expect(await pair("api", "10.0.0.1")).toEqual(before);
   expect(await build(bucket)).toMatchObject({ certificates_issued: 2 });
+});
+
+test("a CA that is not valid yet fails the build and is shown as that", async () => {
+  job("api", { tls: ecdsa() });
+  const restore = exchangeAuthority(100, -1);
+  try {
+    const { code, stderr } = await bucket.maand("build");
+    expect([code, stderr]).toEqual([1, expect.stringContaining("the bucket's CA is not valid yet")]);
+    expect(stderr).toContain("set the clock of this host right");
+    expect((await cat(bucket, "certs"))[0]).toMatchObject({ scope: "ca", status: "not_yet_valid" });
+  } finally {
+    restore();
+  }
+});
+
+test("a leaf that a clock ahead of time has made is made again, once", async () => {
+  bucket.write("workspace/workers.json", [{ host: "10.0.0.1" }]);
+  job("api", { tls: ecdsa() });
+  await build(bucket);
+  const authority = (await readAuthority(bucket.path("secrets")))!;
+  const request = { ...content({ workers: ["10.0.0.1"] }), ttlDays: 60 };
+  const ahead = await issueLeaf(request, authority, Date.now() + 2 * 86_400_000);
+  const catalog = new Database(bucket.path("data/maand.db"), { readwrite: true });
+  catalog.run("UPDATE kv SET value = CAST(? AS BLOB) WHERE key = 'certs/tls.crt'", [ahead.certPem]);
+  // As a catalog of an older maand has it, which did not note the begin.
+  catalog.run("UPDATE certificate SET not_before = NULL");
+  catalog.close();
+  expect((await cat(bucket, "certs", "--jobs", "api"))[0]).toMatchObject({ status: "not_yet_valid" });
+  expect(await build(bucket)).toMatchObject({ certificates_issued: 1, certificates_renewed: 1 });
+  expect((await cat(bucket, "certs", "--jobs", "api"))[0]).toMatchObject({ status: "ok" });
+  expect(await build(bucket)).toMatchObject({ changed: false });
+});
+
+test("certs_ttl within the buffer is an error, a buffer of more than half of it a warning", async () => {
+  job("api", { tls: ecdsa() });
+  await build(bucket);
+  for (const [ttl, line] of [
+    [9, 2],
+    [10, 2],
+  ] as const) {
+    bucket.write("maand.conf", `certs_ttl = ${ttl}\ncerts_renewal_buffer = 10\n`);
+    const { code, stderr } = await bucket.maand("build");
+    expect([code, stderr]).toEqual([2, expect.stringContaining(`maand.conf:${line}:`)]);
+    expect(stderr).toContain(`certs_ttl (${ttl} days) must be more than certs_renewal_buffer (10 days)`);
+  }
+  bucket.write("maand.conf", "certs_ttl = 12\ncerts_renewal_buffer = 10\n");
+  const { warnings } = await build(bucket);
+  expect(warnings.map(({ what }) => what)).toEqual([
+    "certs_renewal_buffer (10 days) is more than half of certs_ttl (12 days): every certificate is made again after 2 days, and its job rolled out for it",
+  ]);
+  bucket.write("maand.conf", "certs_ttl = 20\ncerts_renewal_buffer = 10\n");
+  expect((await build(bucket)).warnings).toEqual([]);
 });

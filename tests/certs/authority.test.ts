@@ -16,7 +16,7 @@ import { dayMs } from "../../src/certs/lifetime.ts";
 import { MaandError } from "../../src/model/error.ts";
 import { now } from "../support/builders/certs.ts";
 import { mustOpenssl, put, verify } from "../support/openssl.ts";
-import { maandRejectionOf } from "../support/thrown.ts";
+import { maandErrorBy, maandRejectionOf } from "../support/thrown.ts";
 import { useTempDirs } from "../support/use.ts";
 
 const scratch = useTempDirs();
@@ -192,8 +192,11 @@ describe("writeAuthority and readAuthority", () => {
 });
 
 describe("the end of the CA", () => {
+  const begin = Date.parse("2026-03-01T09:20:30Z");
   const end = Date.parse("2036-03-01T10:20:30Z");
   test.each([
+    [begin - 1, 10, "not_yet_valid", 3653],
+    [begin, 10, "ok", 3653],
     [now, 10, "ok", 3652],
     [end - 10 * dayMs - 1, 10, "ok", 10],
     [end - 10 * dayMs, 10, "expiring", 10],
@@ -202,7 +205,19 @@ describe("the end of the CA", () => {
     [end, 0, "expired", 0],
     [end + 2 * dayMs, 10, "expired", -2],
   ] as const)("at %d with a buffer of %d days it is %s", (at, buffer, status, daysLeft) => {
-    expect(authorityStatus(authority.certPem, at, buffer)).toEqual({ status, daysLeft, notAfter: end });
+    expect(authorityStatus(authority.certPem, at, buffer)).toEqual({
+      status,
+      daysLeft,
+      notBefore: begin,
+      notAfter: end,
+    });
+  });
+
+  test("a CA that has not begun is refused, with both times", () => {
+    expect(() => requireLiveAuthority(authority.certPem, begin)).not.toThrow();
+    const error = maandErrorBy(() => requireLiveAuthority(authority.certPem, begin - 1), "local");
+    expect(error.message).toBe("the bucket's CA is not valid yet");
+    expect(error.why).toContain(new Date(begin).toISOString());
   });
 
   test("an expired CA is refused, one millisecond earlier it is not", () => {

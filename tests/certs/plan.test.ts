@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { dayMs } from "../../src/certs/lifetime.ts";
+import { backdateMs, dayMs } from "../../src/certs/lifetime.ts";
 import {
   type CertJob,
   type CertPlan,
@@ -31,7 +31,12 @@ function apply(before: CertPlanInput, plan: CertPlan): StoredLeaf[] {
     const source = before.stored.find((l) => l.job === job && l.cert === cert && l.worker === from)!;
     return { ...source, worker };
   });
-  return [...kept, ...plan.issue.flatMap((request) => storedLeaves(request, end))];
+  return [
+    ...kept,
+    ...plan.issue.flatMap((request) =>
+      storedLeaves(request, { notBefore: before.now - backdateMs, notAfter: end }),
+    ),
+  ];
 }
 
 /** The same fleet after its first build. */
@@ -296,4 +301,18 @@ describe("over generated fleets", () => {
       }),
     );
   });
+});
+
+test("a leaf of the future is made again once; one within the tolerance for clocks that were set back is not", () => {
+  const jobs: CertJob[] = [{ job: "api", certs: [declaration()], workers: ["10.0.0.1", "10.0.0.2"] }];
+  const before = built(jobs);
+  const back = (ms: number) => planCertificates({ ...before, now: now - ms });
+  expect(back(backdateMs).issue).toEqual([]);
+  const ahead = back(backdateMs + 1);
+  expect(ahead.issue.map(({ reason, workers }) => [reason, workers])).toEqual([
+    ["not_yet_valid", ["10.0.0.1"]],
+    ["not_yet_valid", ["10.0.0.2"]],
+  ]);
+  const after = { ...before, now: now - backdateMs - 1 };
+  expect(planCertificates({ ...after, stored: apply(after, ahead) }).issue).toEqual([]);
 });

@@ -53,6 +53,7 @@ describe("certRows", () => {
   });
 
   test.each([
+    [Date.parse("2026-03-01T09:20:30Z") - 1, "not_yet_valid", 60],
     [end - 10 * dayMs - 1, "ok", 10],
     [end - 10 * dayMs, "expiring", 10],
     [end - 1, "expiring", 0],
@@ -67,7 +68,7 @@ describe("certRows", () => {
 
 describe("lifetimes", () => {
   test("days left are never a negative zero, which JSON and tables would show oddly", () => {
-    expect(Object.is(expiryOf(1000, 2000, 0).daysLeft, 0)).toBe(true);
+    expect(Object.is(expiryOf({ notBefore: 0, notAfter: 1000 }, 2000, 0).daysLeft, 0)).toBe(true);
   });
 
   test("a leaf ends on a whole second, `ttl` days away or with its CA", () => {
