@@ -96,6 +96,6 @@ test("a host without room: the message says so, nothing runs on half a tree, and
   expect(full.stdout).toContain("cannot write the catalog");
   expect(await callsOf(fleet, bucket, 0, "kept")).toEqual([]);
   await buildAndDeploy(bucket);
-  expect(await callsOf(fleet, bucket, 0, "api")).toEqual(["start 0.0.0 1.0.0"]);
+  expect(await callsOf(fleet, bucket, 0, "api")).toEqual(["stop 0.0.0 1.0.0", "start 0.0.0 1.0.0"]);
   expect(await callsOf(fleet, bucket, 0, "small")).toEqual(["start 0.0.0 1.0.0"]);
 });

@@ -71,6 +71,12 @@ test("a deploy whose terminal goes away goes on to its end, and the log tells ho
   expect((await bucket.maand("deploy")).stdout).toContain("nothing to do");
 });
 
+/** Whether a log is of this command, and not of the one before, and says that something was begun on a worker. */
+const isActing = (log: string, name: string): boolean =>
+  log
+    .split("\n")
+    .some((line) => line.includes("event=hook_begin") && /maand="?([^"=]*?)"? \w+=/.exec(line)?.[1] === name);
+
 const acting: Record<string, string[]> = {
   build: ["build"],
   gc: ["gc"],
@@ -97,7 +103,7 @@ for (const [name, args] of Object.entries(acting)) {
     if (hooked) await begin();
     else if (name === "collect --write")
       await eventually(() => existsSync(bucket.path("data/lock.db.holder")), "it has begun");
-    else await eventually(async () => (await lastLog()).includes("event=hook_begin"), "it acts");
+    else await eventually(async () => isActing(await lastLog(), name), "it acts");
     await run.hangUp();
     await isOver(mark);
     if (hooked) expect(hasEnded()).toBe(true);
