@@ -129,7 +129,7 @@ describe("in the middle", () => {
       await fleet.freeDisk(1);
     }
     await buildAndDeploy(bucket);
-    expect(await callsOf(fleet, bucket, 1, "api")).toEqual(["start 0.0.0 1.0.0"]);
+    expect(await callsOf(fleet, bucket, 1, "api")).toEqual(["stop 0.0.0 1.0.0", "start 0.0.0 1.0.0"]);
   }, 120_000);
 });
 

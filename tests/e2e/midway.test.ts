@@ -83,7 +83,12 @@ describe("a worker that was fit when it was checked and is not when its turn com
   const faults: [string, RegExp, (i: number) => Promise<void>, (i: number) => Promise<void>][] = [
     ["read-only root", /read-only/i, (i) => fleet.readOnly(i), (i) => fleet.writable(i)],
     ["broken sudo", /sudo/, (i) => fleet.breakSudo(i), (i) => fleet.mendSudo(i)],
-    ["missing make", /make/, (i) => fleet.hideTool(i, "make"), (i) => fleet.showTool(i, "make")],
+    [
+      "missing make",
+      /make start was not run.*cannot start make: it is not installed/,
+      (i) => fleet.hideTool(i, "make"),
+      (i) => fleet.showTool(i, "make"),
+    ],
     ["missing rsync", /rsync/, (i) => fleet.hideTool(i, "rsync"), (i) => fleet.showTool(i, "rsync")],
     ["cut connections", /^$/, (i) => fleet.killSshd(i).then(() => fleet.startSshd(i)), async () => undefined],
   ];
@@ -115,7 +120,8 @@ describe("a worker that was fit when it was checked and is not when its turn com
       }
       const next = await bucket.maand("deploy");
       expect(`${next.code} ${next.stdout}`).toStartWith("0 ");
-      expect(await callsOf(fleet, bucket, 1, "second")).toEqual(["start 0.0.0 1.0.0"]);
+      const stopped = unharmed ? [] : ["stop 0.0.0 1.0.0"];
+      expect(await callsOf(fleet, bucket, 1, "second")).toEqual([...stopped, "start 0.0.0 1.0.0"]);
     });
   }
 });
