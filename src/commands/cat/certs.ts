@@ -1,7 +1,6 @@
 // maand cat certs: the CA and every certificate, with what is left of it.
 
 import { join } from "node:path";
-import { readRegular } from "../../bucket/regular-file.ts";
 import type { HeldCertificate } from "../../certs/status.ts";
 import { allocationNamespace } from "../../kv/namespaces.ts";
 import { MaandError, reasonOf } from "../../model/error.ts";
@@ -23,7 +22,7 @@ export const certs = defineTable({
     // The CA belongs to no job and no worker.
     const unfiltered = flags.jobs === undefined && flags.workers === undefined;
     const found = certRows({
-      ...(unfiltered ? { authority: readAuthorityPem(session) } : {}),
+      ...(unfiltered ? { authority: await readAuthorityPem(session) } : {}),
       held: heldCertificates(session, state, passes),
       now: session.now(),
       bufferDays: session.conf.certsRenewalBufferDays,
@@ -57,7 +56,8 @@ function heldCertificates(session: Session, state: CatalogState, passes: RowFilt
     );
 }
 
-function readAuthorityPem(session: Session): string {
+async function readAuthorityPem(session: Session): Promise<string> {
+  const { readRegular } = await import("../../bucket/regular-file.ts");
   const path = join(session.paths.secrets, "ca.crt");
   try {
     return readRegular(path).toString("utf8");
