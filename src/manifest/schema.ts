@@ -3,6 +3,7 @@
 // workspace/manifest-rules.ts.
 
 import { z } from "zod";
+import { globText } from "../model/glob.ts";
 import { noVersion } from "../model/version.ts";
 import { compareText } from "../support/order.ts";
 import { certificate } from "./certificate.ts";
@@ -103,14 +104,11 @@ const manifestFields = fields(
     ),
     restart_globs: about(
       list(
-        text(
-          /^(?!\/)(?!(?:.*\/)?\.\.(?:\/|$))[^\p{Cc}]{1,1024}$/u,
-          "use a glob relative to the job directory, without .. and without / in front",
-        ),
+        text(globText, "use a pattern as in .gitignore, relative to the job directory and without .."),
         "globs",
       ).default([]),
-      "changed files that force a restart, with restart_policy reload (* ? **)",
-      ["conf/**"],
+      "changed files that force a restart, with restart_policy reload; patterns as in .gitignore",
+      ["*.ini", "conf/", "/server.conf"],
     ),
     resources: about(resources.prefault({}), "what one allocation takes of its worker", {
       memory: { max: "1 gb" },

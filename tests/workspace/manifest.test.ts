@@ -175,7 +175,9 @@ describe("restart policy", () => {
     { restart_policy: "Reload" },
     { restart_globs: ["x"] },
     { restart_policy: "never", restart_globs: ["x"] },
-    { restart_policy: "reload", restart_globs: ["/x"] },
+    { restart_policy: "reload", restart_globs: ["a//b"] },
+    { restart_policy: "reload", restart_globs: ["#x"] },
+    { restart_policy: "reload", restart_globs: ["x[a"] },
     { restart_policy: "reload", restart_globs: ["a/../../x"] },
     { restart_policy: "reload", restart_globs: [""] },
   ])
