@@ -104,7 +104,7 @@ const manifestFields = fields(
     ),
     restart_globs: about(
       list(
-        text(globText, "use a pattern as in .gitignore, relative to the job directory and without .."),
+        text(globText, "use a pattern as in .gitignore, without .. and relative to the job directory"),
         "globs",
       ).default([]),
       "changed files that force a restart, with restart_policy reload; patterns as in .gitignore",
