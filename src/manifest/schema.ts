@@ -3,6 +3,7 @@
 // workspace/manifest-rules.ts.
 
 import { z } from "zod";
+import { globText } from "../model/glob.ts";
 import { noVersion } from "../model/version.ts";
 import { compareText } from "../support/order.ts";
 import { certificate } from "./certificate.ts";
@@ -103,9 +104,12 @@ const manifestFields = fields(
       "reload",
     ),
     restart_globs: about(
-      list(relativePath("use a glob relative to the job directory"), "globs").default([]),
-      "changed files that force a restart, with restart_policy reload (* ? **)",
-      ["conf/**"],
+      list(
+        text(globText, "use a pattern as in .gitignore, without .. and relative to the job directory"),
+        "globs",
+      ).default([]),
+      "changed files that force a restart, with restart_policy reload; patterns as in .gitignore",
+      ["*.ini", "conf/", "/server.conf"],
     ),
     resources: about(resources.prefault({}), "what one allocation takes of its worker", {
       memory: { max: "1 gb" },

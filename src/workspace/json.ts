@@ -2,7 +2,7 @@
 
 import { type Node, type ParseError, parseTree } from "jsonc-parser";
 import { type Diagnostic, errorAt, type FilePlace } from "../model/diagnostic.ts";
-import { positionAt } from "../support/position.ts";
+import { positionsIn } from "../support/position.ts";
 import { describeSyntax, isSurvivable } from "./json-syntax.ts";
 
 export type JsonPath = readonly (string | number)[];
@@ -22,13 +22,17 @@ export interface JsonDocument {
 /** Deepest nesting accepted: beyond any real file, and safe for parsers that recurse. */
 const maxDepth = 64;
 
+/** Syntax errors of one file that are told: whoever has more has written something else than JSON. */
+const maxSyntaxErrors = 20;
+
 /**
  * Parses strict JSON (no comments, no trailing commas, no duplicate keys). Never throws. A byte order mark is
  * skipped. Errors after which the rest is still understood leave `value` set, so that it can be checked too.
  */
 export function parseJson(path: string, content: string): JsonDocument {
   const text = content.startsWith("\uFEFF") ? content.slice(1) : content;
-  const at: At = (offset) => ({ file: path, ...positionAt(text, offset) });
+  const positionOf = positionsIn(text);
+  const at: At = (offset) => ({ file: path, ...positionOf(offset) });
   const { root, diagnostics } = parseRoot(text, at);
   return {
     path,
@@ -62,6 +66,14 @@ function parseRoot(text: string, at: At): { root: Node | undefined; diagnostics:
   const diagnostics: Diagnostic[] = [];
   const seen = new Set<number>();
   for (const error of errors) {
+    // To word one the text is scanned up to it.
+    if (diagnostics.length === maxSyntaxErrors) {
+      const message = `${errors.length - diagnostics.length} more syntax errors follow`;
+      return {
+        root: undefined,
+        diagnostics: [...diagnostics, errorAt(at(error.offset), message, "fix the first ones")],
+      };
+    }
     const { offset, message, hint } = describeSyntax(text, error);
     if (!seen.has(offset)) diagnostics.push(errorAt(at(offset), message, hint));
     seen.add(offset);

@@ -2,7 +2,8 @@
 // with what the schema refuses. A part that it refuses is skipped here: that is told already.
 
 import { subjectProblems } from "../certs/subject.ts";
-import { type Diagnostic, errorAt } from "../model/diagnostic.ts";
+import { type Diagnostic, errorAt, warningAt } from "../model/diagnostic.ts";
+import { globFault, globText } from "../model/glob.ts";
 import { parseCpu, parseMemory } from "../model/units.ts";
 import { compareVersions, parseVersion } from "../model/version.ts";
 import { suggestName } from "../support/nearest.ts";
@@ -46,10 +47,24 @@ export function declaredCerts(document: JsonDocument): string[] {
 function checkGlobs(document: JsonDocument, manifest: JsonObject): Diagnostic[] {
   const { restart_globs: globs, restart_policy: policy = "always" } = manifest;
   const isOtherPolicy = policy === "always" || policy === "never";
-  if (!Array.isArray(globs) || globs.length === 0 || !isOtherPolicy) return [];
+  if (!Array.isArray(globs) || globs.length === 0) return [];
+  if (!isOtherPolicy) return globs.flatMap((glob: unknown, index) => checkGlob(document, glob, index));
   const place = document.place(["restart_globs"], "key");
   const message = `"restart_globs" has no effect with "restart_policy": "${policy}"`;
   return [errorAt(place, message, 'set "restart_policy" to "reload", or remove "restart_globs"')];
+}
+
+function checkGlob(document: JsonDocument, glob: unknown, index: number): Diagnostic[] {
+  if (typeof glob !== "string" || !globText.test(glob)) return [];
+  const place = document.place(["restart_globs", index]);
+  const named = `"restart_globs[${index}]" is ${JSON.stringify(glob)}`;
+  const fault = globFault(glob);
+  if (fault !== undefined)
+    return [errorAt(place, `${named}: ${fault}`, 'see "maand help deploy" for what patterns mean')];
+  // Other matchers know them, and here they would match nothing without a word.
+  if (!/\{[^{}]*,[^{}]*\}|[@+?!*]\([^()]*\)/.test(glob)) return [];
+  const message = `${named}: braces and parentheses are plain characters`;
+  return [warningAt(place, message, "write one pattern for each alternative")];
 }
 
 function checkBounds(

@@ -3,7 +3,7 @@
 import { Database } from "bun:sqlite";
 import { beforeEach, expect, test } from "bun:test";
 import { createHash } from "node:crypto";
-import { chmodSync, mkdirSync, readFileSync, statSync, symlinkSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, symlinkSync } from "node:fs";
 import { writeBareJob } from "../support/builders/jobs.ts";
 import { build, clearWorkspace } from "../support/built-bucket.ts";
 import { catalogContent } from "../support/catalog-content.ts";
@@ -206,4 +206,29 @@ test("build contacts no worker: hosts that do not exist do not slow it or fail i
   bucket.write("workspace/workers.json", [{ host: "192.0.2.1" }, { host: "nowhere.invalid" }]);
   writeBareJob(bucket, "a", { selectors: ["worker"] });
   expect(await build(bucket)).toMatchObject({ workers: 2, allocations: 2 });
+});
+
+test("what is nested too deep is an error in its place at once, in every kind of file", async () => {
+  writeBareJob(bucket, "a", { selectors: ["worker"] });
+  await build(bucket);
+  const dotted = `${Array.from({ length: 100_000 }, () => "a").join(".")} = 1\n`;
+  const brackets = "[".repeat(1_000_000);
+  for (const [path, text] of [
+    ["workspace/bucket.conf", dotted],
+    ["workspace/bucket.jobs.conf", dotted],
+    ["workspace/jobs/a/vars.conf", dotted],
+    ["workspace/bucket.conf", `a = ${brackets}`],
+    ["workspace/workers.json", brackets],
+    ["workspace/jobs/a/manifest.json", brackets],
+  ] as const) {
+    const before = existsSync(bucket.path(path)) ? bucket.read(path) : undefined;
+    bucket.write(path, text);
+    const begun = performance.now();
+    const { code, stderr } = await bucket.maand("build");
+    expect([code, stderr]).toEqual([2, expect.stringContaining(`${path}:1:`)]);
+    expect(performance.now() - begun).toBeLessThan(5000);
+    if (before === undefined) bucket.remove(path);
+    else bucket.write(path, before);
+  }
+  await build(bucket);
 });

@@ -42,6 +42,34 @@ test("reload: a changed path that matches restart_globs restarts and is named, o
   expect(await last("api")).toBe("restart 1.1.0 1.1.0");
 });
 
+test("restart_globs are patterns of a .gitignore, and none of them holds the deploy up", async () => {
+  const stars = `${"*a".repeat(18)}b`;
+  const globs = [stars, "*.ini", "!notes.ini", "tls/", "/app.conf.tpl"];
+  const manifest = { restart_policy: "reload", restart_globs: globs };
+  const long = `${"a".repeat(200)}c`;
+  let n = 0;
+  const files: Record<string, string> = Object.fromEntries(
+    [long, "x/deep.ini", "x/notes.ini", "x/tls/key", "app.conf.tpl", "x/app.conf"].map((path) => [path, "0"]),
+  );
+  const changed = async (path: string): Promise<string> => {
+    n += 1;
+    files[path] = String(n);
+    writeJob(bucket, "api", { manifest, files });
+    const begun = performance.now();
+    await buildAndDeploy(bucket);
+    expect(performance.now() - begun).toBeLessThan(10_000);
+    return (await last("api"))!.split(" ")[0]!;
+  };
+  writeJob(bucket, "api", { manifest, files });
+  await buildAndDeploy(bucket);
+  expect(await changed(long)).toBe("reload");
+  expect(await changed("x/deep.ini")).toBe("restart");
+  expect(await changed("x/notes.ini")).toBe("reload");
+  expect(await changed("x/tls/key")).toBe("restart");
+  expect(await changed("x/app.conf")).toBe("reload");
+  expect(await changed("app.conf.tpl")).toBe("restart");
+});
+
 test("never: files arrive, nothing is run", async () => {
   const manifest = { restart_policy: "never" };
   writeJob(bucket, "api", { manifest, files: { "app.conf": "1" } });

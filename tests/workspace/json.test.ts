@@ -52,6 +52,16 @@ describe("strictness", () => {
       ]);
     expect(errors(parseJson("x.json", "[".repeat(64) + "]".repeat(64)))).toEqual([]);
   });
+
+  test("thousands of mistakes are told in time: the first ones, and how many follow", () => {
+    const begun = performance.now();
+    const found = errors(parseJson("x.json", `[${"1 ".repeat(100_000)}]`));
+    expect(found).toHaveLength(21);
+    expect(found.at(-1)?.message).toBe("99979 more syntax errors follow");
+    const document = parseJson("x.json", `[\n${"1,\n".repeat(100_000)}1]`);
+    for (let i = 0; i < 100_000; i++) expect(document.place([i]).line).toBe(i + 2);
+    expect(performance.now() - begun).toBeLessThan(10_000);
+  });
 });
 
 describe("places", () => {

@@ -133,3 +133,37 @@ describe("floats in plain decimal", () => {
     expect(plainDecimalText("1e-999999999").length).toBeLessThan(500);
   });
 });
+
+describe("the parts of a key are bounded, so that nobody waits for a file of one line", () => {
+  const parts = (count: number, part = "a") => Array.from({ length: count }, () => part).join(".");
+  const fault = /this key has more than 64 parts with dots between them/;
+
+  test.each([
+    `${parts(100_000)} = 1`,
+    `[${parts(100_000)}]`,
+    `[[${parts(100_000)}]]`,
+    `${parts(100_000, '"a.b"')} = 1`,
+    `${parts(100_000, "'x'")} = 1`,
+    `${parts(100_000, " a ")} = 1`,
+    `x = { ${parts(100_000)} = 1 }`,
+    `# a remark\ny = "a.b" # ...\n${parts(65)} = 1`,
+  ])("%#", (text) => {
+    const begun = performance.now();
+    const [found] = errors(parseToml("x.conf", text));
+    expect(found?.message).toMatch(fault);
+    expect(performance.now() - begun).toBeLessThan(1000);
+  });
+
+  test("dots elsewhere do not count, and 64 parts are not too many", () => {
+    const dots = ".".repeat(200);
+    const lines = [
+      `${parts(64)} = 1`,
+      `text = "${dots} \\" ${dots}"`,
+      `literal = '${dots}'`,
+      `long = """\n${dots}\n"quoted" ${dots}"""`,
+      `plain = '''${dots}\n${dots}'''`,
+      `list = [${Array.from({ length: 200 }, () => "1.5").join(", ")}] # ${dots}`,
+    ];
+    expect(errors(parseToml("x.conf", lines.join("\n")))).toEqual([]);
+  });
+});

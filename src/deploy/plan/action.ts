@@ -1,7 +1,7 @@
 // Which state of an allocation leads to which action: the whole decision table (maand help deploy), as one pure function.
 
-import picomatch from "picomatch";
 import type { Begun, Deployment, Forced } from "../../catalog/deployments.ts";
+import { matchGlobs } from "../../model/glob.ts";
 import { assertNever } from "../../model/result.ts";
 import type { AllocationRow, JobRow, RuntimeState } from "../../model/state.ts";
 import { hasFiles, mayRun } from "../../model/state.ts";
@@ -177,11 +177,14 @@ function matchedByPolicy(facts: AllocationFacts): string[] {
   const { restartPolicy, restartGlobs } = job.manifest;
   if (content === undefined || restartPolicy !== "reload" || restartGlobs.length === 0) return [];
   const changed = new Set<string>();
+  const directories = new Set<string>();
+  for (const files of [promotedFiles, attemptFiles, content.files])
+    for (const { path, kind } of files ?? []) if (kind === "dir") directories.add(path);
   for (const before of [promotedFiles, attemptFiles]) {
     if (before !== undefined) for (const path of changedPaths(before, content.files)) changed.add(path);
   }
-  const matches = picomatch([...restartGlobs], { dot: true });
-  return [...changed].filter((path) => matches(path)).sort();
+  const matches = matchGlobs(restartGlobs);
+  return [...changed].filter((path) => matches(path, directories.has(path))).sort();
 }
 
 /**
