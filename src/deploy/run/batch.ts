@@ -45,7 +45,7 @@ export async function actOn(
       const attempt: Attempt = { action };
       try {
         attempt.content = await stage(run, action);
-        await run.links.sync(action.workerIp, action.job);
+        await run.links.sync(action.workerIp, action.job, attempt.content.hash);
         if (lifecycle === "make") await runLifecycle(run, action);
       } catch (error) {
         attempt.error = actionError(run, error, action);
@@ -71,6 +71,7 @@ async function runLifecycle(run: DeployRun, action: Action): Promise<void> {
       currentVersion: action.currentVersion,
       newVersion: action.newVersion,
       phase: "rollout",
+      identity: run.links.identityOf(action.workerIp),
       retry: "maand deploy",
     }),
   );
@@ -163,7 +164,11 @@ export function settleBatch(run: DeployRun, attempts: readonly Attempt[], record
   recorder.settle(
     attempts.map(({ action, content, error }): SettledAction => {
       if (error !== undefined) return { action, status: "failed", error, change: failureOf(error) };
-      return { action, status: "done", change: promotionOf(action, content!, action.leadsTo) };
+      return {
+        action,
+        status: "done",
+        change: { ...promotionOf(action, content!, action.leadsTo), syncedHash: content!.hash },
+      };
     }),
   );
 }
@@ -176,7 +181,11 @@ function failureOf(error: MaandError): StateChange {
     : { kind: "fail", failure };
 }
 
-function promotionOf(action: Action, content: AttemptedContent, state?: RuntimeState): StateChange {
+function promotionOf(
+  action: Action,
+  content: AttemptedContent,
+  state?: RuntimeState,
+): Extract<StateChange, { kind: "promote" }> {
   return { kind: "promote", version: action.newVersion, content, ...(state === undefined ? {} : { state }) };
 }
 

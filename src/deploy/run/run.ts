@@ -1,17 +1,22 @@
 // maand deploy: plan, reach the workers, reconcile, roll out wave by wave, refresh; the outcome says how it went.
 
 import { makePrivateDirectory } from "../../bucket/private-files.ts";
-import { nextUpdateSeq } from "../../catalog/deployments.ts";
+import { countDeploy, forgetPromotions, readLastDeploy, readTree } from "../../catalog/deployments.ts";
 import { rethrow } from "../../catalog/failure.ts";
 import type { CatalogRead } from "../../catalog/read.ts";
 import { readCatalog } from "../../catalog/read.ts";
 import type { HookHost } from "../../hooks/host.ts";
 import { withHookHost } from "../../hooks/with-host.ts";
 import type { KvStore } from "../../kv/store.ts";
+import { judgeFence } from "../../lifecycle/fence.ts";
+import type { LostAllocation } from "../../lifecycle/lost.ts";
+import { lostAllocations } from "../../lifecycle/lost.ts";
 import { requireJobs } from "../../lifecycle/select.ts";
 import { createWorkerSlots } from "../../lifecycle/worker-slots.ts";
 import { MaandError } from "../../model/error.ts";
 import type { HookEvent } from "../../model/manifest.ts";
+import { isActive } from "../../model/state.ts";
+import type { DeployMark } from "../../model/worker-identity.ts";
 import type { Session } from "../../session/session.ts";
 import type { DeployFacts } from "../plan/load.ts";
 import { loadFacts } from "../plan/load.ts";
@@ -22,8 +27,8 @@ import type { AllocationOutcome, DeployOutcome, UnreachedWorker } from "./outcom
 import { pruneRemoved } from "./prune.ts";
 import { carryOutStops } from "./stops.ts";
 import { rollOutWaves, step } from "./waves.ts";
-import type { Links } from "./workers.ts";
-import { linkWorkers } from "./workers.ts";
+import type { AskedWorkers, Links } from "./workers.ts";
+import { askWorkers } from "./workers.ts";
 
 export interface DeployOptions {
   force: boolean;
@@ -65,7 +70,7 @@ export async function runDeploy(session: Session, options: DeployOptions): Promi
       hooks.requireRuntimes(...hooksOf(plan));
       for (const text of plan.warnings)
         session.events.emit({ type: "warning", scope: { worker: "-" }, text });
-      return await carryOut(session, options, { facts, plan, hooks });
+      return await carryOut(session, options, read, { facts, plan }, hooks);
     });
   } catch (thrown) {
     rethrow(thrown, session.paths.catalog);
@@ -87,31 +92,101 @@ function hooksOf(plan: DeployPlan): [jobs: string[], events: HookEvent[]] {
   return [[...new Set([...busy, ...stopping])], events];
 }
 
+/** Asks all workers, lets nothing begin that the fence is against, plans again where a worker has lost what was there. */
 async function carryOut(
   session: Session,
   options: DeployOptions,
-  { facts, plan, hooks }: PreparedDeploy & { hooks: HookHost },
+  read: CatalogRead,
+  prepared: PreparedDeploy,
+  hooks: HookHost,
 ): Promise<DeployOutcome> {
-  const updateSeq = nextUpdateSeq(session.catalog);
-  makePrivateDirectory(session.paths.staging);
-  const due = dueWorkers(plan);
-  const slots = createWorkerSlots(session.conf.maxParallelWorkers);
-  const present = new Set(facts.state.workers.map((worker) => worker.host));
+  const { state } = read;
+  const due = dueWorkers(prepared.plan);
+  const present = new Set(state.workers.map((worker) => worker.host));
   const workers = new Set([
-    ...facts.state.allocations.filter((a) => !a.removed && present.has(a.workerIp)).map((a) => a.workerIp),
+    ...state.allocations.filter((a) => !a.removed && present.has(a.workerIp)).map((a) => a.workerIp),
     ...due,
   ]);
-  const departed = new Set([...workers].filter((workerIp) => !present.has(workerIp)));
   step(session, `connecting to ${count(workers.size, "worker")}`);
-  const links = await linkWorkers(session, {
-    state: facts.state,
-    updateSeq,
-    due,
-    receiving: receivingWorkers(plan),
-    departed,
+  const asked = await askWorkers(session, {
+    state,
+    receiving: receivingWorkers(prepared.plan),
+    departed: new Set([...workers].filter((workerIp) => !present.has(workerIp))),
     workers: [...workers],
-    slots,
   });
+  let current = prepared;
+  let lost: LostAllocation[];
+  let deploy: DeployMark;
+  let isBegun: boolean;
+  try {
+    const refusal = judgeFence(asked.answers, state);
+    if (refusal !== undefined) throw refusal;
+    lost = findLost(session, read, asked);
+    if (lost.length > 0) {
+      tellLost(session, lost);
+      for (const { row } of lost)
+        read.deployments.set(row.allocId, { allocId: row.allocId, state: "cleaned" });
+      current = await prepareDeploy(session, options, read, hooks.kv);
+      hooks.requireRuntimes(...hooksOf(current.plan));
+    }
+    isBegun = !session.shutdown.graceful.aborted;
+    deploy = beginDeploy(session, isBegun && (workers.size === 0 || asked.found.size > 0), lost);
+  } catch (thrown) {
+    await asked.leave();
+    throw thrown;
+  }
+  makePrivateDirectory(session.paths.staging);
+  const slots = createWorkerSlots(session.conf.maxParallelWorkers);
+  const links = await asked.enter(deploy, slots, isBegun);
+  return rollOut(session, options, current, { hooks, links, slots, updateSeq: deploy.updateSeq });
+}
+
+/**
+ * Counts the deploy once everybody who answered has passed the fence, and before the first write. One that reaches nobody
+ * is not counted: refused or unheard, an old catalog must never count itself up past the fleet's number.
+ */
+function beginDeploy(session: Session, isCounted: boolean, lost: readonly LostAllocation[]): DeployMark {
+  const { catalog, identity } = session;
+  return catalog.transaction(() => {
+    forgetPromotions(
+      catalog,
+      lost.map(({ row }) => row.allocId),
+    );
+    return isCounted ? countDeploy(catalog, identity.runId) : readLastDeploy(catalog);
+  })();
+}
+
+function findLost(
+  session: Session,
+  { state, deployments }: CatalogRead,
+  { found }: AskedWorkers,
+): LostAllocation[] {
+  const showsFiles = (hash: string): boolean =>
+    readTree(session.catalog, hash)?.some(({ path }) => !path.startsWith(".")) ?? false;
+  const byWorker = Map.groupBy(state.allocations, (allocation) => allocation.workerIp);
+  return [...found].flatMap(([workerIp, on]) =>
+    lostAllocations(byWorker.get(workerIp) ?? [], deployments, on, showsFiles),
+  );
+}
+
+/** One warning per worker, which names its jobs. */
+function tellLost(session: Session, lost: readonly LostAllocation[]): void {
+  for (const [worker, rows] of Map.groupBy(
+    lost.filter(({ row }) => isActive(row)),
+    ({ row }) => row.workerIp,
+  )) {
+    const jobs = rows.map(({ row, why }) => `${row.job} (${why})`).join(", ");
+    const text = `what was deployed to ${worker} is not there any more: it was set up anew, emptied or restored; started again as new: ${jobs}`;
+    session.events.emit({ type: "warning", scope: { worker }, text });
+  }
+}
+
+async function rollOut(
+  session: Session,
+  options: DeployOptions,
+  { facts, plan }: PreparedDeploy,
+  { hooks, links, slots, updateSeq }: Pick<DeployRun, "hooks" | "links" | "slots"> & { updateSeq: number },
+): Promise<DeployOutcome> {
   const run: DeployRun = {
     session,
     state: facts.state,
@@ -129,7 +204,6 @@ async function carryOut(
   // Whenever something removed is left: an earlier run may have ended before it came to this.
   if (facts.state.allocations.some((allocation) => allocation.removed)) pruneRemoved(session);
   const waves = await rollOutWaves(run, plan);
-  if (!session.shutdown.forced.aborted) await links.refreshRest();
 
   return {
     updateSeq,

@@ -78,7 +78,15 @@ async function stopOne(run: DeployRun, action: Action): Promise<SettledAction> {
     await stopAllocation(
       session,
       run.hooks,
-      { job, allocation: row, currentVersion, newVersion, phase: "reconcile", retry: "maand deploy" },
+      {
+        job,
+        allocation: row,
+        currentVersion,
+        newVersion,
+        phase: "reconcile",
+        identity: links.identityOf(action.workerIp),
+        retry: "maand deploy",
+      },
       (work) => run.slots(action.workerIp, async () => work(await links.connect(action.workerIp))),
     );
     const complaint = await afterStopped(run, action);
