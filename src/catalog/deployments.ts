@@ -145,6 +145,15 @@ export function promote(catalog: Catalog, promotions: readonly Promotion[]): voi
   })();
 }
 
+/** Notes what the last complete sync has left on workers, as it was read there; undefined where nothing was. */
+export function noteSyncMarks(
+  catalog: Catalog,
+  marks: readonly { allocId: string; mark: string | undefined }[],
+): void {
+  const put = catalog.query("UPDATE deployment SET synced_hash = ?2 WHERE alloc_id = ?1");
+  for (const { allocId, mark } of marks) put.run(allocId, mark ?? null);
+}
+
 /** Moves allocations to a state that needs no promotion: a failed gate, a stop. */
 export function setStates(
   catalog: Catalog,
