@@ -21,7 +21,7 @@ const contentOf = async (i: number): Promise<string> => {
   const dir = await root();
   const { stdout } = await fleet.exec(
     i,
-    `cd ${dir} 2>/dev/null || exit 0; find . -printf '%p %y %T@\n' | sort; find . -type f -exec md5sum {} + | sort`,
+    `cd ${dir} 2>/dev/null || exit 0; find . -mindepth 1 -printf '%p %y %T@\n' | sort; find . -type f -exec md5sum {} + | sort`,
   );
   return stdout;
 };
