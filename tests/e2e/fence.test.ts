@@ -138,8 +138,8 @@ test("a clone of a worker is refused, and its data is not taken over", async () 
   listWorkers(fleet.ips[0]!);
   await buildAndDeploy(bucket);
   const dir = await root();
-  const { stdout } = await fleet.exec(0, `tar -C /opt/worker -cf - . | base64 -w0`);
-  await fleet.exec(1, `printf %s '${stdout}' | base64 -d | tar -C /opt/worker -xf -`);
+  const { stdout } = await fleet.exec(0, `tar -czf - ${dir} 2>/dev/null | base64 -w0`);
+  await fleet.exec(1, `printf %s '${stdout}' | base64 -d | tar -C / -xzf -`);
   listWorkers(...fleet.ips);
   await build(bucket);
   const before = await bothContents();
