@@ -41,7 +41,7 @@ fi
 there=
 for path in "$dir"/jobs/*; do
   [ -d "$path" ] || continue
-  synced= bare=! link=
+  synced='' bare=! link=''
   if [ -f "$path/.maand-synced" ]; then IFS= read -r synced < "$path/.maand-synced" || :; fi
   for entry in "$path"/*; do
     case ${entry##*/} in data|logs|bin|'*') ;; *) bare=; break ;; esac
