@@ -90,7 +90,11 @@ function workerRows(
   previous: CatalogState,
   newWorkerId: (host: string) => string,
 ): WorkerRow[] {
-  const known = new Map(previous.workers.map((worker) => [worker.host, worker.workerId]));
+  // One that left and is back before gc is still the worker that its own worker.json says it is.
+  const known = new Map([
+    ...previous.allocations.map((allocation) => [allocation.workerIp, allocation.workerId] as const),
+    ...previous.workers.map((worker) => [worker.host, worker.workerId] as const),
+  ]);
   return workspace.workers.map((worker) => ({
     host: worker.host,
     workerId: known.get(worker.host) ?? newWorkerId(worker.host),

@@ -3,6 +3,7 @@
 import type { DeploymentRow, RuntimeState } from "../model/state.ts";
 import type { TreeFile } from "../model/tree.ts";
 import { decodeTree, encodeTree } from "../model/tree.ts";
+import type { DeployMark } from "../model/worker-identity.ts";
 import type { Catalog } from "./open.ts";
 
 /**
@@ -20,6 +21,8 @@ export interface Deployment extends DeploymentRow {
   begun?: Exclude<Begun, "sync">;
   /** What a `deploy --force` was asked to do and has not come to yet. */
   forced?: Forced;
+  /** Hash of what the last promoted sync put on the worker; absent where none since the catalog notes it. */
+  syncedHash?: string;
 }
 
 /** Everything as if changed, or with `--sync-only` the files alone. */
@@ -34,6 +37,7 @@ interface DeploymentRecord {
   previous_hash: string | null;
   previous_version: string | null;
   attempt_hash: string | null;
+  synced_hash: string | null;
   failure: string | null;
   forced: Forced | null;
 }
@@ -55,6 +59,7 @@ function toDeployment(row: DeploymentRecord): Deployment {
     ...(row.previous_hash === null ? {} : { previousHash: row.previous_hash }),
     ...(row.previous_version === null ? {} : { previousVersion: row.previous_version }),
     ...(row.attempt_hash === null ? {} : { attemptHash: row.attempt_hash }),
+    ...(row.synced_hash === null ? {} : { syncedHash: row.synced_hash }),
     ...(row.failure === null ? {} : { failure: row.failure }),
     ...(row.forced === null ? {} : { forced: row.forced }),
   };
@@ -131,24 +136,36 @@ export interface Promotion {
   content: AttemptedContent;
   /** The state it is in now; undefined keeps the one it has (a disabled allocation whose content is kept current). */
   state?: RuntimeState;
+  /** Hash of what a complete sync has left on the worker; undefined where no file was sent. */
+  syncedHash?: string;
 }
 
 /** Promotes one batch, in one transaction that is durable when this returns. */
 export function promote(catalog: Catalog, promotions: readonly Promotion[]): void {
   const put = catalog.query(
-    `INSERT INTO deployment (alloc_id, state, promoted_hash, promoted_version) VALUES (?1, coalesce(?2, 'absent'), ?3, ?4)
+    `INSERT INTO deployment (alloc_id, state, promoted_hash, promoted_version, synced_hash)
+     VALUES (?1, coalesce(?2, 'absent'), ?3, ?4, ?5)
      ON CONFLICT (alloc_id) DO UPDATE SET
        previous_hash = CASE WHEN promoted_hash IS ?3 AND promoted_version IS ?4 THEN previous_hash ELSE promoted_hash END,
        previous_version = CASE WHEN promoted_hash IS ?3 AND promoted_version IS ?4 THEN previous_version ELSE promoted_version END,
-       promoted_hash = ?3, promoted_version = ?4, state = coalesce(?2, state), attempt_hash = NULL, failure = NULL,
-       forced = NULL`,
+       promoted_hash = ?3, promoted_version = ?4, state = coalesce(?2, state), synced_hash = coalesce(?5, synced_hash),
+       attempt_hash = NULL, failure = NULL, forced = NULL`,
   );
   catalog.transaction(() => {
-    for (const { allocId, version, content, state } of promotions) {
+    for (const { allocId, version, content, state, syncedHash } of promotions) {
       keepTree(catalog, content);
-      put.run(allocId, state ?? null, content.hash, version);
+      put.run(allocId, state ?? null, content.hash, version, syncedHash ?? null);
     }
   })();
+}
+
+/** Notes what the last complete sync has left on workers, as it was read there; undefined where nothing was. */
+export function noteSyncMarks(
+  catalog: Catalog,
+  marks: readonly { allocId: string; mark: string | undefined }[],
+): void {
+  const put = catalog.query("UPDATE deployment SET synced_hash = ?2 WHERE alloc_id = ?1");
+  for (const { allocId, mark } of marks) put.run(allocId, mark ?? null);
 }
 
 /** Moves allocations to a state that needs no promotion: a failed gate, a stop, after which no `--force` is due. */
@@ -170,7 +187,7 @@ export function setStates(
 export function forgetPromotions(catalog: Catalog, allocIds: readonly string[]): void {
   const put = catalog.query(
     `UPDATE deployment SET state = 'cleaned', promoted_hash = NULL, promoted_version = NULL, previous_hash = NULL,
-       previous_version = NULL, attempt_hash = NULL, failure = NULL, forced = NULL WHERE alloc_id = ?`,
+       previous_version = NULL, attempt_hash = NULL, synced_hash = NULL, failure = NULL, forced = NULL WHERE alloc_id = ?`,
   );
   catalog.transaction(() => {
     for (const allocId of allocIds) put.run(allocId);
@@ -182,10 +199,23 @@ export function readUpdateSeq(catalog: Catalog): number {
   return (catalog.query("SELECT update_seq FROM bucket").get() as { update_seq: number }).update_seq;
 }
 
-/** Counts a new deploy, committed at once; returns its number. */
-export function nextUpdateSeq(catalog: Catalog): number {
-  catalog.run("UPDATE bucket SET update_seq = update_seq + 1");
-  return readUpdateSeq(catalog);
+/** The last deploy that this catalog counted: what it has written to workers. */
+export function readLastDeploy(catalog: Catalog): DeployMark {
+  const row = catalog
+    .query<{ update_seq: number; run_id: string | null }, []>("SELECT update_seq, run_id FROM bucket")
+    .get()!;
+  return { updateSeq: row.update_seq, ...(row.run_id === null ? {} : { runId: row.run_id }) };
+}
+
+/** Counts a new deploy, committed at once. */
+export function countDeploy(catalog: Catalog, runId: string): Required<DeployMark> {
+  return noteDeploy(catalog, { updateSeq: readUpdateSeq(catalog) + 1, runId });
+}
+
+/** Makes this the last deploy, whatever was. */
+export function noteDeploy(catalog: Catalog, mark: Required<DeployMark>): Required<DeployMark> {
+  catalog.query("UPDATE bucket SET update_seq = ?, run_id = ?").run(mark.updateSeq, mark.runId);
+  return mark;
 }
 
 export type PostDeployStatus =

@@ -188,6 +188,12 @@ export const migrations: readonly Migration[] = [
   `,
   // From when on a certificate is good; not noted of those that are there, whose PEM says it.
   "ALTER TABLE certificate ADD COLUMN not_before INTEGER",
+  // Two copies of a catalog count alike: the id of the run tells whose number it is. And what the last complete sync left
+  // on the worker, which stays true where a later maand works out another hash for the same content.
+  `
+  ALTER TABLE bucket ADD COLUMN run_id TEXT;
+  ALTER TABLE deployment ADD COLUMN synced_hash TEXT;
+  `,
 ];
 
 /** Runs one migration; the caller holds the transaction. */

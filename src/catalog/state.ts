@@ -172,6 +172,12 @@ export function writeState(catalog: Catalog, difference: readonly StateDifferenc
   }
 }
 
+/** A machine that is known by this id is the worker at this address: its rows take the id over. */
+export function adoptWorkerId(catalog: Catalog, host: string, workerId: string): void {
+  catalog.query("UPDATE worker SET worker_id = ? WHERE host = ?").run(workerId, host);
+  catalog.query("UPDATE allocation SET worker_id = ? WHERE worker_ip = ?").run(workerId, host);
+}
+
 interface WorkerRecord {
   host: string;
   worker_id: string;

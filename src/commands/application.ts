@@ -12,6 +12,7 @@ import { info } from "./info/command.ts";
 import { init } from "./init/command.ts";
 import { job } from "./job/command.ts";
 import { logs } from "./logs/command.ts";
+import { recover } from "./recover/command.ts";
 import { render } from "./render/command.ts";
 import { runCommand } from "./run-command/command.ts";
 import { schema } from "./schema/command.ts";
@@ -28,6 +29,7 @@ export const commands: readonly AnyCommand[] = [
   runCommand,
   hooks,
   gc,
+  recover,
   info,
   cat,
   render,

@@ -19,7 +19,6 @@ import { assertNever } from "../model/result.ts";
 import type { CatalogState } from "../model/state.ts";
 import type { TreeFile } from "../model/tree.ts";
 import type { Session } from "../session/session.ts";
-import type { WorkerFiles } from "../worker/commands.ts";
 import type { ReadableKv } from "./environment.ts";
 import { contentRendererFor } from "./renderer.ts";
 
@@ -72,24 +71,6 @@ export function stageJob(
     for (const path of [...wanted.keys()].sort()) stageEntry(join(root, path), wanted.get(path)!, pieces);
   } catch (error) {
     throw stagingError(root, error);
-  }
-}
-
-/** Puts the files of the worker's root in place. */
-export function stageWorkerFiles(staging: string, files: WorkerFiles): void {
-  try {
-    makeStaging(staging);
-    makeDirectory(join(staging, "bin"));
-    makeDirectory(join(staging, "jobs"));
-    for (const [path, text] of [
-      ["worker.json", files.workerJson],
-      ["jobs.json", files.jobsJson],
-      ["bin/runner.py", files.runner],
-    ] as const) {
-      writeIfDifferent(join(staging, path), () => [Buffer.from(text, "utf8")], 0o644);
-    }
-  } catch (error) {
-    throw stagingError(staging, error);
   }
 }
 

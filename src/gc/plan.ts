@@ -26,6 +26,11 @@ export interface GcVisit {
 
 export interface GcPlan {
   visits: GcVisit[];
+  /**
+   * Workers of the workspace that nothing has been deployed to yet, where a visit goes to one that has left: they may be
+   * the same machine under a new address.
+   */
+  newcomers: string[];
   /** Removed allocations that never reached a worker which is still in the workspace: only their rows go. */
   rowsOnly: Garbage[];
 }
@@ -52,7 +57,15 @@ export function planGc(state: CatalogState, deployments: ReadonlyMap<string, Dep
     visits.set(row.workerIp, visit);
   }
   const sorted = [...visits.values()].sort((a, b) => (a.workerIp < b.workerIp ? -1 : 1));
-  return { visits: sorted, rowsOnly };
+  const isKnown = new Set(
+    state.allocations
+      .filter((row) => (deployments.get(row.allocId)?.state ?? "absent") !== "absent")
+      .map((row) => row.workerIp),
+  );
+  const newcomers = sorted.some((visit) => visit.departed)
+    ? state.workers.map((worker) => worker.host).filter((host) => !isKnown.has(host))
+    : [];
+  return { visits: sorted, newcomers, rowsOnly };
 }
 
 /** Stops in reverse wave order: what demands a job is stopped before that job. */

@@ -2,6 +2,7 @@
 
 import { compactCatalog } from "../catalog/purge.ts";
 import { type CatalogRead, readCatalog } from "../catalog/read.ts";
+import { adoptWorkerId } from "../catalog/state.ts";
 import { failureText } from "../health/failure.ts";
 import type { HookHost } from "../hooks/host.ts";
 import { withHookHost } from "../hooks/with-host.ts";
@@ -17,9 +18,10 @@ import type { ShellText } from "../ssh/exec/quote.ts";
 import { mapLimited } from "../support/parallel.ts";
 import { deleteBucketCommand, deleteJobCommand } from "../worker/commands.ts";
 import { type CatalogPurge, purgeCatalog } from "./catalog.ts";
+import type { GcStanding } from "./fence.ts";
 import { daysBefore, deleteRunLogs, emptyStaging, jobDirectories, runLogDays } from "./files.ts";
 import { type Garbage, planGc, stopWaves } from "./plan.ts";
-import { stopGarbage, type VisitedWorker, visitWorker } from "./worker.ts";
+import { stopGarbage, type VisitedWorker, visitWorkers } from "./worker.ts";
 
 export interface GcRequest {
   /** Days that tombstones are kept. */
@@ -40,7 +42,15 @@ export interface GcAllocation {
 /** What became of a worker that has left the workspace. */
 export interface GcWorker {
   workerIp: string;
-  status: "deleted" | "dead" | "kept";
+  /**
+   * `moved`: its machine answers under a new address; `replaced`: another machine answers at the old one. In both cases
+   * only the rows go.
+   */
+  status: "deleted" | "dead" | "moved" | "replaced" | "kept";
+  /** Where its machine answers now. */
+  movedTo?: string;
+  /** What the machine that answers is. */
+  why?: string;
   error?: MaandError;
 }
 
@@ -80,10 +90,7 @@ async function collect(
       .map(({ row }) => row.job),
     ["job_control"],
   );
-  session.pool.dial(plan.visits.map((visit) => visit.workerIp));
-  const visited = await mapLimited(plan.visits, session.conf.maxParallelWorkers, (visit) =>
-    visitWorker(session, visit),
-  );
+  const visited = await visitWorkers(session, plan, state);
   const workerOf = new Map(visited.map((worker) => [worker.visit.workerIp, worker]));
   for (const wave of stopWaves(plan)) {
     await mapLimited(wave, session.conf.maxParallelWorkers, (garbage) =>
@@ -109,6 +116,9 @@ async function collect(
   const purgedIds = new Set(
     allocations.filter((entry) => entry.status === "purged").map((entry) => entry.allocId),
   );
+  // The machine goes on as the worker that it has been all the time: the next deploy finds it as it is known.
+  for (const { visit, standing } of visited)
+    if (standing?.kind === "moved") adoptWorkerId(catalog, standing.to, visit.garbage[0]!.row.workerId);
   const garbage = [...plan.visits.flatMap((visit) => visit.garbage), ...plan.rowsOnly];
   const now = session.now();
   const purge = recordPurge(session, allocations, () =>
@@ -134,8 +144,12 @@ async function collect(
 
 /** Deletes what can go on one worker; tells what became of the worker itself when it has left the workspace. */
 async function deleteOn(session: Session, visited: VisitedWorker): Promise<GcWorker | undefined> {
-  const { visit, link, failures, cleared } = visited;
+  const { visit, link, standing, failures, cleared } = visited;
   const { workerIp } = visit;
+  if (standing?.kind === "moved" || standing?.kind === "replaced")
+    return forgetOnly(session, visited, standing);
+  if (standing?.kind === "refused")
+    return visit.departed ? { workerIp, status: "kept", error: standing.error } : undefined;
   if (!link.ok) return visit.departed ? departedUnreached(session, workerIp, link.error) : undefined;
   const connection = link.value;
   const directory = remoteDirectory(session);
@@ -187,6 +201,22 @@ async function deleteOn(session: Session, visited: VisitedWorker): Promise<GcWor
   return visit.departed ? { workerIp, status: "kept", error: [...failures.values()][0]! } : undefined;
 }
 
+/** The worker that has left is not to be found at its address: its rows go, and nothing on the machine that answers does. */
+function forgetOnly(
+  session: Session,
+  { visit, cleared }: VisitedWorker,
+  standing: Extract<GcStanding, { kind: "moved" | "replaced" }>,
+): GcWorker {
+  const { workerIp, garbage } = visit;
+  for (const { row } of garbage) cleared.add(row.allocId);
+  if (standing.kind === "replaced") {
+    const text = `it has left the workspace, and what answers at its address is not it (${standing.why}): nothing is deleted there`;
+    session.events.emit({ type: "warning", scope: { worker: workerIp, phase: "gc" }, text });
+    return { workerIp, status: "replaced", why: standing.why };
+  }
+  return { workerIp, status: "moved", movedTo: standing.to };
+}
+
 function departedUnreached(session: Session, workerIp: string, error: MaandError): GcWorker {
   // Only a worker that cannot be reached counts as dead, not one that we lack a key for or were kept from asking.
   if (error.kind !== "unreachable") return { workerIp, status: "kept", error };
@@ -220,14 +250,14 @@ async function deleteRemote(
 }
 
 function garbageOutcome(visited: VisitedWorker, { row }: Garbage): GcAllocation {
-  const { visit, link, failures, stopped, cleared } = visited;
+  const { visit, link, standing, failures, stopped, cleared } = visited;
   const of = {
     allocId: row.allocId,
     job: row.job,
     workerIp: row.workerIp,
     stopped: stopped.has(row.allocId),
   };
-  if (!link.ok) {
+  if (standing?.kind !== "moved" && !link.ok) {
     const isDead = visit.departed && link.error.kind === "unreachable";
     return isDead ? { ...of, status: "purged" } : { ...of, status: "kept", error: link.error };
   }

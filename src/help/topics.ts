@@ -14,6 +14,7 @@ import logs from "./logs.md" with { type: "text" };
 import model from "./model.md" with { type: "text" };
 import placement from "./placement.md" with { type: "text" };
 import quickstart from "./quickstart.md" with { type: "text" };
+import recover from "./recover.md" with { type: "text" };
 import runCommand from "./run_command.md" with { type: "text" };
 import security from "./security.md" with { type: "text" };
 import templates from "./templates.md" with { type: "text" };
@@ -51,6 +52,7 @@ export const topics: readonly Topic[] = [
   { name: "run_command", brief: "ad-hoc shell on workers", text: runCommand },
   { name: "collect", brief: "memory and CPU of workers, probed", text: collect },
   { name: "gc", brief: "what is purged, and when", text: gc },
+  { name: "recover", brief: "going on with a catalog from a backup, or a copy", text: recover },
   { name: "logs", brief: "what is logged, and reading it", text: logs },
   { name: "security", brief: "keys, secrets, file modes, sudo", text: security },
   { name: "troubleshooting", brief: "common errors and what to do about each", text: troubleshooting },

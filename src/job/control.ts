@@ -1,6 +1,6 @@
 // maand job: runs a Makefile target on a job's allocations, batch by batch, and records what is known afterwards.
 
-import { beginAttempts, readDeployments, readUpdateSeq } from "../catalog/deployments.ts";
+import { beginAttempts, readDeployments } from "../catalog/deployments.ts";
 import type { CatalogRead } from "../catalog/read.ts";
 import { readCatalog } from "../catalog/read.ts";
 import { stageForHooks } from "../content/stage.ts";
@@ -22,6 +22,7 @@ import type { Result } from "../model/result.ts";
 import type { CatalogState } from "../model/state.ts";
 import { isActive } from "../model/state.ts";
 import type { Session } from "../session/session.ts";
+import { expectedIdentity } from "../session/session.ts";
 import type { Connection } from "../ssh/connect/connection.ts";
 import { mapLimited } from "../support/parallel.ts";
 import type { Chosen, JobControlPlan, JobRequest } from "./plan.ts";
@@ -88,7 +89,7 @@ async function control(
       continue;
     }
     if (plan.batches.length > 1) tellStep(session, plan, `batch ${index + 1} of ${plan.batches.length}`);
-    const ran = await runBatch(session, hooks, plan, { batch, index }, links);
+    const ran = await runBatch(session, state, hooks, plan, { batch, index }, links);
     if (request.healthCheck && ran.some((result) => result.exit === 0)) {
       const isLast = index === plan.batches.length - 1;
       health = await checkJob(session, state, hooks, plan.job, toCheck(session, state, plan, batch, isLast));
@@ -137,15 +138,13 @@ type Links = ReadonlyMap<string, Result<Connection>>;
 
 /** Connects to all workers concerned and asks each whether it is as the last deploy left it, before any is touched. */
 async function reach(session: Session, state: CatalogState, plan: JobControlPlan): Promise<Links> {
-  const updateSeq = readUpdateSeq(session.catalog);
   const links = new Map<string, Result<Connection>>();
   const hosts = plan.batches.flat().map(({ row }) => row.workerIp);
   session.pool.dial(hosts);
   await mapLimited(hosts, session.conf.maxParallelWorkers, async (workerIp) => {
-    const workerId = state.workers.find((worker) => worker.host === workerIp)?.workerId ?? "";
     try {
-      const expected = { bucketId: session.bucketId, workerId, updateSeq };
-      links.set(workerIp, { ok: true, value: await connectKnownWorker(session, workerIp, expected) });
+      const expected = expectedIdentity(session, state, workerIp);
+      links.set(workerIp, { ok: true, value: await connectKnownWorker(session, state, workerIp, expected) });
     } catch (thrown) {
       const error = workError(session, thrown, { job: plan.job.name, worker: workerIp });
       links.set(workerIp, { ok: false, error });
@@ -156,6 +155,7 @@ async function reach(session: Session, state: CatalogState, plan: JobControlPlan
 
 async function runBatch(
   session: Session,
+  state: CatalogState,
   hooks: HookHost,
   plan: JobControlPlan,
   { batch, index }: { batch: readonly Chosen[]; index: number },
@@ -175,7 +175,7 @@ async function runBatch(
     const { workerIp } = chosen.row;
     const link = links.get(workerIp)!;
     if (!link.ok) return withoutRun(workerIp, unreachedStatus(link.error), link.error);
-    return byHook?.get(workerIp) ?? runOne(session, plan, chosen, link.value);
+    return byHook?.get(workerIp) ?? runOne(session, state, plan, chosen, link.value);
   });
 }
 
@@ -205,6 +205,7 @@ async function runByHook(
 
 async function runOne(
   session: Session,
+  state: CatalogState,
   plan: JobControlPlan,
   { row, deployment }: Chosen,
   connection: Connection,
@@ -216,6 +217,7 @@ async function runOne(
     target: plan.target,
     ...versionsOf(plan, deployment),
     phase: "job_control",
+    identity: expectedIdentity(session, state, row.workerIp),
     retry: "the command",
   };
   try {

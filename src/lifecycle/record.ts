@@ -12,7 +12,7 @@ import type { Session } from "../session/session.ts";
 /** What the catalog knows of an allocation afterwards. */
 export type StateChange =
   /** What was put there is now what runs there; without a state the one it has stays (a disabled allocation). */
-  | { kind: "promote"; version: string; content: AttemptedContent; state?: RuntimeState }
+  | { kind: "promote"; version: string; content: AttemptedContent; state?: RuntimeState; syncedHash?: string }
   /** Nothing was promoted, and this is known of the process. */
   | { kind: "state"; state: RuntimeState; failure?: string }
   /** The attempt failed: nothing more is known than when it was begun. */

@@ -7,7 +7,7 @@ import type { AllocationRow, JobRow } from "../model/state.ts";
 import type { Session } from "../session/session.ts";
 import type { Connection } from "../ssh/connect/connection.ts";
 import type { BatchPlace } from "./batches.ts";
-import { requireTarget, type Versions } from "./target.ts";
+import { requireTarget, type TargetRun, type Versions } from "./target.ts";
 
 /** What a target does to the process, as far as maand knows by its name. */
 export type Effect = "start" | "restart" | "reload" | "stop" | "none";
@@ -46,7 +46,8 @@ export interface Stop extends Versions {
   allocation: AllocationRow;
   phase: Phase;
   /** As in `TargetRun`. */
-  retry: string;
+  identity: TargetRun["identity"];
+  retry: TargetRun["retry"];
 }
 
 /**
@@ -78,6 +79,7 @@ export async function stopAllocation(
       newVersion,
       phase: stop.phase,
       onlyIfPresent: true,
+      identity: stop.identity,
       retry: stop.retry,
     }),
   );

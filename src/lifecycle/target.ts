@@ -3,6 +3,7 @@
 import type { Phase } from "../events/event.ts";
 import { MaandError } from "../model/error.ts";
 import type { JobRow } from "../model/state.ts";
+import type { WorkerIdentity } from "../model/worker-identity.ts";
 import type { Session } from "../session/session.ts";
 import { remoteDirectory } from "../session/session.ts";
 import type { Connection, ExecResult } from "../ssh/connect/connection.ts";
@@ -32,6 +33,8 @@ export interface TargetRun extends Versions {
   phase: Phase;
   /** For stops: where the job has no Makefile there is nothing to stop. */
   onlyIfPresent?: boolean;
+  /** What the worker said of itself when it was asked: the runner compares it again. */
+  identity: WorkerIdentity;
   /** The command that goes on after a failure was fixed, such as `maand deploy`. */
   retry: string;
 }
@@ -50,7 +53,7 @@ export async function runTarget(
   const timeoutSeconds = targetSeconds(session, run.job);
   const options = {
     directory: remoteDirectory(session),
-    bucketId: session.bucketId,
+    identity: run.identity,
     useSudo: session.conf.useSudo,
     job: run.job.name,
     workerIp: run.workerIp,

@@ -18,7 +18,6 @@ import {
   name,
   named,
   oneOf,
-  relativePath,
   schemaField,
   text,
   whole,

@@ -63,13 +63,20 @@ def read_json(path):
         fail(EX_CONFIG, "cannot read %s: %s; run maand deploy" % (path, error))
 
 
-def check_bucket(root, bucket_id):
+def check_bucket(root, bucket_id, expected):
+    # `expected` is what else worker.json must say, by key: a connection may lead to another machine than it did before.
     path = os.path.join(root, "worker.json")
-    if '"bucket_id":"%s"' % bucket_id in read_text(path):
+    text = read_text(path)
+    wanted = [("bucket_id", bucket_id)] + sorted(expected.items())
+    if all('"%s":%s,' % (key, value if key == "update_seq" else '"%s"' % value) in text for key, value in wanted):
         return
-    found = read_json(path).get("bucket_id")
-    if found != bucket_id:
-        fail(EX_CONFIG, "this worker belongs to bucket %s, not %s" % (found, bucket_id))
+    found = read_json(path)
+    for key, value in wanted:
+        said = found.get(key)
+        if str(said) != value and key == "bucket_id":
+            fail(EX_CONFIG, "this worker belongs to bucket %s, not %s" % (said, value))
+        if str(said) != value:
+            fail(EX_CONFIG, "this worker's worker.json has %s %s, not %s; run maand deploy" % (key, said, value))
 
 
 def choose_jobs(root, target, named):
@@ -480,19 +487,29 @@ def run_target(root, name, target, environment, recheck):
     return status
 
 
+def take_option(arguments, name, what):
+    # The value of an option and the arguments without it; None where it is not there.
+    if name not in arguments:
+        return None, arguments
+    at = arguments.index(name)
+    if at + 1 >= len(arguments):
+        fail(EX_USAGE, "%s needs %s" % (name, what))
+    return arguments[at + 1], arguments[:at] + arguments[at + 2 :]
+
+
 def main(arguments):
-    named = []
-    if "--jobs" in arguments:
-        at = arguments.index("--jobs")
-        if at + 1 >= len(arguments):
-            fail(EX_USAGE, "--jobs needs a comma-separated list")
-        named = [name for name in arguments[at + 1].split(",") if name]
-        arguments = arguments[:at] + arguments[at + 2 :]
+    names, arguments = take_option(arguments, "--jobs", "a comma-separated list")
+    named = [name for name in (names or "").split(",") if name]
+    expected = {}
+    for key in ("worker_id", "update_seq", "run_id"):
+        value, arguments = take_option(arguments, "--" + key.replace("_", "-"), "a value")
+        if value is not None:
+            expected[key] = value
     if len(arguments) != 2:
-        fail(EX_USAGE, "usage: runner.py <bucket_id> <target> [--jobs a,b]")
+        fail(EX_USAGE, "usage: runner.py <bucket_id> <target> [--jobs a,b] [--worker-id ID --update-seq N --run-id ID]")
     bucket_id, target = arguments
     root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    check_bucket(root, bucket_id)
+    check_bucket(root, bucket_id, expected)
     # A connection that is closed ends nobody's work: Python ignores SIGPIPE, and a lost terminal is no reason either.
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     for number in ENDING:
@@ -502,7 +519,7 @@ def main(arguments):
     status = 0
     try:
         for name in choose_jobs(root, target, named):
-            result = run_target(root, name, target, environment, lambda: check_bucket(root, bucket_id))
+            result = run_target(root, name, target, environment, lambda: check_bucket(root, bucket_id, expected))
             status = status or result
     except BrokenOff as broken:
         return 128 + broken.args[0]

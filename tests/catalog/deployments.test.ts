@@ -3,10 +3,11 @@
 import { expect, test } from "bun:test";
 import {
   beginAttempts,
+  countDeploy,
   forgetPromotions,
-  nextUpdateSeq,
   promote,
   readDeployments,
+  readLastDeploy,
   readTree,
   readUpdateSeq,
   setStates,
@@ -138,5 +139,7 @@ test("a deployment goes with its allocation", () => {
 test("update_seq is 0 at first, and every deploy counts", () => {
   const catalog = catalogWith();
   expect(readUpdateSeq(catalog)).toBe(0);
-  expect([nextUpdateSeq(catalog), nextUpdateSeq(catalog), readUpdateSeq(catalog)]).toEqual([1, 2, 2]);
+  expect(countDeploy(catalog, "a")).toEqual({ updateSeq: 1, runId: "a" });
+  expect(countDeploy(catalog, "b")).toEqual({ updateSeq: 2, runId: "b" });
+  expect([readUpdateSeq(catalog), readLastDeploy(catalog)]).toEqual([2, { updateSeq: 2, runId: "b" }]);
 });

@@ -86,8 +86,18 @@ test("commands and their flags", () => {
   expect(wrong).toEqual([]);
 });
 
-/** Flags of other programs, in what maand writes for the user's jobs or says of them. */
-const foreign = ["--directory", "--lines", "--no-pager", "--now", "--remove-orphans", "--status"];
+/** Flags of other programs, of the runner and in what maand writes for the user's jobs or says of them. */
+const foreign = [
+  "--run-id",
+  "--update-seq",
+  "--worker-id",
+  "--directory",
+  "--lines",
+  "--no-pager",
+  "--now",
+  "--remove-orphans",
+  "--status",
+];
 
 test("flags that stand alone", () => {
   // The command and the flag of this name have a second spelling.

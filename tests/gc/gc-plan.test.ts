@@ -29,7 +29,7 @@ test("what is not removed is left alone", () => {
     catalogState(["10.0.0.1", "10.0.0.2"], [jobRow("api")], rows),
     deploymentsOf(rows, "running"),
   );
-  expect(plan).toEqual({ visits: [], rowsOnly: [] });
+  expect(plan).toEqual({ visits: [], newcomers: [], rowsOnly: [] });
 });
 
 test("a worker that left is visited even for what never reached it: worker.json may be there", () => {

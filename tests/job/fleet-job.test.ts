@@ -113,10 +113,11 @@ test("a worker that is not as the last deploy left it is refused, the others are
   const stop = await job("stop", "api");
   expect(statuses(stop.json)).toEqual(["failed", "failed", "done"]);
   expect(stop.json.allocations.map((entry) => entry.error?.hint)).toEqual([
-    "run maand deploy",
+    expect.stringContaining("run maand recover"),
     "run maand deploy",
     undefined,
   ]);
+  await fleet.exec(0, `sed -i 's/"update_seq":9/"update_seq":1/' ${root}/worker.json`);
   expect(await rollouts()).toEqual(["promoted", "promoted", "stopped"]);
   await buildAndDeploy(bucket);
   expect((await job("stop", "api")).code).toBe(0);

@@ -39,6 +39,10 @@ export interface Faults {
   /** Makes /opt/worker read-only for every file opened from now on. */
   readOnly(i: number): Promise<void>;
   writable(i: number): Promise<void>;
+  /** Sets the worker up anew as far as maand can tell: nothing is left below /opt/worker, and nothing of it runs. */
+  reinstall(i: number): Promise<void>;
+  /** The two workers exchange their IPv4 addresses; a second call brings them back. */
+  swapAddresses(i: number, j: number): Promise<void>;
   /** Takes a program away for everybody, sudo included. Without bash, `agent` gets /bin/sh as its login shell. */
   hideTool(i: number, tool: string): Promise<void>;
   showTool(i: number, tool: string): Promise<void>;
@@ -189,6 +193,21 @@ mount -n -o remount,size=$((used + ${Math.max(4, Math.round(megabytes * 1024))})
       inside(i, "mount -n --bind /opt/worker /opt/worker && mount -n -o remount,bind,ro /opt/worker"),
     // Lazily: a process of a job may stand in the directory.
     writable: (i) => inside(i, "grep -q ' /opt/worker ro,' /proc/self/mountinfo && umount -n -l /opt/worker"),
+
+    reinstall: (i) => inside(i, "cd /opt/worker && rm -rf -- ./* ./.[!.]*"),
+    async swapAddresses(i, j) {
+      const own = async (k: number) => {
+        const shown = await fleet.exec(k, "ip -4 -o addr show dev eth0");
+        return / inet ([0-9./]+) /.exec(shown.stdout)![1]!;
+      };
+      const [ofI, ofJ] = [await own(i), await own(j)];
+      // Both go before either comes: an address is never there twice.
+      await inside(i, `ip addr del ${ofI} dev eth0`);
+      await inside(j, `ip addr del ${ofJ} dev eth0`);
+      await inside(i, `ip addr add ${ofJ} dev eth0`);
+      await inside(j, `ip addr add ${ofI} dev eth0`);
+      await onHost("ip", "neigh", "flush", "dev", fleet.bridge);
+    },
 
     hideTool: async (i, tool) => inside(i, hideScript(tool)),
     showTool: async (i, tool) => inside(i, showScript(tool)),

@@ -10,18 +10,20 @@ import { type ShellText, withoutComments } from "../../src/ssh/exec/quote.ts";
 import {
   checkCommand,
   deleteDeployedCommand,
+  inventoryCommand,
   readWorkerJsonCommand,
   runnerText,
   stopCommand,
   workerTools,
 } from "../../src/worker/commands.ts";
+import { receiveCommand } from "../../src/worker/receive.ts";
 import { runProcess } from "../support/process.ts";
 
 const root = join(import.meta.dir, "../..");
 const directory = "/opt/worker/b-1";
 const run = {
   directory,
-  bucketId: "b-1",
+  identity: { bucketId: "b-1", workerId: "w-1", updateSeq: 1, runId: "r-1" },
   useSudo: false,
   job: "api",
   workerIp: "10.0.0.1",
@@ -29,11 +31,13 @@ const run = {
   newVersion: "1.0.0",
   timeoutSeconds: 10,
 };
-const refresh = { workerJson: "{}", jobsJson: "[]" };
+const mark = { run: "ab12", number: 0 };
 const commands: Record<string, ShellText> = {
-  check: checkCommand(directory, false, runnerText, { space: true, refresh }),
+  check: checkCommand(directory, false, runnerText, { space: true, mark, jobsJson: "[]" }),
   stop: stopCommand(run),
   "delete deployed files": deleteDeployedCommand(directory, "api", false),
+  receive: receiveCommand(directory, new Map([["api", "ab"]]), false, ["rsync", "--server"]),
+  inventory: inventoryCommand(directory, false),
   "read worker.json": readWorkerJsonCommand(directory, false),
   facts: factsCommand(directory),
   "probe a file": fileProbeCommand({ type: "file", path: "ready", contains: "up" }, `${directory}/jobs/api`),

@@ -30,6 +30,14 @@ function outcomeText(outcome: GcOutcome): string {
   }
   for (const worker of outcome.workers) {
     if (worker.status === "deleted") parts.push(`deleted: the bucket's directory on ${worker.workerIp}\n`);
+    if (worker.status === "moved")
+      parts.push(
+        `moved: ${worker.workerIp} has left the workspace, its machine answers at ${worker.movedTo}: only the rows of the old address went\n`,
+      );
+    if (worker.status === "replaced")
+      parts.push(
+        `forgotten: ${worker.workerIp} has left the workspace, another machine answers there and was left alone\n`,
+      );
     if (worker.status === "dead")
       parts.push(`dead: ${worker.workerIp} has left the workspace and was not reached\n`);
   }
@@ -83,6 +91,8 @@ function workerJson(worker: GcWorker): Record<string, unknown> {
   return {
     worker_ip: worker.workerIp,
     status: worker.status,
+    ...(worker.movedTo === undefined ? {} : { moved_to: worker.movedTo }),
+    ...(worker.why === undefined ? {} : { why: worker.why }),
     ...(worker.error === undefined ? {} : { error: errorJson(worker.error) }),
   };
 }

@@ -31,22 +31,38 @@ export interface RolloutPlace extends BatchPlace {
   phase: DeployPhase;
 }
 
-/** Syncs a batch and, unless the job is controlled by a hook, runs its lifecycle targets. */
+/**
+ * Syncs a batch and, unless the job is controlled by a hook, runs its lifecycle targets. Who is still waited for joins when
+ * it answers; an allocation whose worker does not take part fails alone and has no attempt.
+ */
 export async function actOn(
   run: DeployRun,
   batch: readonly Action[],
   lifecycle: "make" | "none",
+  recorder: Pick<RolloutRecorder, "settle">,
 ): Promise<Attempt[]> {
-  beginAttempts(
-    run.session.catalog,
-    batch.map((action) => newAttempt(run, action, factsOf(run, action).content!)),
-  );
-  return Promise.all(
-    batch.map(async (action): Promise<Attempt> => {
+  const isLate = ({ workerIp }: Action): boolean => run.links.all.get(workerIp)?.late !== undefined;
+  const begin = (actions: readonly Action[]): void =>
+    beginAttempts(
+      run.session.catalog,
+      actions.map((action) => newAttempt(run, action, factsOf(run, action).content!)),
+    );
+  const late = batch.filter(isLate);
+  begin(batch.filter((action) => !late.includes(action)));
+  const attempts = await Promise.all(
+    batch.map(async (action): Promise<Attempt | undefined> => {
       const attempt: Attempt = { action };
+      if (late.includes(action)) {
+        const { failure } = await run.links.join(action.workerIp);
+        if (failure !== undefined) {
+          recorder.settle([{ action, status: "not_reached", error: failure }]);
+          return undefined;
+        }
+        begin([action]);
+      }
       try {
         attempt.content = await stage(run, action);
-        await run.links.sync(action.workerIp, action.job);
+        await run.links.sync(action.workerIp, action.job, attempt.content.hash);
         await stopFirst(run, action);
         if (lifecycle === "make") await runLifecycle(run, action);
       } catch (error) {
@@ -55,6 +71,7 @@ export async function actOn(
       return attempt;
     }),
   );
+  return attempts.filter((attempt) => attempt !== undefined);
 }
 
 function newAttempt(run: DeployRun, action: Action, content: AttemptedContent): NewAttempt {
@@ -73,6 +90,7 @@ async function runLifecycle(run: DeployRun, action: Action): Promise<void> {
       currentVersion: action.currentVersion,
       newVersion: action.newVersion,
       phase: "rollout",
+      identity: run.links.identityOf(action.workerIp),
       retry: "maand deploy",
     }),
   );
@@ -163,7 +181,7 @@ export function settleBatch(attempts: readonly Attempt[], recorder: RolloutRecor
     attempts.map(({ action, content, error }): SettledAction => {
       if (error !== undefined)
         return { action, status: "failed", error, change: failureOf(error), writes: "drop" };
-      const change = promotionOf(action, content!, action.leadsTo);
+      const change = { ...promotionOf(action, content!, action.leadsTo), syncedHash: content!.hash };
       return { action, status: "done", change, writes: "keep" };
     }),
   );
@@ -177,7 +195,11 @@ function failureOf(error: MaandError): StateChange {
     : { kind: "fail", failure };
 }
 
-function promotionOf(action: Action, content: AttemptedContent, state?: RuntimeState): StateChange {
+function promotionOf(
+  action: Action,
+  content: AttemptedContent,
+  state?: RuntimeState,
+): Extract<StateChange, { kind: "promote" }> {
   return { kind: "promote", version: action.newVersion, content, ...(state === undefined ? {} : { state }) };
 }
 

@@ -153,21 +153,22 @@ async function rollOutStarts(
   recorder: RolloutRecorder,
 ): Promise<boolean> {
   const started: Attempt[] = [];
+  let done = 0;
   const gated = batches[0]?.[0] !== undefined && isChecked(run.hooks, factsOf(run, batches[0][0]).job);
   for (const [index, batch] of batches.entries()) {
     if (run.session.shutdown.graceful.aborted) break;
-    const attempts = await actOn(run, batch, "make");
+    const attempts = await actOn(run, batch, "make", recorder);
     await afterStarted(run, attempts, { phase: "new", index, count: batches.length });
     started.push(...attempts);
     if (!gated) settleBatch(attempts, recorder);
     if (attempts.some((attempt) => attempt.error !== undefined)) break;
+    done = index + 1;
   }
   if (gated && started.length > 0) {
     await passGate(run, started, { phase: "new", index: 0, count: 1 });
     settleBatch(started, recorder);
   }
-  const all = batches.flat().length;
-  return started.length === all && started.every((attempt) => attempt.error === undefined);
+  return done === batches.length && started.every((attempt) => attempt.error === undefined);
 }
 
 /** Upgrades: every batch passes its gate and is promoted before the next begins. */
@@ -179,7 +180,8 @@ async function rollOutUpgrades(
   for (const [index, batch] of batches.entries()) {
     if (run.session.shutdown.graceful.aborted) return;
     const place: RolloutPlace = { phase: "update", index, count: batches.length };
-    const attempts = await actOn(run, batch, "make");
+    const attempts = await actOn(run, batch, "make", recorder);
+    if (attempts.length === 0) continue;
     await afterStarted(run, attempts, place);
     await passGate(run, attempts, place);
     settleBatch(attempts, recorder);
@@ -204,7 +206,7 @@ async function rollOutControlled(
   const acted: Attempt[] = [];
   for (const [index, batch] of batches.entries()) {
     if (run.session.shutdown.graceful.aborted) break;
-    const attempts = await actOn(run, batch, "none");
+    const attempts = await actOn(run, batch, "none", recorder);
     // The hook stands in for targets; where the policy asks for none, there is nothing to stand in for.
     const synced = attempts.filter(
       (attempt) => attempt.error === undefined && targetOf(attempt.action.kind) !== undefined,
@@ -213,6 +215,6 @@ async function rollOutControlled(
     acted.push(...attempts);
     if (attempts.some((attempt) => attempt.error !== undefined)) break;
   }
-  await passGate(run, acted, { phase, index: 0, count: 1 });
+  if (acted.length > 0) await passGate(run, acted, { phase, index: 0, count: 1 });
   settleBatch(acted, recorder);
 }

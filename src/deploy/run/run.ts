@@ -1,7 +1,6 @@
 // maand deploy: plan, reach the workers, reconcile, roll out wave by wave, refresh; the outcome says how it went.
 
 import { makePrivateDirectory } from "../../bucket/private-files.ts";
-import { nextUpdateSeq, noteForced } from "../../catalog/deployments.ts";
 import { rethrow } from "../../catalog/failure.ts";
 import type { CatalogRead } from "../../catalog/read.ts";
 import { readCatalog } from "../../catalog/read.ts";
@@ -12,19 +11,21 @@ import { createWorkerSlots } from "../../lifecycle/batches.ts";
 import { requireJobs } from "../../lifecycle/select.ts";
 import { MaandError } from "../../model/error.ts";
 import type { HookEvent } from "../../model/manifest.ts";
+import type { DeployMark } from "../../model/worker-identity.ts";
 import type { Session } from "../../session/session.ts";
 import { countOf } from "../../support/plural.ts";
 import type { DeployFacts } from "../plan/load.ts";
 import { loadFacts } from "../plan/load.ts";
 import type { DeployPlan, JobPlan } from "../plan/plan.ts";
 import { dueWorkers, hasWork, planDeploy, receivingWorkers } from "../plan/plan.ts";
+import { askWorkers } from "./ask.ts";
+import { beginDeploy, findLost, judgeLate, passFence, tellLost } from "./begin.ts";
 import type { DeployRun } from "./context.ts";
 import type { AllocationOutcome, DeployOutcome, UnreachedWorker } from "./outcome.ts";
 import { pruneRemoved } from "./prune.ts";
 import { carryOutStops } from "./stops.ts";
 import { rollOutWaves, step } from "./waves.ts";
 import type { Links } from "./workers.ts";
-import { linkWorkers } from "./workers.ts";
 
 export interface DeployOptions {
   force: boolean;
@@ -66,7 +67,7 @@ export async function runDeploy(session: Session, options: DeployOptions): Promi
       hooks.requireRuntimes(...hooksOf(plan));
       for (const text of plan.warnings)
         session.events.emit({ type: "warning", scope: { worker: "-" }, text });
-      return await carryOut(session, options, { facts, plan, hooks });
+      return await carryOut(session, options, read, { facts, plan }, hooks);
     });
   } catch (thrown) {
     rethrow(thrown, session.paths.catalog);
@@ -88,35 +89,66 @@ function hooksOf(plan: DeployPlan): [jobs: string[], events: HookEvent[]] {
   return [[...new Set([...busy, ...stopping])], events];
 }
 
+/** Asks all workers, lets nothing begin that the fence is against, plans again where a worker has lost what was there. */
 async function carryOut(
   session: Session,
   options: DeployOptions,
-  { facts, plan, hooks }: PreparedDeploy & { hooks: HookHost },
+  read: CatalogRead,
+  prepared: PreparedDeploy,
+  hooks: HookHost,
 ): Promise<DeployOutcome> {
-  if (options.force) {
-    const wanted = plan.waves.flatMap((wave) => wave.jobs.flatMap(forcedIn));
-    noteForced(session.catalog, wanted, options.syncOnly ? "files" : "all");
-  }
-  const updateSeq = nextUpdateSeq(session.catalog);
-  makePrivateDirectory(session.paths.staging);
-  const due = dueWorkers(plan);
-  const slots = createWorkerSlots(session.conf.maxParallelWorkers);
-  const present = new Set(facts.state.workers.map((worker) => worker.host));
+  const { state } = read;
+  const due = dueWorkers(prepared.plan);
+  const present = new Set(state.workers.map((worker) => worker.host));
   const workers = new Set([
-    ...facts.state.allocations.filter((a) => !a.removed && present.has(a.workerIp)).map((a) => a.workerIp),
+    ...state.allocations.filter((a) => !a.removed && present.has(a.workerIp)).map((a) => a.workerIp),
     ...due,
   ]);
-  const departed = new Set([...workers].filter((workerIp) => !present.has(workerIp)));
   step(session, `connecting to ${countOf(workers.size, "worker")}`);
-  const links = await linkWorkers(session, {
-    state: facts.state,
-    updateSeq,
-    due,
-    receiving: receivingWorkers(plan),
-    departed,
+  const asked = await askWorkers(session, {
+    state,
+    receiving: receivingWorkers(prepared.plan),
+    departed: new Set([...workers].filter((workerIp) => !present.has(workerIp))),
     workers: [...workers],
-    slots,
   });
+  let current = prepared;
+  let deploy: DeployMark;
+  let isBegun: boolean;
+  try {
+    passFence(asked, state);
+    const lost = findLost(session, read, asked.found());
+    if (lost.length > 0) {
+      tellLost(session, lost);
+      for (const { row } of lost)
+        read.deployments.set(row.allocId, { allocId: row.allocId, state: "cleaned" });
+      current = await prepareDeploy(session, options, read, hooks.kv);
+      hooks.requireRuntimes(...hooksOf(current.plan));
+    }
+    isBegun = !session.shutdown.graceful.aborted;
+    const isCounted = isBegun && (workers.size === 0 || asked.found().length > 0);
+    const forced = options.force ? current.plan.waves.flatMap((wave) => wave.jobs.flatMap(forcedIn)) : [];
+    deploy = beginDeploy(session, { isCounted, lost, forced, forcedAs: options.syncOnly ? "files" : "all" });
+  } catch (thrown) {
+    await asked.leave();
+    throw thrown;
+  }
+  makePrivateDirectory(session.paths.staging);
+  const slots = createWorkerSlots(session.conf.maxParallelWorkers);
+  const links = await asked.enter({
+    deploy,
+    slots,
+    isBegun,
+    judgeLate: (worker, answers) => judgeLate(session, read, worker, answers),
+  });
+  return rollOut(session, options, current, { hooks, links, slots, updateSeq: deploy.updateSeq });
+}
+
+async function rollOut(
+  session: Session,
+  options: DeployOptions,
+  { facts, plan }: PreparedDeploy,
+  { hooks, links, slots, updateSeq }: Pick<DeployRun, "hooks" | "links" | "slots"> & { updateSeq: number },
+): Promise<DeployOutcome> {
   const run: DeployRun = {
     session,
     state: facts.state,
@@ -134,7 +166,7 @@ async function carryOut(
   // Whenever something removed is left: an earlier run may have ended before it came to this.
   if (facts.state.allocations.some((allocation) => allocation.removed)) pruneRemoved(session);
   const waves = await rollOutWaves(run, plan);
-  if (!session.shutdown.forced.aborted) await links.refreshRest();
+  await links.settled();
 
   return {
     updateSeq,
@@ -153,14 +185,14 @@ function forcedIn(plan: JobPlan): string[] {
   return [...plan.upgrades.flat(), ...plan.promotes].map((action) => action.allocId);
 }
 
-/** Every worker that could not take part to the end; it is a failure where something of it came out badly. */
+/** Every worker that could not take part to the end; a failure where it is another machine, or something came out badly. */
 function unreachedWorkers(links: Links, outcomes: readonly AllocationOutcome[]): UnreachedWorker[] {
   const bad = new Set(
     outcomes.filter((o) => o.status === "not_reached" || o.status === "failed").map((o) => o.workerIp),
   );
-  return [...links.all.values()].flatMap(({ workerIp, departed, failure }) => {
+  return [...links.all.values()].flatMap(({ workerIp, departed, isRefused, failure }) => {
     if (failure === undefined || failure.kind === "interrupted") return [];
-    return [{ workerIp, due: bad.has(workerIp), departed, error: failure }];
+    return [{ workerIp, due: isRefused === true || bad.has(workerIp), departed, error: failure }];
   });
 }
 

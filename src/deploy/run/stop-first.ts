@@ -28,7 +28,15 @@ export async function stopFirst(run: DeployRun, action: Action): Promise<void> {
     await stopAllocation(
       session,
       hooks,
-      { job, allocation: row, currentVersion, newVersion, phase: "rollout", retry: "maand deploy" },
+      {
+        job,
+        allocation: row,
+        currentVersion,
+        newVersion,
+        phase: "rollout",
+        identity: run.links.identityOf(workerIp),
+        retry: "maand deploy",
+      },
       (work) => run.slots(workerIp, async () => work(await run.links.connect(workerIp))),
     );
     record(run, action);

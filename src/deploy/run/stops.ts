@@ -59,10 +59,10 @@ async function settleStop(run: DeployRun, action: Action): Promise<AllocationOut
 async function stopOne(run: DeployRun, action: Action): Promise<SettledAction> {
   const { session, links } = run;
   const { allocId } = action;
-  const link = links.all.get(action.workerIp);
-  if (session.shutdown.graceful.aborted || link?.failure?.kind === "interrupted")
+  const link = await links.join(action.workerIp);
+  if (session.shutdown.graceful.aborted || link.failure?.kind === "interrupted")
     return { action, status: "interrupted" };
-  if (link?.failure !== undefined) {
+  if (link.failure !== undefined) {
     // A worker that answers and is only unfit may well have the process running.
     if (!link.departed || link.failure.kind !== "unreachable")
       return { action, status: "not_reached", error: link.failure };
@@ -78,7 +78,15 @@ async function stopOne(run: DeployRun, action: Action): Promise<SettledAction> {
     await stopAllocation(
       session,
       run.hooks,
-      { job, allocation: row, currentVersion, newVersion, phase: "reconcile", retry: "maand deploy" },
+      {
+        job,
+        allocation: row,
+        currentVersion,
+        newVersion,
+        phase: "reconcile",
+        identity: links.identityOf(action.workerIp),
+        retry: "maand deploy",
+      },
       (work) => run.slots(action.workerIp, async () => work(await links.connect(action.workerIp))),
     );
     const complaint = await afterStopped(run, action);

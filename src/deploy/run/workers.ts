@@ -1,17 +1,15 @@
-// The workers of one deploy: reached or not, checked once, refreshed once.
+// The workers of one deploy while it runs: how each is connected to, and what came in the way.
 
 import type { WorkerSlots } from "../../lifecycle/batches.ts";
 import { workError } from "../../lifecycle/errors.ts";
-import { reachWorker, workerFiles } from "../../lifecycle/worker.ts";
-import { MaandError } from "../../model/error.ts";
+import type { MaandError } from "../../model/error.ts";
 import type { CatalogState } from "../../model/state.ts";
+import type { DeployMark, WorkerIdentity } from "../../model/worker-identity.ts";
 import { liveConnection } from "../../session/connect.ts";
 import type { Session } from "../../session/session.ts";
-import { remoteDirectory } from "../../session/session.ts";
+import { expectedIdentity, remoteDirectory } from "../../session/session.ts";
 import type { Connection } from "../../ssh/connect/connection.ts";
-import { createLimiter, mapLimited } from "../../support/parallel.ts";
-import type { CheckAnswer, WorkerFiles } from "../../worker/commands.ts";
-import { checkCommand, readCheck, runnerText } from "../../worker/commands.ts";
+import type { JobDirectory } from "../../worker/commands.ts";
 import { createSyncQueues } from "./transfers.ts";
 
 /** One worker in one deploy. */
@@ -21,80 +19,56 @@ export interface WorkerLink {
   departed: boolean;
   /** Why the worker cannot take part, or no longer: not reached, lost, or unfit for a deploy. */
   failure?: MaandError;
-  /** `worker.json` and its neighbours are already those of this deploy. */
-  refreshed: boolean;
+  /** It answers, and is not the machine that is meant. */
+  isRefused?: boolean;
+  /** Set while it has not answered yet: settles, without an error, once it takes part or has failed. */
+  late?: Promise<void>;
+  /** Job directories as they were found there, by job. */
+  jobs: ReadonlyMap<string, JobDirectory>;
 }
 
 export interface Links {
   /** Every worker this deploy knows, by address. */
   all: ReadonlyMap<string, WorkerLink>;
+  /** What the `worker.json` of a worker says in this deploy. */
+  identityOf(workerIp: string): WorkerIdentity;
+  /** A worker once it has answered or failed; at once for all but those that are slow to answer. */
+  join(workerIp: string): Promise<WorkerLink>;
+  /** Waits until every worker has answered or failed. */
+  settled(): Promise<void>;
   /**
    * The connection to a worker; a new one when it was lost, tried once: from then on the worker takes no further part.
    * @throws the worker's failure
    */
   connect(workerIp: string): Promise<Connection>;
-  /** Sends the staged tree of a job; calls for one worker that are due together share one transfer. */
-  sync(workerIp: string, job: string): Promise<void>;
-  /** Brings `worker.json`, `jobs.json` and `bin/` up to date where no sync has done it. */
-  refreshRest(): Promise<void>;
+  /**
+   * Sends the staged tree of a job; calls for one worker that are due together share one transfer.
+   * @param hash of the content, whose mark stays on the worker once all of it has arrived
+   */
+  sync(workerIp: string, job: string, hash: string): Promise<void>;
 }
 
-export interface LinkOptions {
+export interface LinksOptions {
   state: CatalogState;
-  updateSeq: number;
-  /** Workers with something to do; the others are refreshed in the same round trip as their check. */
-  due: ReadonlySet<string>;
-  /** Workers that files will be sent to. */
-  receiving: ReadonlySet<string>;
-  /** Lets no more workers be touched at once than `max_parallel_workers`. */
+  deploy: DeployMark;
   slots: WorkerSlots;
-  /** Workers to reach that have left the workspace. */
-  departed: ReadonlySet<string>;
-  /** All workers to reach. */
-  workers: readonly string[];
 }
 
-/** Reaches and checks all workers in parallel. Failures are kept per worker, nothing is thrown. */
-export async function linkWorkers(session: Session, options: LinkOptions): Promise<Links> {
-  const directory = remoteDirectory(session);
-  const { useSudo } = session.conf;
-  const filesOf = (workerIp: string): WorkerFiles => workerFiles(options.state, workerIp, options.updateSeq);
-  const all = new Map<string, WorkerLink>();
-
-  const check = async (
-    link: WorkerLink,
-    connection: Connection,
-    { refresh, space }: { refresh: boolean; space: boolean },
-  ): Promise<void> => {
-    const files = refresh && !link.departed ? { refresh: filesOf(link.workerIp) } : {};
-    const result = await connection.exec(checkCommand(directory, useSudo, runnerText, { space, ...files }), {
-      signal: session.shutdown.forced,
-    });
-    const answer = readCheck(result, useSudo);
-    if (answer.findings.length > 0) throw unfit(link.workerIp, directory, answer);
-    link.refreshed = answer.refreshed;
-  };
-
-  for (const workerIp of options.workers) {
-    all.set(workerIp, { workerIp, departed: options.departed.has(workerIp), refreshed: false });
-  }
-  const limited = createLimiter(session.conf.maxParallelWorkers);
-  const reach = async (link: WorkerLink): Promise<void> => {
-    const { workerIp } = link;
-    try {
-      const wanted = { refresh: !options.due.has(workerIp), space: options.receiving.has(workerIp) };
-      // Not limited: all that do not answer are waited for together, and take nobody's place.
-      const connection = await reachWorker(session, workerIp);
-      await limited(() => check(link, connection, wanted));
-    } catch (error) {
-      link.failure = workError(session, error, { worker: workerIp });
-    }
-  };
-  await Promise.all([...all.values()].map(reach));
-
-  const connect = async (workerIp: string): Promise<Connection> => {
+/** What a running deploy has its workers by. */
+export function createLinks(
+  session: Session,
+  workers: readonly WorkerLink[],
+  { state, deploy, slots }: LinksOptions,
+): Links {
+  const all = new Map(workers.map((link) => [link.workerIp, link]));
+  const linkOf = (workerIp: string): WorkerLink => {
     const link = all.get(workerIp);
     if (link === undefined) throw new Error(`worker ${workerIp} was not linked`);
+    return link;
+  };
+  const connect = async (workerIp: string): Promise<Connection> => {
+    const link = linkOf(workerIp);
+    await link.late;
     if (link.failure !== undefined) throw link.failure;
     try {
       return await liveConnection(session, workerIp);
@@ -103,37 +77,19 @@ export async function linkWorkers(session: Session, options: LinkOptions): Promi
       throw link.failure;
     }
   };
-  const onRefreshed = (workerIp: string): void => {
-    all.get(workerIp)!.refreshed = true;
-  };
+  const directory = remoteDirectory(session);
   return {
     all,
-    connect,
-    sync: createSyncQueues(session, { filesOf, connect, onRefreshed, directory, slots: options.slots }),
-    async refreshRest() {
-      const rest = [...all.values()].filter(
-        (link) => !link.refreshed && !link.departed && link.failure === undefined,
-      );
-      await mapLimited(rest, session.conf.maxParallelWorkers, async (link) => {
-        try {
-          await check(link, await connect(link.workerIp), { refresh: true, space: false });
-        } catch (error) {
-          link.failure ??= workError(session, error, { worker: link.workerIp });
-        }
-      });
+    identityOf: (workerIp) => ({ ...expectedIdentity(session, state, workerIp), ...deploy }),
+    async join(workerIp) {
+      const link = linkOf(workerIp);
+      await link.late;
+      return link;
     },
+    async settled() {
+      await Promise.all(workers.map(({ late }) => late));
+    },
+    connect,
+    sync: createSyncQueues(session, { connect, links: all, directory, slots }),
   };
-}
-
-/** The error for a worker that answers and cannot be deployed to, with everything that stands in the way. */
-function unfit(workerIp: string, directory: string, { findings, missing }: CheckAnswer): MaandError {
-  const what =
-    missing.length > 0 ? "the worker is missing required tools" : "the worker cannot take a deploy";
-  return new MaandError("remote", what, {
-    where: { worker: workerIp },
-    why: findings
-      .map((finding) => finding.replace(/^cannot write there/, `cannot write ${directory}`))
-      .join("; "),
-    hint: "fix it on the worker, then run maand deploy again",
-  });
 }

@@ -5,7 +5,7 @@ import type { CatalogState, DeploymentRow } from "../../model/state.ts";
 import { noVersion } from "../../model/version.ts";
 import { liveConnection } from "../../session/connect.ts";
 import type { Session } from "../../session/session.ts";
-import { remoteDirectory } from "../../session/session.ts";
+import { expectedIdentity, remoteDirectory } from "../../session/session.ts";
 import type { ExecOptions } from "../../ssh/connect/connection.ts";
 import type { ShellText } from "../../ssh/exec/quote.ts";
 import { sh, sudo, withEnv } from "../../ssh/exec/quote.ts";
@@ -99,7 +99,7 @@ export function workerAccess(
       for (const job of request.jobs) {
         const command = targetCommand({
           directory: remoteDirectory(session),
-          bucketId: session.bucketId,
+          identity: expectedIdentity(session, state, workerIp),
           useSudo: conf.useSudo,
           job,
           workerIp,

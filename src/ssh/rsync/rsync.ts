@@ -23,6 +23,8 @@ export interface RsyncOptions {
   remoteSudo: boolean;
   /** Made on the worker before its rsync starts, in the same round trip. */
   makeDirectory?: string;
+  /** The whole command for the worker, made of the words of its rsync; `makeDirectory` and `remoteSudo` are then its business. */
+  receive?: (server: readonly string[]) => ShellText;
   onLine?: (stream: OutputStream, line: string) => void;
   signal?: AbortSignal;
   /** Command line of this maand; the default is right everywhere but in tests. */
@@ -66,6 +68,7 @@ export async function runRsync(connection: Connection, options: RsyncOptions): P
 function remoteCommand(command: string, options: RsyncOptions): ShellText {
   // `-s` in our arguments keeps every path out of this line: it is `rsync --server` and options.
   const words = command.split(" ");
+  if (options.receive !== undefined) return options.receive(words);
   const server = sudo(options.remoteSudo, sh`${words}`);
   if (options.makeDirectory === undefined) return server;
   // Mostly it is there already, and the shell's own test costs no process.

@@ -3,6 +3,7 @@
 import { MaandError } from "../../model/error.ts";
 import type { Connection } from "../connect/connection.ts";
 import type { OutputStream } from "../exec/exec.ts";
+import type { ShellText } from "../exec/quote.ts";
 import { type RsyncResult, remotePrefix, runRsync } from "./rsync.ts";
 
 export interface SyncOptions {
@@ -12,6 +13,8 @@ export interface SyncOptions {
   sources: string[];
   /** The absolute directory on the worker that stands for `cwd`; it is made when it is missing. */
   destination: string;
+  /** What is done around the receiving rsync; see `RsyncOptions`. */
+  receive?: (server: readonly string[]) => ShellText;
   /** Patterns of rsync, anchored at `cwd` with a leading `/`: neither sent nor deleted. */
   protect: string[];
   useSudo: boolean;
@@ -40,6 +43,7 @@ export async function syncTree(connection: Connection, options: SyncOptions): Pr
       timeoutSeconds: options.timeoutSeconds,
       remoteSudo: options.useSudo,
       makeDirectory: options.destination,
+      ...(options.receive === undefined ? {} : { receive: options.receive }),
       ...(options.onLine === undefined ? {} : { onLine: options.onLine }),
       ...(options.signal === undefined ? {} : { signal: options.signal }),
       ...(options.self === undefined ? {} : { self: options.self }),
