@@ -37,16 +37,23 @@ export async function recover(session: Session): Promise<RecoverOutcome> {
   const read = readCatalog(session.catalog);
   const { state, deployments } = read;
   const unreached: RecoverOutcome["unreached"] = [];
-  const inventories = new Map<string, Inventory>();
+  const answers = new Map<string, Inventory>();
   session.pool.dial(state.workers.map(({ host }) => host));
   await mapLimited(state.workers, session.conf.maxParallelWorkers, async ({ host }) => {
     try {
-      inventories.set(host, await takeInventory(session, host));
+      answers.set(host, await takeInventory(session, host));
     } catch (thrown) {
       unreached.push({ workerIp: host, error: workError(session, thrown, { worker: host }) });
     }
   });
   if (session.shutdown.graceful.aborted) throw notStarted("interrupted: the catalog is as it was");
+  // In the order of the workers, not of their answers.
+  const inventories = new Map(
+    state.workers.flatMap(({ host }) => {
+      const inventory = answers.get(host);
+      return inventory === undefined ? [] : [[host, inventory] as const];
+    }),
+  );
   if (inventories.size === 0) throw nobodyAnswered(unreached);
   const contents = await desiredContents(session, read);
   const before = expectedIdentity(session, state, "").updateSeq;

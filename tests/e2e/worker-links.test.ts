@@ -105,3 +105,25 @@ test("a job that was moved to a larger disk is kept there and synced into", asyn
   expect((await fleet.exec(0, `test -L ${dir}/jobs/web && test ! -e ${dir}/jobs/web`)).code).toBe(0);
   await fleet.exec(0, "mv /unmounted /disk");
 });
+
+test("a link to files that no sync has put there is refused, and they stay; data/ alone may lie there", async () => {
+  const dir = await root();
+  const elsewhere = `mkdir -p /elsewhere/data ${dir}/jobs && ln -s /elsewhere ${dir}/jobs/web && echo 1 > /elsewhere/data/db`;
+  await fleet.exec(0, `${elsewhere} && echo precious > /elsewhere/.hidden`);
+  await build(bucket);
+  for (let attempt = 0; attempt < 2; attempt++) {
+    const refused = await bucket.maand("deploy");
+    expect([refused.code, refused.stdout]).toEqual([
+      1,
+      expect.stringContaining("a link to a directory with files that no sync has put there"),
+    ]);
+    expect((await fleet.exec(0, "cat /elsewhere/.hidden")).stdout).toBe("precious\n");
+  }
+  await fleet.exec(0, "rm /elsewhere/.hidden");
+  await buildAndDeploy(bucket);
+  const there = await fleet.exec(
+    0,
+    `test -L ${dir}/jobs/web && cat /elsewhere/data/db && ls /elsewhere/Makefile`,
+  );
+  expect([there.code, there.stdout]).toEqual([0, "1\n/elsewhere/Makefile\n"]);
+});

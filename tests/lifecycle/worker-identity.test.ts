@@ -126,7 +126,7 @@ test("one machine at two addresses: whoever looked second has seen both marks", 
 const running = { allocId: "web@10.0.0.1", state: "running" as const, promotedHash: "h", syncedHash: "h" };
 const row = allocation("10.0.0.1", "w");
 const found = readIdentity(text());
-const whole = { mark: "h", bare: false, isLink: false };
+const whole = { mark: "h", bare: false, begun: true, isLink: false };
 
 test.each([
   ["as it was synced", running, found, whole, undefined],

@@ -57,7 +57,7 @@ function isForeign({ isLink, begun, bare }: JobDirectory): boolean {
 function foreignLink(directory: string, workerIp: string, job: string): MaandError {
   return new MaandError(
     "remote",
-    "the job's directory is a link to a directory with files that maand did not put there",
+    "the job's directory is a link to a directory with files that no sync has put there",
     {
       where: { worker: workerIp, job },
       why: `${directory}/jobs/${job} would be synced into, which deletes what is not of the job (data/, logs/ and bin/ stay)`,
