@@ -147,8 +147,8 @@ test("a clone of a worker is refused, its data is not taken over, and the others
   const before = await contentOf(1);
   const refused = await bucket.maand("deploy");
   expect(refused.code).toBe(1);
-  expect(said(refused)).toContain(`${fleet.ips[1]}: its worker.json is of worker`);
-  expect(said(refused)).toContain(`(${fleet.ips[0]})`);
+  expect(said(refused)).toContain(`web@${fleet.ips[1]}: another machine answers than the one that is meant`);
+  expect(said(refused)).toMatch(new RegExp(`its worker.json is of worker \\S+ \\(${fleet.ips[0]}\\)`));
   expect(said(refused)).toContain("1 done");
   expect(await contentOf(1)).toBe(before);
   // What the hint says: a machine that says nothing of itself is a new worker.

@@ -2,7 +2,7 @@
 
 import { beforeEach, expect, test } from "bun:test";
 import { createSocket } from "node:dgram";
-import { chmodSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { noticeQuickly, writeJob } from "../support/builders/jobs.ts";
@@ -11,6 +11,7 @@ import { maandPath } from "../support/maand.ts";
 import { startProcess } from "../support/process.ts";
 import { makeKey } from "../support/sshd.ts";
 import { useBucket, useFleet } from "../support/use.ts";
+import { eventually } from "../support/watch.ts";
 
 const fleet = useFleet(3);
 const bucket = useBucket(fleet);
@@ -56,6 +57,34 @@ test("120 dead workers are waited for once, by every command", async () => {
   } finally {
     await fleet.noDeadAddresses(2);
   }
+});
+
+test("a deploy begins before the last worker has answered, and lets it in when it does", async () => {
+  setting("connect_timeout", "30");
+  bucket.write(
+    "workspace/workers.json",
+    fleet.ips.map((host) => ({ host })),
+  );
+  writeJob(bucket, "late");
+  await build(bucket);
+  const calls = async (i: number): Promise<string> =>
+    (await fleet.exec(i, "cat /opt/worker/*/jobs/late/data/calls 2>/dev/null")).stdout;
+  await fleet.dropTraffic(2);
+  const child = bucket.start(["deploy"]);
+  try {
+    await eventually(
+      async () => (await calls(0)) !== "" && (await calls(1)) !== "",
+      "the others have started",
+    );
+    // It still waits for the last one.
+    expect(existsSync(`/proc/${child.pid}/exe`)).toBe(true);
+  } finally {
+    await fleet.restoreTraffic(2);
+  }
+  const { code, stdout } = await child.wait();
+  expect([code, stdout]).toEqual([0, expect.stringContaining("3 done")]);
+  expect(await calls(2)).toContain("start");
+  expect((await bucket.maand("deploy")).stdout).toContain("nothing to do");
 });
 
 test("sshds that accept and never greet take no healthy worker's place", async () => {
