@@ -1,7 +1,7 @@
 // One writer per bucket: who is second is told by whom, may wait, and never meets a lock that nobody holds.
 
 import { afterEach, expect, test } from "bun:test";
-import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { takeLock } from "../../src/bucket/lock.ts";
 import { MaandError } from "../../src/model/error.ts";
@@ -84,9 +84,10 @@ test("a maand that was stopped in the middle of a build holds the bucket until i
     const ended = first.wait().finally(() => {
       isOver = true;
     });
-    while (!isOver && !existsSync(note)) await Bun.sleep(1);
+    const isNoted = (): boolean => existsSync(note) && readFileSync(note, "utf8").includes(String(first.pid));
+    while (!isOver && !isNoted()) await Bun.sleep(1);
     first.kill("SIGSTOP");
-    if (existsSync(note) && !isOver) {
+    if (isNoted() && !isOver) {
       const second = await bucket.maand("build");
       caught = second.code === 3;
       if (caught)
