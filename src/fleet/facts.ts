@@ -2,7 +2,7 @@
 
 import type { ShellText } from "../ssh/exec/quote.ts";
 import { runScript, script } from "../ssh/exec/quote.ts";
-import { workerTools } from "../worker/commands.ts";
+import { workerTools } from "../worker/check.ts";
 import factsFile from "./facts.sh" with { type: "text" };
 
 /** What was found; a field is absent when the worker did not tell. */

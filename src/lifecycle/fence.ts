@@ -95,16 +95,19 @@ export interface FenceVerdict {
   refused: ReadonlyMap<string, MaandError>;
 }
 
-/** Holds all answers of a deploy against the catalog. The worst comes first: an old catalog is wrong about everything else. */
-export function judgeFence(answers: readonly FenceAnswer[], names: Names): FenceVerdict {
+/**
+ * Holds all answers of a deploy against the catalog. The worst comes first: an old catalog is wrong about everything else.
+ * @param isBegun whether the deploy has begun on other workers already, which is what a refusal then says
+ */
+export function judgeFence(answers: readonly FenceAnswer[], names: Names, isBegun = false): FenceVerdict {
   const said = answers.flatMap(({ workerIp, found, expected }) =>
     found.kind === "says" ? [{ workerIp, found: found.identity, expected }] : [],
   );
   const newer = said.filter(
     ({ found, expected }) => found.bucketId === expected.bucketId && isOlderCatalog(expected, found),
   );
-  if (newer.length > 0) return { refusal: olderCatalog(newer), refused: new Map() };
-  const twice = sameMachine(answers, names);
+  if (newer.length > 0) return { refusal: olderCatalog(newer, isBegun), refused: new Map() };
+  const twice = sameMachine(answers, names, isBegun);
   if (twice !== undefined) return { refusal: twice, refused: new Map() };
   const refused = said.flatMap(({ workerIp, found, expected }) => {
     const error = refusalOf(workerIp, found, expected, names);
@@ -146,22 +149,30 @@ function refusalOf(
 const lines = (rows: readonly { workerIp: string; reason: string }[]): string =>
   rows.map(({ workerIp, reason }) => `${workerIp}: ${reason}`).join("\n");
 
+const touched = (isBegun: boolean): string =>
+  isBegun ? "those named were not touched, and nothing more is begun" : "nothing was touched";
+
 /** The refusal of a catalog that has been overtaken, with each worker that says so. */
 export function olderCatalog(
   newer: readonly { workerIp: string; expected: DeployMark; found: DeployMark }[],
+  isBegun = false,
 ): MaandError {
   const rows = newer.map(({ workerIp, found, expected }) => ({
     workerIp,
     reason: olderReason(expected, found),
   }));
-  return new MaandError("remote", "this catalog is older than what is on the workers; nothing was touched", {
+  return new MaandError("remote", `this catalog is older than what is on the workers; ${touched(isBegun)}`, {
     why: lines(rows),
     hint: recoverHint,
   });
 }
 
 /** Addresses that lead to one machine, each found by the mark of the other's check. */
-function sameMachine(answers: readonly FenceAnswer[], names: Names): MaandError | undefined {
+function sameMachine(
+  answers: readonly FenceAnswer[],
+  names: Names,
+  isBegun: boolean,
+): MaandError | undefined {
   const byNumber = new Map(answers.map((answer) => [answer.number, answer]));
   const groups = new Map<string, { addresses: string[]; found: FoundIdentity }>();
   for (const { number, marks, found } of answers) {
@@ -182,7 +193,7 @@ function sameMachine(answers: readonly FenceAnswer[], names: Names): MaandError 
   if (whole.length === 0) return undefined;
   const present = new Set(names.workers.map((worker) => worker.host));
   const hasLeft = whole.some(({ addresses }) => addresses.some((ip) => !present.has(ip)));
-  return new MaandError("remote", "one machine answers at several addresses; nothing was touched", {
+  return new MaandError("remote", `one machine answers at several addresses; ${touched(isBegun)}`, {
     why: whole
       .map(({ addresses, found }) => {
         const who = found.kind === "says" ? `, ${nameOf(found.identity.workerId, names)}` : "";

@@ -4,7 +4,7 @@ import type { Deployment } from "../catalog/deployments.ts";
 import type { AllocationRow } from "../model/state.ts";
 import { hasFiles, isActive } from "../model/state.ts";
 import type { FoundIdentity } from "../model/worker-identity.ts";
-import type { JobDirectory } from "../worker/commands.ts";
+import type { JobDirectory } from "../worker/check.ts";
 import { syncMark } from "../worker/receive.ts";
 
 /** An allocation whose files are not those that were synced last, with why. */

@@ -11,13 +11,8 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import {
-  checkCommand,
-  deleteDeployedCommand,
-  goOnInput,
-  readCheck,
-  stopCommand,
-} from "../../src/worker/commands.ts";
+import { checkCommand, goOnInput, readCheck } from "../../src/worker/check.ts";
+import { deleteDeployedCommand, stopCommand } from "../../src/worker/commands.ts";
 import { receiveCommand } from "../../src/worker/receive.ts";
 import { runProcess } from "../support/process.ts";
 import { useTempDir } from "../support/use.ts";

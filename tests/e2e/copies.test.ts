@@ -7,6 +7,7 @@ import { build } from "../support/built-bucket.ts";
 import { allCalls, buildAndDeploy, jobDirectory } from "../support/deployed.ts";
 import type { Outcome } from "../support/process.ts";
 import { useBucket, useFleet } from "../support/use.ts";
+import { eventually } from "../support/watch.ts";
 
 const fleet = useFleet(2);
 const bucket = useBucket(fleet);
@@ -73,6 +74,51 @@ test("an old copy that reaches nobody does not count itself up past the fleet", 
   }
   expect(await updateSeq()).toBe(1);
   expect((await bucket.maand("deploy")).code).toBe(1);
+});
+
+test("a worker that answers late and knows of a newer deploy is not touched, and nothing more is begun", async () => {
+  keepCopy("second");
+  await fleet.killSshd(0);
+  await bucket.maand("deploy");
+  await fleet.startSshd(0);
+  expect([await seqAt(0), await seqAt(1)]).toEqual([3, 4]);
+  takeCopy("second");
+  const word = bucket.path("go-on");
+  writeJob(bucket, "web", { version: "3.0.0" });
+  bucket.write(
+    "workspace/workers.json",
+    fleet.ips.map((host, i) => ({ host, labels: i === 0 ? ["first"] : [] })),
+  );
+  writeJob(bucket, "held", {
+    manifest: { selectors: ["first"], hooks: { hook_wait: { executed_on: ["pre_deploy"] } } },
+    files: {
+      "_hooks/hook_wait.py": `import os, time\nfor _ in range(400):\n    if os.path.exists(${JSON.stringify(word)}): break\n    time.sleep(0.05)\n`,
+    },
+  });
+  const conf = bucket.read("maand.conf").replace(/^connect_timeout = .*$/m, "connect_timeout = 30");
+  bucket.write("maand.conf", conf);
+  await build(bucket);
+  await fleet.dropTraffic(1);
+  const child = bucket.start(["deploy"]);
+  try {
+    await eventually(async () => (await callNames())[0]!.length === 3, "the first worker is deployed to");
+  } finally {
+    await fleet.restoreTraffic(1);
+  }
+  await child.waitForStderr(`web@${fleet.ips[1]}: not reached`, 30);
+  bucket.write("go-on", "");
+  const { code, stdout } = await child.wait();
+  expect(code).toBe(1);
+  expect(stdout).toContain("those named were not touched, and nothing more is begun");
+  expect(stdout).toContain(`failed: held@${fleet.ips[0]}, web@${fleet.ips[1]}: this catalog is older`);
+  expect((await fleet.exec(0, "ls /opt/worker/*/jobs/held/data/calls")).code).not.toBe(0);
+  expect([await seqAt(1), await callNames()]).toEqual([
+    4,
+    [
+      ["start", "restart", "restart"],
+      ["start", "restart"],
+    ],
+  ]);
 });
 
 test("two copies at the same number are told apart", async () => {

@@ -7,14 +7,13 @@ import { factsCommand } from "../../src/fleet/facts.ts";
 import { shellCommand } from "../../src/fleet/run-command.ts";
 import { fileProbeCommand } from "../../src/health/file-probe.ts";
 import { type ShellText, withoutComments } from "../../src/ssh/exec/quote.ts";
+import { checkCommand, workerTools } from "../../src/worker/check.ts";
 import {
-  checkCommand,
   deleteDeployedCommand,
   inventoryCommand,
   readWorkerJsonCommand,
   runnerText,
   stopCommand,
-  workerTools,
 } from "../../src/worker/commands.ts";
 import { receiveCommand } from "../../src/worker/receive.ts";
 import { runProcess } from "../support/process.ts";

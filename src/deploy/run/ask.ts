@@ -12,7 +12,7 @@ import { readIdentity } from "../../model/worker-identity.ts";
 import type { Session } from "../../session/session.ts";
 import { expectedIdentity, remoteDirectory } from "../../session/session.ts";
 import { createLimiter } from "../../support/parallel.ts";
-import type { CheckAnswer } from "../../worker/commands.ts";
+import type { CheckAnswer } from "../../worker/check.ts";
 import type { OpenCheck } from "./check.ts";
 import { openCheck } from "./check.ts";
 import type { Links, WorkerLink } from "./workers.ts";
@@ -40,8 +40,15 @@ export interface Entry {
   slots: WorkerSlots;
   /** Whether anything is to be done at all; after Ctrl-C the workers are left as they were. */
   isBegun: boolean;
-  /** Why a worker that answered late must not take part, asked with all answers so far; undefined where it may. */
-  judgeLate(worker: FoundWorker, answers: readonly FenceAnswer[]): MaandError | undefined;
+  /** Asked of a worker that answered late, with all answers so far; undefined where it may take part. */
+  judgeLate(worker: FoundWorker, answers: readonly FenceAnswer[]): LateRefusal | undefined;
+}
+
+/** Why a worker that answered late must not take part. */
+export interface LateRefusal {
+  error: MaandError;
+  /** What it says is true of every worker: nothing more is begun anywhere. */
+  endsDeploy: boolean;
 }
 
 /** The workers of a deploy, asked and waiting for its word. Exactly one of `enter` and `leave` has to be called. */
@@ -125,8 +132,9 @@ export async function askWorkers(session: Session, options: AskOptions): Promise
     const [worker] = foundOf([asked]);
     const refusal = worker && entry.judgeLate(worker, answersOf(all));
     if (refusal !== undefined) {
-      asked.failure = refusal;
+      asked.failure = refusal.error;
       asked.isRefused = true;
+      if (refusal.endsDeploy) for (const other of all) other.failure ??= refusal.error;
     }
     await limited(() => admit(asked, entry));
     delete asked.late;

@@ -3,17 +3,15 @@
 import type { AttemptedContent, NewAttempt } from "../../catalog/deployments.ts";
 import { beginAttempts, readDeployments } from "../../catalog/deployments.ts";
 import { stageJob, workerStaging } from "../../content/stage.ts";
-import type { DeployPhase } from "../../hooks/plan.ts";
-import type { BatchPlace } from "../../lifecycle/batches.ts";
 import type { StateChange } from "../../lifecycle/record.ts";
 import { requireTarget } from "../../lifecycle/target.ts";
-import { MaandError } from "../../model/error.ts";
+import type { MaandError } from "../../model/error.ts";
 import type { RuntimeState } from "../../model/state.ts";
 import { mayRun } from "../../model/state.ts";
 import type { Action } from "../plan/action.ts";
 import { begunBy, isDue, targetOf } from "../plan/action.ts";
 import type { DeployRun } from "./context.ts";
-import { actionError, factsOf, hookTarget } from "./context.ts";
+import { actionError, factsOf } from "./context.ts";
 import { interruptedAt } from "./outcome.ts";
 import type { RolloutRecorder, SettledAction } from "./recorder.ts";
 import { stopFirst } from "./stop-first.ts";
@@ -24,11 +22,6 @@ export interface Attempt {
   /** What was staged, as it is to be promoted. */
   content?: AttemptedContent;
   error?: MaandError;
-}
-
-/** The place of a batch in its rollout, as hooks see it. */
-export interface RolloutPlace extends BatchPlace {
-  phase: DeployPhase;
 }
 
 /**
@@ -42,36 +35,44 @@ export async function actOn(
   recorder: Pick<RolloutRecorder, "settle">,
 ): Promise<Attempt[]> {
   const isLate = ({ workerIp }: Action): boolean => run.links.all.get(workerIp)?.late !== undefined;
+  const late = new Set(batch.filter(isLate));
   const begin = (actions: readonly Action[]): void =>
     beginAttempts(
       run.session.catalog,
       actions.map((action) => newAttempt(run, action, factsOf(run, action).content!)),
     );
-  const late = batch.filter(isLate);
-  begin(batch.filter((action) => !late.includes(action)));
-  const attempts = await Promise.all(
-    batch.map(async (action): Promise<Attempt | undefined> => {
-      const attempt: Attempt = { action };
-      if (late.includes(action)) {
-        const { failure } = await run.links.join(action.workerIp);
-        if (failure !== undefined) {
-          recorder.settle([{ action, status: "not_reached", error: failure }]);
-          return undefined;
+  begin(batch.filter((action) => !late.has(action)));
+  const absent: SettledAction[] = [];
+  const act = async (action: Action): Promise<Attempt[]> => {
+    const attempt: Attempt = { action };
+    try {
+      if (late.has(action)) {
+        const error = await whyAbsent(run, action);
+        if (error !== undefined) {
+          absent.push({ action, status: "not_reached", error });
+          return [];
         }
         begin([action]);
       }
-      try {
-        attempt.content = await stage(run, action);
-        await run.links.sync(action.workerIp, action.job, attempt.content.hash);
-        await stopFirst(run, action);
-        if (lifecycle === "make") await runLifecycle(run, action);
-      } catch (error) {
-        attempt.error = actionError(run, error, action);
-      }
-      return attempt;
-    }),
-  );
-  return attempts.filter((attempt) => attempt !== undefined);
+      attempt.content = await stage(run, action);
+      await run.links.sync(action.workerIp, action.job, attempt.content.hash);
+      await stopFirst(run, action);
+      if (lifecycle === "make") await runLifecycle(run, action);
+    } catch (error) {
+      attempt.error = actionError(run, error, action);
+    }
+    return [attempt];
+  };
+  const attempts = (await Promise.all(batch.map(act))).flat();
+  if (absent.length > 0) recorder.settle(absent);
+  return attempts;
+}
+
+/** Why an allocation of a worker that was waited for is not begun; undefined where it may be. */
+async function whyAbsent(run: DeployRun, action: Action): Promise<MaandError | undefined> {
+  const { failure } = await run.links.join(action.workerIp);
+  if (failure !== undefined) return failure;
+  return run.session.shutdown.graceful.aborted ? interruptedAt(action, "it was not begun") : undefined;
 }
 
 function newAttempt(run: DeployRun, action: Action, content: AttemptedContent): NewAttempt {
@@ -94,61 +95,6 @@ async function runLifecycle(run: DeployRun, action: Action): Promise<void> {
       retry: "maand deploy",
     }),
   );
-}
-
-/** Runs the job's `after_allocation_started` hooks for those of a batch that were started. */
-export async function afterStarted(
-  run: DeployRun,
-  attempts: readonly Attempt[],
-  place: RolloutPlace,
-): Promise<void> {
-  const started = attempts.filter(
-    (attempt) => attempt.error === undefined && targetOf(attempt.action.kind) !== undefined,
-  );
-  const job = started[0]?.action.job;
-  if (job === undefined || !run.hooks.hasHooks(job, "after_allocation_started")) return;
-  await hookAttempts(run, "after_allocation_started", started, place);
-}
-
-/** Runs the hooks of an event for these attempts as one batch; a failure becomes the attempt's error. */
-export async function hookAttempts(
-  run: DeployRun,
-  event: "after_allocation_started" | "job_control",
-  attempts: readonly Attempt[],
-  place: RolloutPlace,
-  control?: { newAllocations: string[]; updatedAllocations: string[] },
-): Promise<void> {
-  const [first] = attempts;
-  if (first === undefined) return;
-  run.withHooksRun.add(first.action.job);
-  const { results } = await run.hooks.run({
-    event,
-    job: first.action.job,
-    targets: attempts.map(({ action }) => hookTarget(run, action)),
-    phase: place.phase,
-    batch: { index: place.index, count: place.count },
-    writesWithBatch: true,
-    finishing: true,
-    ...(control === undefined ? {} : { control: { target: "deploy", stoppedAllocations: [], ...control } }),
-  });
-  for (const attempt of attempts) {
-    const own = results.filter((result) => result.allocId === attempt.action.allocId);
-    const failed = own.find((result) => result.error !== undefined);
-    const missed = own.find((result) => result.status === "skipped");
-    if (failed !== undefined) attempt.error = failed.error!;
-    else if (missed !== undefined || own.length === 0)
-      attempt.error = hookDidNotRun(run, attempt.action, missed?.hook ?? event);
-  }
-}
-
-/** A hook that was skipped has not done its part: what depends on it must not be promoted. */
-function hookDidNotRun(run: DeployRun, action: Action, hook: string): MaandError {
-  if (run.session.shutdown.forced.aborted) return interruptedAt(action, `${hook} did not run`);
-  return new MaandError("hook", `${hook} did not run`, {
-    where: { job: action.job, worker: action.workerIp },
-    why: "an earlier hook of the batch failed",
-    hint: "fix that hook, then run maand deploy again",
-  });
 }
 
 /**

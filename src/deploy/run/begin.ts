@@ -17,7 +17,7 @@ import type { CatalogState } from "../../model/state.ts";
 import { isActive } from "../../model/state.ts";
 import type { DeployMark } from "../../model/worker-identity.ts";
 import type { Session } from "../../session/session.ts";
-import type { AskedWorkers, FoundWorker } from "./ask.ts";
+import type { AskedWorkers, FoundWorker, LateRefusal } from "./ask.ts";
 
 /**
  * Leaves out the workers that are not the machines that are meant.
@@ -29,24 +29,26 @@ export function passFence(asked: AskedWorkers, state: CatalogState): void {
   for (const [workerIp, error] of refused) asked.refuse(workerIp, error);
 }
 
-/** Why a worker that answered when the deploy had begun takes no part; undefined where it may. */
+/** Judges a worker that answered when the deploy had begun on others; undefined where it may take part. */
 export function judgeLate(
   session: Session,
   read: CatalogRead,
   worker: FoundWorker,
   answers: readonly FenceAnswer[],
-): MaandError | undefined {
-  const { refusal, refused } = judgeFence(answers, read.state);
-  const error = refusal ?? refused.get(worker.workerIp);
-  if (error !== undefined) return error;
+): LateRefusal | undefined {
+  const { refusal, refused } = judgeFence(answers, read.state, true);
+  if (refusal !== undefined) return { error: refusal, endsDeploy: true };
+  const other = refused.get(worker.workerIp);
+  if (other !== undefined) return { error: other, endsDeploy: false };
   const lost = findLost(session, read, [worker]);
   if (lost.length === 0) return undefined;
   // The plan is made and others are at work by it: what has to begin as new here is for a plan that knows of it.
-  return new MaandError("remote", "what was deployed to this worker is not there any more", {
+  const error = new MaandError("remote", "what was deployed to this worker is not there any more", {
     where: { worker: worker.workerIp },
     why: `it answered only when the deploy had begun: ${jobsOf(lost)}`,
     hint: "run maand deploy again: it starts them as new",
   });
+  return { error, endsDeploy: false };
 }
 
 export interface Beginning {

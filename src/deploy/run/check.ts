@@ -3,8 +3,9 @@
 import type { Session } from "../../session/session.ts";
 import { remoteDirectory } from "../../session/session.ts";
 import type { Connection, ExecResult } from "../../ssh/connect/connection.ts";
-import type { CheckAnswer, CheckOptions } from "../../worker/commands.ts";
-import { askedLine, checkCommand, goOnInput, readCheck, runnerText } from "../../worker/commands.ts";
+import type { CheckAnswer, CheckOptions } from "../../worker/check.ts";
+import { askedLine, checkCommand, goOnInput, readCheck } from "../../worker/check.ts";
+import { runnerText } from "../../worker/commands.ts";
 
 /** A check that has been answered; nothing but its mark has been written on the worker. */
 export interface OpenCheck {

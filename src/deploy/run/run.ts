@@ -1,4 +1,4 @@
-// maand deploy: plan, reach the workers, reconcile, roll out wave by wave, refresh; the outcome says how it went.
+// maand deploy: plan, ask the workers, stop what is no longer wanted, roll out wave by wave; the outcome says how it went.
 
 import { makePrivateDirectory } from "../../bucket/private-files.ts";
 import { rethrow } from "../../catalog/failure.ts";

@@ -11,7 +11,7 @@ import type { Connection } from "../../ssh/connect/connection.ts";
 import type { SyncOptions } from "../../ssh/rsync/sync.ts";
 import { syncTree } from "../../ssh/rsync/sync.ts";
 import { createLimiter } from "../../support/parallel.ts";
-import type { JobDirectory } from "../../worker/commands.ts";
+import type { JobDirectory } from "../../worker/check.ts";
 import { receiveCommand, syncMark, syncMarkFile } from "../../worker/receive.ts";
 import type { WorkerLink } from "./workers.ts";
 

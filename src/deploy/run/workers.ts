@@ -9,7 +9,7 @@ import { liveConnection } from "../../session/connect.ts";
 import type { Session } from "../../session/session.ts";
 import { expectedIdentity, remoteDirectory } from "../../session/session.ts";
 import type { Connection } from "../../ssh/connect/connection.ts";
-import type { JobDirectory } from "../../worker/commands.ts";
+import type { JobDirectory } from "../../worker/check.ts";
 import { createSyncQueues } from "./transfers.ts";
 
 /** One worker in one deploy. */
