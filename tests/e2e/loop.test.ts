@@ -281,6 +281,7 @@ test("a dead worker that nothing is due on is a warning and exit 0", async () =>
     const { code, stdout } = await bucket.maand("deploy");
     expect(code).toBe(0);
     expect(stdout).toContain(`not reached: ${fleet.ips[2]}`);
+    expect(stdout).toContain("nothing to do (2 up to date, 1 up to date when last asked)");
   } finally {
     await fleet.startSshd(2);
   }

@@ -44,11 +44,15 @@ export function outcomeText(outcome: DeployOutcome, durationMs: number, channel:
 }
 
 function closingLine(outcome: DeployOutcome, rows: readonly AllocationOutcome[]): string {
-  const skipped = allOutcomes(outcome).length - rows.length;
+  const unreached = new Set(outcome.unreached.map(({ workerIp }) => workerIp));
+  const skipped = allOutcomes(outcome).filter((entry) => entry.status === "skipped");
+  // Of a worker that was not reached nobody has asked whether it is still so.
+  const unasked = skipped.filter(({ workerIp }) => unreached.has(workerIp)).length;
   const counts = new Map<string, number>();
   for (const row of rows) counts.set(row.status, (counts.get(row.status) ?? 0) + 1);
   const parts = [...counts].map(([status, count]) => `${count} ${status.replace("_", " ")}`);
-  if (skipped > 0) parts.push(`${skipped} up to date`);
+  if (skipped.length > unasked) parts.push(`${skipped.length - unasked} up to date`);
+  if (unasked > 0) parts.push(`${unasked} up to date when last asked`);
   const state = outcome.interrupted
     ? "interrupted, run maand deploy to go on"
     : hasFailed(outcome)
