@@ -1,5 +1,6 @@
 // Links that somebody has planted on a worker: none is written through, and a job that was moved to another disk stays there.
 
+import { Database } from "bun:sqlite";
 import { beforeEach, expect, test } from "bun:test";
 import { writeJob } from "../support/builders/jobs.ts";
 import { build } from "../support/built-bucket.ts";
@@ -17,7 +18,7 @@ beforeEach(async () => {
   await fleet.reinstall(0);
   await fleet.exec(
     0,
-    "rm -rf /victim /disk; mkdir -p /victim/keep; echo precious | tee /victim/precious > /victim/keep/f; chmod 700 /victim",
+    "rm -rf /victim /disk /elsewhere; mkdir -p /victim/keep; echo precious | tee /victim/precious > /victim/keep/f; chmod 700 /victim",
   );
   writeJob(bucket, "web", { files: { "sub/f": "one", top: "one" } });
 });
@@ -104,6 +105,19 @@ test("a job that was moved to a larger disk is kept there and synced into", asyn
   ]);
   expect((await fleet.exec(0, `test -L ${dir}/jobs/web && test ! -e ${dir}/jobs/web`)).code).toBe(0);
   await fleet.exec(0, "mv /unmounted /disk");
+});
+
+test("a job that was moved after an older maand had deployed it has no mark, and is synced into", async () => {
+  await buildAndDeploy(bucket);
+  const dir = await root();
+  await fleet.exec(0, `mkdir /disk && mv ${dir}/jobs/web /disk/ && ln -s /disk/web ${dir}/jobs/web`);
+  await fleet.exec(0, "rm /disk/web/.maand-synced");
+  const older = new Database(bucket.path("data/maand.db"));
+  older.run("UPDATE deployment SET synced_hash = NULL");
+  older.close();
+  expect((await deploySecond()).code).toBe(0);
+  const there = await fleet.exec(0, `test -L ${dir}/jobs/web && cat /disk/web/sub/f`);
+  expect([there.code, there.stdout]).toEqual([0, "two"]);
 });
 
 test("a link to files that no sync has put there is refused, and they stay; data/ alone may lie there", async () => {

@@ -1,13 +1,12 @@
 // The workers of one deploy, asked who they are before any is written to; who is slow to answer joins when it does.
 
 import { randomBytes } from "node:crypto";
-import type { WorkerSlots } from "../../lifecycle/batches.ts";
 import { workError } from "../../lifecycle/errors.ts";
 import type { FenceAnswer } from "../../lifecycle/fence.ts";
 import { jobsJson, reachWorker, workerJson } from "../../lifecycle/worker.ts";
 import { MaandError } from "../../model/error.ts";
 import type { CatalogState } from "../../model/state.ts";
-import type { DeployMark, WorkerIdentity } from "../../model/worker-identity.ts";
+import type { WorkerIdentity } from "../../model/worker-identity.ts";
 import { readIdentity } from "../../model/worker-identity.ts";
 import type { Session } from "../../session/session.ts";
 import { expectedIdentity, remoteDirectory } from "../../session/session.ts";
@@ -15,7 +14,7 @@ import { createLimiter } from "../../support/parallel.ts";
 import type { CheckAnswer } from "../../worker/check.ts";
 import type { OpenCheck } from "./check.ts";
 import { openCheck } from "./check.ts";
-import type { Links, WorkerLink } from "./workers.ts";
+import type { Links, LinksOptions, WorkerLink } from "./workers.ts";
 import { createLinks } from "./workers.ts";
 
 /** Milliseconds without any further answer after which a deploy begins on the workers that have answered. */
@@ -35,9 +34,7 @@ export interface AskOptions {
 export type FoundWorker = Pick<WorkerLink, "jobs"> & FenceAnswer;
 
 /** How workers are let in. */
-export interface Entry {
-  deploy: DeployMark;
-  slots: WorkerSlots;
+export interface Entry extends Omit<LinksOptions, "state"> {
   /** Whether anything is to be done at all; after Ctrl-C the workers are left as they were. */
   isBegun: boolean;
   /** Asked of a worker that answered late, with all answers so far; undefined where it may take part. */
@@ -151,7 +148,7 @@ export async function askWorkers(session: Session, options: AskOptions): Promise
       const present = all.filter(({ settled }) => settled);
       for (const asked of all) if (!asked.settled) asked.late = admitLate(asked, entry);
       await Promise.all(present.map((asked) => limited(() => admit(asked, entry))));
-      return createLinks(session, all, { state, deploy: entry.deploy, slots: entry.slots });
+      return createLinks(session, all, { state, ...entry });
     },
     async leave() {
       // Who has not answered yet has nothing to be left; its connection closes with the session.

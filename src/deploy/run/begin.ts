@@ -100,3 +100,15 @@ export function tellLost(session: Session, lost: readonly LostAllocation[]): voi
 
 const jobsOf = (lost: readonly LostAllocation[]): string =>
   lost.map(({ row, why }) => `${row.job} (${why})`).join(", ");
+
+/** What the catalog has as promoted before this deploy begins anything, and after what was lost is forgotten. */
+export function deployedBefore({
+  state,
+  deployments,
+}: CatalogRead): (workerIp: string, job: string) => boolean {
+  const promoted = state.allocations.filter(
+    ({ allocId }) => deployments.get(allocId)?.promotedHash !== undefined,
+  );
+  const known = new Set(promoted.map(({ workerIp, job }) => `${job}@${workerIp}`));
+  return (workerIp, job) => known.has(`${job}@${workerIp}`);
+}

@@ -19,7 +19,7 @@ import { loadFacts } from "../plan/load.ts";
 import type { DeployPlan, JobPlan } from "../plan/plan.ts";
 import { dueWorkers, hasWork, planDeploy, receivingWorkers } from "../plan/plan.ts";
 import { askWorkers } from "./ask.ts";
-import { beginDeploy, findLost, judgeLate, passFence, tellLost } from "./begin.ts";
+import { beginDeploy, deployedBefore, findLost, judgeLate, passFence, tellLost } from "./begin.ts";
 import type { DeployRun } from "./context.ts";
 import type { AllocationOutcome, DeployOutcome, UnreachedWorker } from "./outcome.ts";
 import { pruneRemoved } from "./prune.ts";
@@ -138,6 +138,7 @@ async function carryOut(
     deploy,
     slots,
     isBegun,
+    wasDeployed: deployedBefore(read),
     judgeLate: (worker, answers) => judgeLate(session, read, worker, answers),
   });
   return rollOut(session, options, current, { hooks, links, slots, updateSeq: deploy.updateSeq });

@@ -23,6 +23,8 @@ export interface SyncContext {
   connect(workerIp: string): Promise<Connection>;
   slots: WorkerSlots;
   links: ReadonlyMap<string, WorkerLink>;
+  /** Whether a job was deployed there, by a maand that left no mark of it too. */
+  wasDeployed(workerIp: string, job: string): boolean;
   directory: string;
 }
 
@@ -156,7 +158,8 @@ export function createSyncQueues(
   return (workerIp, job, hash) =>
     new Promise((resolve, reject) => {
       const found = context.links.get(workerIp)?.jobs.get(job);
-      if (found !== undefined && isForeign(found)) throw foreignLink(context.directory, workerIp, job);
+      if (found !== undefined && isForeign(found) && !context.wasDeployed(workerIp, job))
+        throw foreignLink(context.directory, workerIp, job);
       let queue = queues.get(workerIp);
       if (queue === undefined) {
         queue = { waiting: [], busy: false };

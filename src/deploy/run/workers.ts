@@ -10,6 +10,7 @@ import type { Session } from "../../session/session.ts";
 import { expectedIdentity, remoteDirectory } from "../../session/session.ts";
 import type { Connection } from "../../ssh/connect/connection.ts";
 import type { JobDirectory } from "../../worker/check.ts";
+import type { SyncContext } from "./transfers.ts";
 import { createSyncQueues } from "./transfers.ts";
 
 /** One worker in one deploy. */
@@ -52,13 +53,14 @@ export interface LinksOptions {
   state: CatalogState;
   deploy: DeployMark;
   slots: WorkerSlots;
+  wasDeployed: SyncContext["wasDeployed"];
 }
 
 /** What a running deploy has its workers by. */
 export function createLinks(
   session: Session,
   workers: readonly WorkerLink[],
-  { state, deploy, slots }: LinksOptions,
+  { state, deploy, slots, wasDeployed }: LinksOptions,
 ): Links {
   const all = new Map(workers.map((link) => [link.workerIp, link]));
   const linkOf = (workerIp: string): WorkerLink => {
@@ -90,6 +92,6 @@ export function createLinks(
       await Promise.all(workers.map(({ late }) => late));
     },
     connect,
-    sync: createSyncQueues(session, { connect, links: all, directory, slots }),
+    sync: createSyncQueues(session, { connect, links: all, wasDeployed, directory, slots }),
   };
 }
